@@ -1,0 +1,70 @@
+# Every command a person types. `make` alone lists them.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+PORT   ?= 8000
+MODEL  ?= models/asr.onnx
+CONFIG ?= training/configs/small.yaml
+IMAGE  ?= hark
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test check format train evaluate export image test-container lock clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+run: $(VENV)/local.done  ## transcribe a recording here: make run [AUDIO=file]
+	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)")
+
+serve: $(VENV)/local.done  ## the HTTP endpoint on this machine: make serve [PORT=8000]
+	@$(BIN)/python -m local.serve --port $(PORT)
+
+test: $(VENV)/dev.done  ## set up everything and pass all tests (no Docker, no GPU, no AWS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(VENV)/dev.done  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev.done  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/small.yaml] [ARGS="field=value ..."]
+	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
+
+evaluate: $(VENV)/dev.done  ## WER and CER on a manifest: make evaluate MANIFEST=file [MODEL=models/asr.onnx]
+	@test -n "$(MANIFEST)" || { echo "error: say which manifest: make evaluate MANIFEST=data/dev.jsonl"; exit 2; }
+	@$(BIN)/python -m training.evaluate "$(MANIFEST)" --model "$(MODEL)" $(ARGS)
+
+export: $(VENV)/dev.done  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
+	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-small/best.ckpt"; exit 2; }
+	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
+
+image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
+	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
+
+test-container: $(VENV)/dev.done  ## the image under sam and the real runtime emulator (needs root or Docker)
+	$(BIN)/python -m pytest tests/container $(ARGS)
+
+lock: $(VENV)/dev.done  ## pin what the dependencies pull in, as installed now, in constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | sed -E 's/\+cpu$$//' \
+	    | grep -vE '^(nvidia-|triton|cuda-|pip|setuptools|hark)' > constraints.txt
+
+clean:  ## remove what the commands above made, but for trained models and .cache
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .aws-sam
+
+$(VENV)/local.done: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) with the serving packages ..."
+	@$(PIP) --editable '.[local]'
+	@touch $@
+
+$(VENV)/dev.done: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) with everything, torch included: this takes some minutes ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/local.done

@@ -1,0 +1,1 @@
+"""Checkpoint -> ONNX file that is proven equal to what was trained."""

@@ -1,0 +1,90 @@
+"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST] [--output models/asr.onnx] [--precision int8]`.
+
+Traces the network, proves the graph equal to it, quantises it, measures fp32 and int8 on the dev manifest as they are
+served, and only then writes the file, with the spec and the measured figures in its metadata.
+"""
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+
+from export.errors import ProofError
+from export.graph import trace, write_spec
+from export.proof import prove_dynamic, prove_equal
+from export.quantise import quantise
+from handler.errors import HarkError
+from handler.recognizer import Recognizer
+from training.checkpoint import load_checkpoint
+from training.config import model_spec
+from training.evaluate import evaluate
+from training.manifest import read_manifest
+
+# How much worse int8 may be than fp32, in WER on the dev manifest, before the export is refused.
+MAX_WER_LOSS = 0.005
+
+
+def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_loss: float = MAX_WER_LOSS) -> None:
+    """Makes, proves and writes the model file; prints what was found on the way.
+
+    Raises:
+        ProofError: the graph is not the network, or int8 costs too much accuracy. No file is written.
+        HarkError: the checkpoint or the manifest cannot be used.
+    """
+    model, config = load_checkpoint(checkpoint)
+    spec = model_spec(config)
+    utterances = read_manifest(dev)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{checkpoint}: {spec.name} {spec.version}, {parameters:,} parameters")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
+        work = Path(folder)
+        fp32, int8 = work / "fp32.onnx", work / "int8.onnx"
+        trace(model, spec, fp32)
+        prove_dynamic(fp32)
+        parity = prove_equal(model, fp32, spec)
+        print(f"equal to PyTorch at {parity.cases} sizes, largest difference {parity.largest_difference:.1e}")
+        write_spec(fp32, spec)
+        measured = {"fp32": evaluate(Recognizer(fp32), utterances)}
+        if precision == "int8":
+            quantise(fp32, int8, work)
+            prove_dynamic(int8)
+            write_spec(int8, spec)
+            measured["int8"] = evaluate(Recognizer(int8), utterances)
+        for name, file in {"fp32": fp32, "int8": int8}.items():
+            if name in measured:
+                rates, factor = measured[name].rates, measured[name].real_time_factor
+                size = file.stat().st_size
+                print(f"{name}  WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  real-time factor {factor:.4f}")
+        chosen = int8 if precision == "int8" else fp32
+        loss = measured[precision].rates.wer - measured["fp32"].rates.wer
+        if loss > max_wer_loss:
+            raise ProofError(f"int8 has a WER {loss:.4f} higher than fp32; at most {max_wer_loss} is accepted.")
+        figures = {**measured[precision].summary(), "on": dev.name, "precision": precision}
+        figures |= {"fp32_wer": round(measured["fp32"].rates.wer, 5), "fp32_cer": round(measured["fp32"].rates.cer, 5)}
+        write_spec(chosen, dataclasses.replace(spec, measured=figures))
+        Recognizer(chosen)  # the handler's own reading of the finished file
+        chosen.replace(output)
+    print(f"wrote {output}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--dev", type=Path, default=Path("data/dev.jsonl"), help="manifest to measure on")
+    parser.add_argument("--output", type=Path, default=Path("models/asr.onnx"))
+    parser.add_argument("--precision", choices=["int8", "fp32"], default="int8")
+    parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="of int8 against fp32")
+    options = parser.parse_args(arguments)
+    try:
+        export(options.checkpoint, options.dev, options.output, options.precision, options.max_wer_loss)
+    except HarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Connectionist temporal classification: log-probabilities of a few frames -> tokens with frames and confidences.
+
+Source: Graves et al., "Connectionist Temporal Classification" (ICML 2006), best path decoding.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The labels of one decoded utterance, one entry a token.
+
+    Attributes:
+        labels: [tokens] int, indices into the model's labels; never the blank.
+        starts: [tokens] int, first output frame of each token.
+        ends: [tokens] int, one past the last output frame of each token.
+        confidences: [tokens] float in 0..1, highest probability over the token's frames.
+    """
+
+    labels: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+    confidences: NDArray[np.float64]
+
+
+def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
+    """Takes the best label of every frame, merges repeats, drops blanks.
+
+    Args:
+        log_probs: [frames, labels] natural log-probabilities; frames may be 0.
+        blank: index of the blank label.
+    """
+    best = log_probs.argmax(axis=1) if len(log_probs) else np.zeros(0, np.intp)
+    run_starts = np.flatnonzero(np.r_[True, best[1:] != best[:-1]]) if len(best) else np.zeros(0, np.intp)
+    run_ends = np.r_[run_starts[1:], len(best)] if len(best) else run_starts
+    spoken = best[run_starts] != blank
+    starts, ends = run_starts[spoken], run_ends[spoken]
+    if not len(starts):
+        return Tokens(starts, starts, ends, np.zeros(0, np.float64))
+    best_log_probs = log_probs[np.arange(len(best)), best]
+    # Every token's frames are [start, end); the odd segments between tokens are computed too and thrown away.
+    bounds = np.stack([starts, ends], axis=1).ravel()
+    peaks = np.maximum.reduceat(np.r_[best_log_probs, -np.inf], bounds)[::2]
+    return Tokens(best[starts], starts, ends, np.exp(peaks.astype(np.float64)))

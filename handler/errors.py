@@ -1,0 +1,89 @@
+"""One exception hierarchy: what went wrong, whose mistake it was, and what to do about it.
+
+`RequestError` and its subclasses are the caller's to mend and carry the HTTP status and the fields of OpenAI's error
+body. Everything else under `HarkError` is the operator's or the developer's.
+"""
+
+from typing import Any, ClassVar
+
+
+class HarkError(Exception):
+    """Base of every error Hark raises on purpose; its message is one sentence that says what to do."""
+
+
+class ModelError(HarkError):
+    """The model file is missing, unreadable, or does not say how it must be fed."""
+
+
+class RequestError(HarkError):
+    """The caller's mistake. Subclasses set the HTTP status and OpenAI's `type` and `code`.
+
+    Args:
+        message: one sentence that says what is wrong and what to do.
+        param: the name of the offending request field, where there is one.
+        headers: HTTP response headers the status requires (405 needs `Allow`).
+    """
+
+    status: ClassVar[int] = 400
+    type: ClassVar[str] = "invalid_request_error"
+    code: ClassVar[str] = "invalid_request"
+
+    def __init__(self, message: str, *, param: str | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+        self.headers = headers or {}
+
+    def body(self) -> dict[str, Any]:
+        """Returns the JSON error body of the OpenAI API."""
+        return error_body(str(self), self.type, self.code, self.param)
+
+
+class InvalidBody(RequestError):
+    """The body is empty or is not what its encoding claims."""
+
+    code = "invalid_body"
+
+
+class InvalidParameter(RequestError):
+    """A form field is missing, unknown or has a value that is not supported."""
+
+    code = "invalid_parameter"
+
+
+class InvalidAudio(RequestError):
+    """The audio cannot be read, is cut short, or holds no usable samples."""
+
+    code = "invalid_audio"
+
+
+class AudioTooLong(RequestError):
+    """The recording, or the body that carries it, is over the limit."""
+
+    status = 413
+    code = "audio_too_long"
+
+
+class UnsupportedMediaType(RequestError):
+    """The Content-Type is not one this route reads."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class UnknownRoute(RequestError):
+    """No such path."""
+
+    status = 404
+    code = "unknown_url"
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, the method does not."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+def error_body(message: str, type_: str, code: str | None, param: str | None = None) -> dict[str, Any]:
+    """Returns `{"error": {...}}` as OpenAI's clients parse it."""
+    return {"error": {"message": message, "type": type_, "param": param, "code": code}}

@@ -1,0 +1,76 @@
+"""Log-mel spectrogram in NumPy alone: [samples] -> [frames, n_mels].
+
+Equal to `training.features.LogMel` (torchaudio) within 1e-3; `tests/handler/test_features.py` holds them together.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handler.spec import ModelSpec
+
+# Frames per DFT call: large enough to amortise NumPy's overhead, small enough to stay in a core's cache.
+_CHUNK_FRAMES = 256
+
+# Keeps the deviation of a silent band from dividing by zero; far below that of any band that carries sound.
+NORMALISATION_EPSILON = 1e-5
+
+
+def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Computes the normalised log-mel spectrogram a model was trained on.
+
+    Frames are centred on multiples of the hop, with reflected edges; audio shorter than one DFT is padded with zeros
+    at its end first, since there is nothing to reflect.
+
+    Args:
+        samples: [samples] mono float32 in -1..1 at `spec.sample_rate_hz`.
+        spec: the model's spec.
+
+    Returns:
+        [1 + max(samples, n_fft) // hop_samples, n_mels] float32 (natural log).
+    """
+    samples = np.asarray(samples, np.float32)
+    if len(samples) < spec.n_fft:
+        samples = np.pad(samples, (0, spec.n_fft - len(samples)))
+    half = spec.n_fft // 2
+    padded = np.pad(samples, half, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_samples]
+    window = _window(spec.n_fft, spec.window_samples)
+    filters = mel_filters(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
+    mel = np.empty((len(frames), spec.n_mels), np.float32)
+    for start in range(0, len(frames), _CHUNK_FRAMES):
+        spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        np.matmul(power, filters, out=mel[start : start + _CHUNK_FRAMES])
+    np.log(np.maximum(mel, np.float32(spec.log_floor), out=mel), out=mel)
+    return normalise(mel) if spec.normalisation == "utterance" else mel
+
+
+def normalise(mel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brings every band of [frames, n_mels] to mean 0 and (population) deviation 1 over the utterance."""
+    centred = mel - mel.mean(axis=0)
+    scaled: NDArray[np.float32] = centred / (np.sqrt(np.square(centred).mean(axis=0)) + NORMALISATION_EPSILON)
+    return scaled
+
+
+@lru_cache(maxsize=4)
+def _window(n_fft: int, window_samples: int) -> NDArray[np.float32]:
+    """Returns the periodic Hann window, centred in [n_fft] zeros."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window_samples) / window_samples)
+    left = (n_fft - window_samples) // 2
+    return np.pad(hann, (left, n_fft - window_samples - left)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def mel_filters(sample_rate_hz: int, n_fft: int, n_mels: int, f_min_hz: float, f_max_hz: float) -> NDArray[np.float32]:
+    """Returns the triangular filter bank, [n_fft // 2 + 1, n_mels], on the HTK mel scale, peaks at 1."""
+    to_mel = lambda hz: 2595.0 * np.log10(1.0 + hz / 700.0)  # noqa: E731
+    edges_mel = np.linspace(to_mel(f_min_hz), to_mel(f_max_hz), n_mels + 2)
+    edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
+    bins_hz = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)
+    slopes = edges_hz[None, :] - bins_hz[:, None]
+    widths = np.diff(edges_hz)
+    rising = -slopes[:, :-2] / widths[:-1]
+    falling = slopes[:, 2:] / widths[1:]
+    return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)

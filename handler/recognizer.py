@@ -1,0 +1,69 @@
+"""Loads a model once and runs it: log-mel windows -> log-probabilities."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from handler.errors import ModelError
+from handler.spec import METADATA_KEY, ModelSpec
+
+# Names of the graph's inputs and outputs, in order; `export` gives them.
+INPUT_NAMES = ("log_mel", "lengths")
+OUTPUT_NAMES = ("log_probs", "output_lengths")
+
+# Windows that run through the network together: large enough to use the core well, small enough for a small Lambda.
+_BATCH = 4
+
+
+class Recognizer:
+    """An ONNX Runtime session and the spec that came with it. Safe to use from several threads.
+
+    Args:
+        path: an ONNX file made by `export`.
+
+    Raises:
+        ModelError: the file is missing, is no model, or carries no readable spec.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        if not Path(path).is_file():
+            raise ModelError(f"There is no model file at {path}; set HARK_MODEL to the path of an exported model.")
+        options = ort.SessionOptions()
+        # A Lambda of 1 GB has about half a core: further threads, and threads that spin, take time from each other.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3  # errors only; they reach the caller as exceptions
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise ModelError(f"{path} cannot be loaded as an ONNX model; export it again.") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise ModelError(f"{path} does not say how to feed it; export it with `make export`.")
+        self.spec = ModelSpec.from_json(metadata[METADATA_KEY])
+
+    def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Runs windows through the network; neighbours and padding do not change a window's result.
+
+        Args:
+            log_mels: windows of [frames, n_mels], of any lengths above 0.
+
+        Returns:
+            [output frames, labels] log-probabilities of each window.
+        """
+        results: list[NDArray[np.float32]] = []
+        for start in range(0, len(log_mels), _BATCH):
+            batch = log_mels[start : start + _BATCH]
+            lengths = np.array([len(log_mel) for log_mel in batch], np.int64)
+            padded = np.zeros((len(batch), lengths.max(), self.spec.n_mels), np.float32)
+            for row, log_mel in zip(padded, batch, strict=True):
+                row[: len(log_mel)] = log_mel
+            log_probs, output_lengths = self._session.run(
+                OUTPUT_NAMES, dict(zip(INPUT_NAMES, (padded, lengths), strict=True))
+            )
+            results += [row[:length] for row, length in zip(log_probs, output_lengths, strict=True)]
+        return results

@@ -1,0 +1,104 @@
+"""Everything that a model and the code that feeds it must agree on.
+
+A `ModelSpec` is made from the training config, kept in the checkpoint, and written as JSON into the ONNX file's
+metadata under `METADATA_KEY`. The handler reads it there, so none of its numbers stands anywhere else.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from handler.errors import ModelError
+
+METADATA_KEY = "hark.spec"
+SPEC_FORMAT = 1
+NORMALISATIONS = ("utterance", "none")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How to feed one model and how to read what it answers.
+
+    Attributes:
+        name: what `GET /health` calls the model.
+        version: changes whenever the weights do.
+        sample_rate_hz: rate of the mono audio the features are computed from.
+        n_fft: DFT length in samples.
+        window_samples: length of the periodic Hann window, at most `n_fft`.
+        hop_samples: distance between the centres of neighbouring frames.
+        n_mels: number of mel bands.
+        f_min_hz, f_max_hz: edges of the mel filter bank (HTK scale, no area normalisation).
+        log_floor: mel power below this is raised to it before the natural logarithm.
+        normalisation: "utterance" (each band to mean 0, deviation 1 over the utterance) or "none".
+        labels: the character of each output, "" for the blank.
+        blank: index of the CTC blank in `labels`.
+        time_subsampling: input frames per output frame.
+        max_window_s: the longest stretch of audio to feed at once; longer audio is cut at pauses.
+        training_data: what the model learned from, in words.
+        measured: figures of the evaluation that came with the model, for example {"wer": 0.25, "cer": 0.1}.
+    """
+
+    name: str
+    version: str
+    sample_rate_hz: int
+    n_fft: int
+    window_samples: int
+    hop_samples: int
+    n_mels: int
+    f_min_hz: float
+    f_max_hz: float
+    log_floor: float
+    normalisation: str
+    labels: tuple[str, ...]
+    blank: int
+    time_subsampling: int
+    max_window_s: float
+    training_data: str = ""
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        wrong = [
+            name
+            for name, ok in {
+                "sample_rate_hz": self.sample_rate_hz > 0,
+                "window_samples": 0 < self.window_samples <= self.n_fft,
+                "hop_samples": self.hop_samples > 0,
+                "n_mels": self.n_mels > 0,
+                "f_max_hz": 0 <= self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2,
+                "log_floor": self.log_floor > 0,
+                "normalisation": self.normalisation in NORMALISATIONS,
+                "labels": len(set(self.labels)) == len(self.labels) > 1,
+                "blank": 0 <= self.blank < len(self.labels) and self.labels[self.blank] == "",
+                "time_subsampling": self.time_subsampling > 0,
+                "max_window_s": self.max_window_s > 0,
+            }.items()
+            if not ok
+        ]
+        if wrong:
+            raise ModelError(f"The model spec has values that cannot be right: {', '.join(wrong)}.")
+
+    @property
+    def output_frames_per_second(self) -> float:
+        """Output frames per second of audio."""
+        return self.sample_rate_hz / self.hop_samples / self.time_subsampling
+
+    def to_json(self) -> str:
+        """Returns the spec as the JSON text that goes into the model file."""
+        return json.dumps({"format": SPEC_FORMAT, **dataclasses.asdict(self)}, ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelSpec":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ModelError: the text is no spec, lacks a field, or was written by a newer Hark.
+        """
+        try:
+            fields = json.loads(text)
+            written_by = fields.pop("format")
+            if written_by != SPEC_FORMAT:
+                raise ModelError(f"The model's spec has format {written_by}; this Hark reads format {SPEC_FORMAT}.")
+            return cls(**{**fields, "labels": tuple(fields["labels"])})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"The model's spec cannot be read ({error}); export the model again.") from error

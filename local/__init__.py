@@ -1,0 +1,1 @@
+"""The Lambda handler on your own machine, without AWS and without Docker."""

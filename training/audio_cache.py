@@ -1,0 +1,84 @@
+"""Decoded audio kept in one flat file, so that no epoch decodes or resamples anything twice."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from handler.audio import decode
+from handler.errors import RequestError
+from training.errors import ManifestError
+from training.manifest import Utterance
+
+# 16-bit samples halve the cache and are what recordings hold anyway.
+_FULL_SCALE = 32767.0
+_DECODED_AT_ONCE = 256
+
+
+class AudioCache:
+    """Samples of a list of utterances at one rate; made on first use, mapped from disk afterwards.
+
+    The cache's name is a digest of the paths, sizes and modification times of the audio files, so that a changed
+    recording makes a new cache.
+
+    Raises:
+        ManifestError: audio is missing or unreadable; every such file is named.
+    """
+
+    def __init__(self, utterances: Sequence[Utterance], sample_rate_hz: int, folder: str | Path) -> None:
+        paths = [utterance.audio_path for utterance in utterances]
+        missing = [str(path) for path in paths if not path.is_file()]
+        if missing:
+            raise ManifestError(f"{len(missing)} audio files are missing, the first: {', '.join(missing[:5])}.")
+        digest = hashlib.sha256(str(sample_rate_hz).encode())
+        for path in paths:
+            stat = path.stat()
+            digest.update(f"\0{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
+        base = Path(folder) / digest.hexdigest()[:24]
+        index_path, samples_path = base.with_suffix(".json"), base.with_suffix(".pcm")
+        if not index_path.exists():
+            _build(paths, sample_rate_hz, index_path, samples_path)
+        self._offsets: list[int] = json.loads(index_path.read_text())
+        self._samples = np.memmap(samples_path, np.int16, mode="r") if self._offsets[-1] else np.zeros(0, np.int16)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        """Returns [samples] float32 in -1..1."""
+        pcm = self._samples[self._offsets[index] : self._offsets[index + 1]]
+        return pcm.astype(np.float32) / np.float32(_FULL_SCALE)
+
+
+def _build(paths: list[Path], sample_rate_hz: int, index_path: Path, samples_path: Path) -> None:
+    index_path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = samples_path.with_suffix(f".{os.getpid()}.part")
+    offsets, broken = [0], []
+
+    def read(path: Path) -> NDArray[np.int16] | str:
+        try:
+            samples = decode(path.read_bytes(), sample_rate_hz, max_duration_s=float("inf"))
+        except RequestError as error:
+            return f"{path}: {error}"
+        return np.rint(np.clip(samples, -1, 1) * _FULL_SCALE).astype(np.int16)
+
+    with unfinished.open("wb") as file, ThreadPoolExecutor() as pool, tqdm(total=len(paths), desc="decoding", disable=None) as bar:
+        for start in range(0, len(paths), _DECODED_AT_ONCE):
+            for result in pool.map(read, paths[start : start + _DECODED_AT_ONCE]):
+                if isinstance(result, str):
+                    broken.append(result)
+                else:
+                    file.write(result.tobytes())
+                    offsets.append(offsets[-1] + len(result))
+                bar.update()
+    if broken:
+        unfinished.unlink()
+        raise ManifestError(f"{len(broken)} recordings cannot be read: {' '.join(broken[:5])}")
+    unfinished.replace(samples_path)
+    index_path.write_text(json.dumps(offsets))

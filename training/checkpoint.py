@@ -1,0 +1,51 @@
+"""Reads a checkpoint back: the network with its weights, and the config it was trained with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from handler.spec import ModelSpec
+from training.config import Config, config_from_dict, model_spec
+from training.errors import CheckpointError
+from training.features import pad_batch
+from training.model import DeepSpeech2
+
+
+def load_checkpoint(path: str | Path) -> tuple[DeepSpeech2, Config]:
+    """Loads a checkpoint that `training.fit` wrote; the network is in evaluation mode.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable, or not from `training.fit`.
+    """
+    try:
+        # weights_only: a checkpoint from elsewhere must not run code here.
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}.") from error
+    if "hark_config" not in checkpoint:
+        raise CheckpointError(f"{path} was not written by Hark's training.")
+    config = config_from_dict(checkpoint["hark_config"])
+    spec = model_spec(config)
+    model = DeepSpeech2(config.model, spec.n_mels, len(spec.labels))
+    prefix = "model."
+    weights = checkpoint["state_dict"].items()
+    model.load_state_dict({name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)})
+    return model.eval(), config
+
+
+class TorchRecognizer:
+    """A network behind the interface of `handler.recognizer.Recognizer`, to evaluate checkpoints as they are served."""
+
+    def __init__(self, model: DeepSpeech2, spec: ModelSpec) -> None:
+        self.model = model.eval()
+        self.spec = spec
+
+    @torch.inference_mode()
+    def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """[frames, n_mels] each -> [output frames, labels] log-probabilities each."""
+        log_mel, lengths = pad_batch([torch.from_numpy(log_mel) for log_mel in log_mels])
+        log_probs, output_lengths = self.model(log_mel, lengths)
+        return [row[:length].numpy() for row, length in zip(log_probs, output_lengths.tolist(), strict=True)]

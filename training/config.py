@@ -1,0 +1,213 @@
+"""The training configuration: typed, read from YAML, overridden from the command line, unknown fields refused."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from handler.spec import ModelSpec
+from training.errors import ConfigError
+from training.text import ENGLISH_LABELS
+
+
+@dataclass
+class FeatureConfig:
+    """Log-mel spectrogram; the fields are those of `handler.spec.ModelSpec`."""
+
+    sample_rate_hz: int = 16000
+    n_fft: int = 400
+    window_samples: int = 400
+    hop_samples: int = 160
+    n_mels: int = 80
+    f_min_hz: float = 20.0
+    f_max_hz: float = 8000.0
+    log_floor: float = 1e-6
+    normalisation: str = "utterance"
+
+
+@dataclass
+class ModelConfig:
+    """The Deep Speech 2 family; see `training.model.DeepSpeech2`.
+
+    Attributes:
+        conv_channels: channels of the convolutions and the residual blocks.
+        conv_strides: [time, mel] stride of each 3 x 3 convolution before the residual blocks.
+        residual_blocks: number of residual blocks, two 3 x 3 convolutions each.
+        rnn: "lstm" or "gru".
+        rnn_layers: number of bidirectional layers.
+        rnn_size: units per direction; also the width of the projection before the first layer.
+        dropout: probability, everywhere.
+    """
+
+    conv_channels: int = 32
+    conv_strides: list[list[int]] = field(default_factory=lambda: [[2, 2], [2, 2]])
+    residual_blocks: int = 1
+    rnn: str = "lstm"
+    rnn_layers: int = 3
+    rnn_size: int = 256
+    dropout: float = 0.1
+
+
+@dataclass
+class AugmentConfig:
+    """SpecAugment: how many masks and how wide at most. No time mask covers more than `time_mask_share`."""
+
+    frequency_masks: int = 2
+    frequency_mask_bands: int = 15
+    time_masks: int = 2
+    time_mask_frames: int = 50
+    time_mask_share: float = 0.1
+
+
+@dataclass
+class CorpusConfig:
+    """A manifest and how often an epoch goes through it (0.5: a different half of it each epoch)."""
+
+    manifest: str = MISSING
+    repeat: float = 1.0
+
+
+@dataclass
+class DataConfig:
+    """Attributes:
+    train: manifests to learn from.
+    dev: manifest to choose the checkpoint on.
+    batch_seconds: padded seconds of audio in a batch.
+    min_duration_s, max_duration_s: utterances outside are left out of training.
+    shortest_first: start with an epoch in order of length, which steadies the first steps of CTC (SortaGrad).
+    workers: processes that prepare batches; 0 prepares them in the training process.
+    cache_dir: where decoded audio is kept between runs.
+    """
+
+    train: list[CorpusConfig] = field(default_factory=list)
+    dev: str = MISSING
+    batch_seconds: float = 240.0
+    min_duration_s: float = 0.3
+    max_duration_s: float = 17.0
+    shortest_first: bool = True
+    workers: int = 0
+    cache_dir: str = ".cache/audio"
+
+
+@dataclass
+class OptimConfig:
+    """AdamW under OneCycleLR.
+
+    Attributes:
+        max_lr: learning rate at the peak of the cycle.
+        warmup_share: share of the steps that rise to it.
+        anneal: "cos" or "linear".
+        clip_norm: gradients are scaled down to this global norm.
+    """
+
+    max_lr: float = 2e-3
+    weight_decay: float = 0.01
+    warmup_share: float = 0.15
+    anneal: str = "cos"
+    clip_norm: float = 1.0
+
+
+@dataclass
+class TrainerConfig:
+    """Attributes:
+    max_epochs: the length of the run, and of the learning rate cycle.
+    max_steps: if above 0, a run of this many optimiser steps instead.
+    precision: Lightning's name for it, such as "32-true", "bf16-mixed" or "16-mixed".
+    accelerator, devices, nodes: Lightning's; "auto" takes what is there.
+    accumulate: batches to an optimiser step.
+    validate_every_steps: batches between validations; 0 validates after each epoch.
+    """
+
+    max_epochs: int = 20
+    max_steps: int = -1
+    precision: str = "32-true"
+    accelerator: str = "auto"
+    devices: str = "auto"
+    nodes: int = 1
+    accumulate: int = 1
+    validate_every_steps: int = 0
+
+
+@dataclass
+class Config:
+    """One training run."""
+
+    name: str = MISSING
+    version: str = "1"
+    training_data: str = ""
+    seed: int = 1
+    output_dir: str = "runs"
+    labels: list[str] = field(default_factory=lambda: list(ENGLISH_LABELS))
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
+    """Reads a YAML config and applies overrides such as `optim.max_lr=1e-3`.
+
+    Raises:
+        ConfigError: the file is missing, or a field is unknown, missing or of the wrong type.
+    """
+    try:
+        merged = OmegaConf.merge(
+            OmegaConf.structured(Config), OmegaConf.load(path), OmegaConf.from_dotlist(overrides or [])
+        )
+        config = OmegaConf.to_object(merged)
+    except OSError as error:
+        raise ConfigError(f"The config {path} cannot be read: {error}.") from error
+    except (OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(f"The config {path} cannot be used: {str(error).splitlines()[0]}.") from error
+    assert isinstance(config, Config)
+    return config
+
+
+def config_to_dict(config: Config) -> dict[str, Any]:
+    """Returns the config as plain Python values, as kept in checkpoints."""
+    return OmegaConf.to_container(OmegaConf.structured(config))  # type: ignore[return-value]
+
+
+def config_from_dict(values: dict[str, Any]) -> Config:
+    """Reads what `config_to_dict` returned."""
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(values)))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"The checkpoint's config cannot be used: {str(error).splitlines()[0]}.") from error
+    assert isinstance(config, Config)
+    return config
+
+
+def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelSpec:
+    """Makes the spec of the model this config trains.
+
+    Raises:
+        handler.errors.ModelError: the feature settings contradict each other.
+    """
+    features = config.features
+    subsampling = 1
+    for time_stride, _ in config.model.conv_strides:
+        subsampling *= time_stride
+    return ModelSpec(
+        name=config.name,
+        version=config.version,
+        sample_rate_hz=features.sample_rate_hz,
+        n_fft=features.n_fft,
+        window_samples=features.window_samples,
+        hop_samples=features.hop_samples,
+        n_mels=features.n_mels,
+        f_min_hz=features.f_min_hz,
+        f_max_hz=features.f_max_hz,
+        log_floor=features.log_floor,
+        normalisation=features.normalisation,
+        labels=tuple(config.labels),
+        blank=config.labels.index(""),
+        time_subsampling=subsampling,
+        max_window_s=config.data.max_duration_s,
+        training_data=config.training_data,
+        measured=measured or {},
+    )

@@ -1,0 +1,184 @@
+"""Manifests -> batches: utterances of like length together, the same batches for the same seed and epoch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from handler.spec import ModelSpec
+from training.audio_cache import AudioCache
+from training.config import AugmentConfig, DataConfig
+from training.errors import ManifestError
+from training.features import LogMel, SpecAugment, pad_batch
+from training.manifest import Utterance, read_manifest
+from training.text import encode, normalise, unknown_characters
+
+# Lengths are jittered by this share before they are sorted, so that an epoch's batches are not the last one's.
+_LENGTH_JITTER = 0.1
+# Key of an item: which epoch asks for which utterance. The epoch takes part in the seed of the augmentation.
+ItemKey = tuple[int, int]
+
+
+@dataclass  # not frozen: Lightning moves its fields between devices in place
+class Batch:
+    """Padded utterances.
+
+    Attributes:
+        log_mel: [batch, frames, n_mels] float32.
+        lengths: [batch] int64, frames.
+        targets: [sum of target lengths] int64, label ids of all utterances in a row.
+        target_lengths: [batch] int64.
+        texts: normalised transcripts.
+    """
+
+    log_mel: Tensor
+    lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    texts: list[str]
+
+
+class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
+    """Utterances of one or more manifests as (log-mel, label ids, text).
+
+    Items depend only on the seed, the epoch and the index, never on which process makes them or in what order.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        spec: ModelSpec,
+        cache_dir: str,
+        augment: AugmentConfig | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.utterances = list(utterances)
+        self.texts = [normalise(utterance.text) for utterance in self.utterances]
+        for utterance, text in zip(self.utterances, self.texts, strict=True):
+            if unknown := unknown_characters(text, spec.labels):
+                raise ManifestError(
+                    f"{utterance.audio_path} has characters the model has no label for: "
+                    f"{' '.join(sorted(unknown))} in {utterance.text!r}."
+                )
+        self.audio = AudioCache(self.utterances, spec.sample_rate_hz, cache_dir)
+        self.log_mel = LogMel(spec)
+        self.augment = SpecAugment(augment) if augment else None
+        self.labels = spec.labels
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __getitem__(self, key: ItemKey) -> tuple[Tensor, list[int], str]:
+        epoch, index = key
+        log_mel = self.log_mel(torch.from_numpy(self.audio[index]))
+        if self.augment:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
+                log_mel = self.augment(log_mel)
+        return log_mel, encode(self.texts[index], self.labels), self.texts[index]
+
+
+def collate(items: list[tuple[Tensor, list[int], str]]) -> Batch:
+    """Makes a batch of dataset items."""
+    log_mels, ids, texts = zip(*items, strict=True)
+    log_mel, lengths = pad_batch(list(log_mels))
+    return Batch(
+        log_mel=log_mel,
+        lengths=lengths,
+        targets=torch.tensor([i for utterance in ids for i in utterance], dtype=torch.int64),
+        target_lengths=torch.tensor([len(utterance) for utterance in ids]),
+        texts=list(texts),
+    )
+
+
+class BucketSampler(Sampler[list[ItemKey]]):
+    """Batches of utterances of like length, each at most `batch_seconds` of padded audio.
+
+    `set_epoch` (which Lightning calls) and the seed decide everything. With several processes, each takes every n-th
+    batch of the same plan, and all take equally many.
+
+    Args:
+        durations_s: length of each utterance.
+        repeats: how often an epoch takes each utterance; a fraction is taken in that share of the epochs.
+        batch_seconds: padded seconds of audio in a batch; a single longer utterance makes its own.
+        shortest_first: the first epoch goes from short to long.
+        rank, processes: which of how many processes this is.
+    """
+
+    def __init__(
+        self,
+        durations_s: Sequence[float],
+        repeats: Sequence[float],
+        batch_seconds: float,
+        seed: int,
+        shortest_first: bool = False,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.durations_s = np.asarray(durations_s)
+        self.repeats = np.asarray(repeats)
+        self.batch_seconds = batch_seconds
+        self.seed = seed
+        self.shortest_first = shortest_first
+        self.rank, self.processes = rank, processes
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch to be iterated next."""
+        self.epoch = epoch
+
+    def plan(self, epoch: int) -> list[list[ItemKey]]:
+        """Returns all batches of an epoch, for all processes."""
+        rng = np.random.default_rng([self.seed, epoch])
+        # Each utterance has its own phase, so that a fraction takes another part of the corpus each epoch.
+        phases = np.random.default_rng([self.seed]).random(len(self.repeats))
+        counts = np.floor(self.repeats * (epoch + 1) + phases) - np.floor(self.repeats * epoch + phases)
+        chosen = np.repeat(np.arange(len(counts)), counts.astype(int))
+        ordered_epoch = self.shortest_first and epoch == 0
+        jitter = 0 if ordered_epoch else rng.uniform(-_LENGTH_JITTER, _LENGTH_JITTER, len(chosen))
+        order = chosen[np.argsort(self.durations_s[chosen] * (1 + jitter), kind="stable")]
+        batches: list[list[ItemKey]] = []
+        batch: list[ItemKey] = []
+        longest = 0.0
+        for index in order:
+            longest = max(longest, self.durations_s[index])
+            if batch and longest * (len(batch) + 1) > self.batch_seconds:
+                batches.append(batch)
+                batch, longest = [], self.durations_s[index]
+            batch.append((epoch, int(index)))
+        if batch:
+            batches.append(batch)
+        if not ordered_epoch:
+            rng.shuffle(batches)
+        return batches[: max(len(batches) // self.processes, 1) * self.processes]
+
+    def __iter__(self) -> Iterator[list[ItemKey]]:
+        return iter(self.plan(self.epoch)[self.rank :: self.processes])
+
+    def __len__(self) -> int:
+        return len(self.plan(self.epoch)[self.rank :: self.processes])
+
+
+def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float]]:
+    """Reads the training manifests; returns the utterances within the length limits and each one's repeat.
+
+    Raises:
+        ManifestError: a manifest cannot be used, or nothing is left.
+    """
+    utterances: list[Utterance] = []
+    repeats: list[float] = []
+    for corpus in config.train:
+        kept = [
+            utterance
+            for utterance in read_manifest(corpus.manifest)
+            if config.min_duration_s <= utterance.duration_s <= config.max_duration_s and normalise(utterance.text)
+        ]
+        utterances += kept
+        repeats += [corpus.repeat] * len(kept)
+    if not utterances:
+        raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
+    return utterances, repeats

@@ -1,0 +1,15 @@
+"""Errors of the training side, all under `handler.errors.HarkError`; each message names the file or field to mend."""
+
+from handler.errors import HarkError
+
+
+class ManifestError(HarkError):
+    """A manifest line, or the audio it names, cannot be used."""
+
+
+class ConfigError(HarkError):
+    """A training config has an unknown field or a value that cannot work."""
+
+
+class CheckpointError(HarkError):
+    """A checkpoint is missing, unreadable, or was not made by Hark's training."""

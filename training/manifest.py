@@ -1,0 +1,78 @@
+"""Manifests: one JSON object a line with `audio_filepath`, `duration` [s] and `text`, as in NVIDIA NeMo.
+
+Further fields (`speaker`, `corpus`, `license`, ...) are kept. A relative `audio_filepath` is relative to the manifest.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training.errors import ManifestError
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording and what is said in it.
+
+    Attributes:
+        audio_path: file that soundfile reads.
+        duration_s: length of the recording in seconds.
+        text: transcript as its source wrote it.
+        extra: the manifest line's other fields, such as speaker and corpus.
+    """
+
+    audio_path: Path
+    duration_s: float
+    text: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_manifest(path: str | Path) -> list[Utterance]:
+    """Reads a manifest.
+
+    Raises:
+        ManifestError: the file is missing or empty, or a line is not as it should be; the message names the line.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"The manifest {path} cannot be read: {error}.") from error
+    utterances = [_parse(line, f"{path}:{number}", path.parent) for number, line in enumerate(lines, 1) if line.strip()]
+    if not utterances:
+        raise ManifestError(f"The manifest {path} has no utterance in it.")
+    return utterances
+
+
+def _parse(line: str, where: str, folder: Path) -> Utterance:
+    try:
+        fields = json.loads(line)
+        audio, duration_s, text = fields.pop("audio_filepath"), fields.pop("duration"), fields.pop("text")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ManifestError(f"{where} is not a JSON object ({error}).") from error
+    except KeyError as error:
+        raise ManifestError(f"{where} lacks the field {error}.") from error
+    if not isinstance(audio, str) or not isinstance(text, str):
+        raise ManifestError(f"{where}: audio_filepath and text must be strings.")
+    if isinstance(duration_s, bool) or not isinstance(duration_s, int | float) or not duration_s > 0:
+        raise ManifestError(f"{where}: duration must be a number of seconds above 0, not {duration_s!r}.")
+    return Utterance(folder / audio, float(duration_s), text, fields)
+
+
+def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
+    """Writes a manifest; audio paths below the manifest's folder become relative to it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = path.parent.resolve()
+    with path.open("w", encoding="utf-8") as file:
+        for utterance in utterances:
+            audio = utterance.audio_path.resolve()
+            fields = {
+                "audio_filepath": str(audio.relative_to(folder) if audio.is_relative_to(folder) else audio),
+                "duration": round(utterance.duration_s, 3),
+                "text": utterance.text,
+                **utterance.extra,
+            }
+            file.write(json.dumps(fields, ensure_ascii=False) + "\n")

@@ -1,0 +1,145 @@
+"""Deep Speech 2: residual CNN + bidirectional RNN + CTC head.
+
+Source: Amodei et al., "Deep Speech 2" (ICML 2016); the block order (LayerNorm, GELU, dropout, layer) is that of the
+tutorial network, which `configs/seed.yaml` rebuilds with its mistake mended.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from training.config import ModelConfig
+from training.errors import ConfigError
+
+_RECURRENCES: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def output_lengths(lengths: Tensor, config: ModelConfig) -> Tensor:
+    """Turns lengths in input frames into lengths in output frames; loss, decoding and word times all use this."""
+    for time_stride, _ in config.conv_strides:
+        lengths = _strided(lengths, time_stride)
+    return lengths
+
+
+def _strided(lengths: Tensor, stride: int) -> Tensor:
+    """Output length of a convolution of kernel 3 and padding 1: ceil(length / stride)."""
+    return torch.div(lengths - 1, stride, rounding_mode="floor") + 1
+
+
+class DeepSpeech2(nn.Module):
+    """Log-mel spectrograms in, log-probabilities of the labels out.
+
+    What is padded and who shares the batch never changes an utterance's output: every convolution sees zeros past the
+    utterance's end, as it does past the end of an unpadded one, and the backward recurrence starts at the utterance's
+    own last frame.
+    """
+
+    def __init__(self, config: ModelConfig, n_mels: int, n_labels: int) -> None:
+        super().__init__()
+        self.config = config
+        channels, size = config.conv_channels, config.rnn_size
+        self.stem = nn.ModuleList()
+        bands = n_mels
+        for i, (time_stride, mel_stride) in enumerate(config.conv_strides):
+            stride = (time_stride, mel_stride)
+            self.stem.append(nn.Conv2d(1 if i == 0 else channels, channels, 3, stride, padding=1))
+            bands = math.ceil(bands / mel_stride)
+        self.residual = nn.ModuleList(
+            ResidualBlock(channels, bands, config.dropout) for _ in range(config.residual_blocks)
+        )
+        self.projection = nn.Linear(channels * bands, size)
+        self.recurrent = nn.ModuleList(
+            BidirectionalLayer(config.rnn, size if i == 0 else 2 * size, size, config.dropout)
+            for i in range(config.rnn_layers)
+        )
+        self.head = nn.Sequential(
+            nn.Linear(2 * size, size), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(size, n_labels)
+        )
+
+    def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Runs a batch.
+
+        Args:
+            log_mel: [batch, frames, n_mels] float; frames past an utterance's length may hold anything.
+            lengths: [batch] int64, frames of each utterance.
+
+        Returns:
+            [batch, output frames, labels] log-probabilities and [batch] int64 lengths in output frames. Past its
+            length an utterance's output means nothing.
+        """
+        hidden = log_mel.unsqueeze(1)
+        mask = _frame_mask(lengths, hidden)
+        for i, conv in enumerate(self.stem):
+            hidden = conv((hidden if i == 0 else nn.functional.gelu(hidden)) * mask)
+            lengths = _strided(lengths, self.config.conv_strides[i][0])
+            mask = _frame_mask(lengths, hidden)
+        for block in self.residual:
+            hidden = block(hidden, mask)
+        hidden = hidden.permute(2, 0, 1, 3).flatten(2)  # [output frames, batch, channels * bands]
+        hidden = self.projection(hidden)
+        reversal = _reversal(lengths, hidden)
+        for layer in self.recurrent:
+            hidden = layer(hidden, reversal)
+        return self.head(hidden).transpose(0, 1).log_softmax(-1), lengths
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions around which the input passes."""
+
+    def __init__(self, channels: int, bands: int, dropout: float) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(bands) for _ in range(2))
+        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """[batch, channels, frames, bands] -> the same; `mask` [batch, 1, frames, 1] is 0 past each length."""
+        hidden = inputs
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            hidden = conv(self.dropout(nn.functional.gelu(norm(hidden))) * mask)
+        return inputs + hidden
+
+
+class BidirectionalLayer(nn.Module):
+    """One recurrent layer that reads every utterance from its first frame to its last and from its last to its first.
+
+    The backward pass is a forward recurrence over frames reversed within each utterance's length. On CPU that is four
+    times as fast as packed sequences, and it exports to plain ONNX recurrences.
+    """
+
+    def __init__(self, kind: str, input_size: int, size: int, dropout: float) -> None:
+        super().__init__()
+        if kind not in _RECURRENCES:
+            raise ConfigError(f"model.rnn must be one of {', '.join(_RECURRENCES)}, not {kind!r}.")
+        recurrence = _RECURRENCES[kind]
+        self.norm = nn.LayerNorm(input_size)
+        self.forwards = recurrence(input_size, size)
+        self.backwards = recurrence(input_size, size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Tensor, reversal: Tensor) -> Tensor:
+        """[frames, batch, input_size] -> [frames, batch, 2 * size]; `reversal` comes from `_reversal`."""
+        hidden = nn.functional.gelu(self.norm(inputs))
+        ahead, _ = self.forwards(hidden)
+        back, _ = self.backwards(_reorder(hidden, reversal))
+        outputs: Tensor = self.dropout(torch.cat([ahead, _reorder(back, reversal)], dim=2))
+        return outputs
+
+
+def _frame_mask(lengths: Tensor, hidden: Tensor) -> Tensor:
+    """[batch, 1, frames, 1]: 1 inside each utterance, 0 past its end, for `hidden` [batch, channels, frames, bands]."""
+    frames = torch.arange(hidden.shape[2], device=hidden.device)
+    return (frames[None, :] < lengths[:, None])[:, None, :, None].to(hidden.dtype)
+
+
+def _reversal(lengths: Tensor, hidden: Tensor) -> Tensor:
+    """[frames * batch] rows of `hidden` [frames, batch, ...] that reverse each utterance and leave its padding."""
+    frames, batch = hidden.shape[0], hidden.shape[1]
+    frame = torch.arange(frames, device=hidden.device)[:, None]
+    source = torch.where(frame < lengths[None, :], lengths[None, :] - 1 - frame, frame)
+    return (source * batch + torch.arange(batch, device=hidden.device)[None, :]).flatten()
+
+
+def _reorder(hidden: Tensor, rows: Tensor) -> Tensor:
+    return hidden.flatten(0, 1).index_select(0, rows).reshape(hidden.shape)

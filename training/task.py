@@ -1,0 +1,146 @@
+"""What is optimised and what is measured: CTC loss, AdamW under OneCycleLR, WER and CER on the dev set."""
+
+import time
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from handler.ctc import greedy
+from training.config import Config, config_to_dict, model_spec
+from training.dataset import Batch, BucketSampler, SpeechDataset, collate, training_utterances
+from training.manifest import read_manifest
+from training.metrics import error_rates
+from training.model import DeepSpeech2
+from training.text import decode
+
+
+class SpeechData(L.LightningDataModule):
+    """The batches of a run, planned by seed and epoch."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        data, spec = config.data, model_spec(config)
+        utterances, self.repeats = training_utterances(data)
+        self.train_set = SpeechDataset(utterances, spec, data.cache_dir, config.augment, config.seed)
+        self.dev_set = SpeechDataset(read_manifest(data.dev), spec, data.cache_dir)
+
+    def _sampler(self, dataset: SpeechDataset, repeats: list[float], seed: int, first: bool) -> BucketSampler:
+        trainer = self.trainer
+        return BucketSampler(
+            [utterance.duration_s for utterance in dataset.utterances],
+            repeats,
+            self.config.data.batch_seconds,
+            seed,
+            shortest_first=first,
+            rank=trainer.global_rank if trainer else 0,
+            processes=trainer.world_size if trainer else 1,
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the epoch the trainer is in."""
+        data = self.config.data
+        sampler = self._sampler(self.train_set, self.repeats, self.config.seed, data.shortest_first)
+        sampler.set_epoch(self.trainer.current_epoch if self.trainer else 0)
+        return DataLoader(
+            self.train_set,
+            batch_sampler=sampler,
+            collate_fn=collate,
+            num_workers=data.workers,
+            persistent_workers=data.workers > 0,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The dev set, each utterance once, always in the same batches."""
+        sampler = self._sampler(self.dev_set, [1.0] * len(self.dev_set), 0, True)
+        return DataLoader(self.dev_set, batch_sampler=sampler, collate_fn=collate)
+
+    def steps(self, processes: int) -> int:
+        """Optimiser steps of the whole run."""
+        trainer = self.config.trainer
+        if trainer.max_steps > 0:
+            return trainer.max_steps
+        sampler = self._sampler(self.train_set, self.repeats, self.config.seed, self.config.data.shortest_first)
+        batches = (len(sampler.plan(epoch)) // processes for epoch in range(trainer.max_epochs))
+        return sum(-(-count // trainer.accumulate) for count in batches)
+
+
+class SpeechTask(L.LightningModule):
+    """Trains and validates a `DeepSpeech2`."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.spec = model_spec(config)
+        self.model = DeepSpeech2(config.model, self.spec.n_mels, len(self.spec.labels))
+        self.loss = nn.CTCLoss(blank=self.spec.blank, reduction="none", zero_infinity=True)
+        self._references: list[str] = []
+        self._hypotheses: list[str] = []
+        self._audio_s = 0.0
+        self._since = time.monotonic()
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the batch's mean loss per character, log-probabilities and their lengths."""
+        log_probs, lengths = self.model(batch.log_mel, batch.lengths)
+        # CTC sums many tiny probabilities; half precision is too coarse for it.
+        losses = self.loss(log_probs.transpose(0, 1).float(), batch.targets, lengths, batch.target_lengths)
+        return losses.sum() / batch.target_lengths.sum().clamp_min(1), log_probs, lengths
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seeds the step, so that a resumed run drops the same units as an uninterrupted one."""
+        torch.manual_seed(self.config.seed + 1_000_003 * (self.trainer.fit_loop.total_batch_idx + 1) + self.global_rank)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Returns the loss of a batch."""
+        loss, _, _ = self._loss(batch)
+        self._audio_s += float(batch.lengths.sum()) * self.spec.hop_samples / self.spec.sample_rate_hz
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.texts))
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Logs how many seconds of audio a second of training took in."""
+        now = time.monotonic()
+        self.log("train/audio_s_per_s", self._audio_s / (now - self._since), sync_dist=True, reduce_fx="sum")
+        self._audio_s, self._since = 0.0, now
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Decodes a batch of the dev set."""
+        loss, log_probs, lengths = self._loss(batch)
+        self.log("dev/loss", loss, batch_size=len(batch.texts), sync_dist=True)
+        for log_prob, length, text in zip(log_probs.float().cpu().numpy(), lengths.tolist(), batch.texts, strict=True):
+            self._references.append(text)
+            self._hypotheses.append(decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs WER and CER over the whole dev set."""
+        references, hypotheses = self._references, self._hypotheses
+        self._references, self._hypotheses = [], []
+        if self.trainer.world_size > 1:
+            parts: list[Any] = [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(parts, (references, hypotheses))
+            references = [text for part in parts for text in part[0]]
+            hypotheses = [text for part in parts for text in part[1]]
+        rates = error_rates(references, hypotheses)
+        self.log("dev/wer", rates.wer, prog_bar=True, rank_zero_only=False)
+        self.log("dev/cer", rates.cer, prog_bar=True, rank_zero_only=False)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW under OneCycleLR over the run's whole length."""
+        optim = self.config.optim
+        optimiser = torch.optim.AdamW(self.model.parameters(), lr=optim.max_lr, weight_decay=optim.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser,
+            optim.max_lr,
+            total_steps=self.trainer.datamodule.steps(self.trainer.world_size),  # type: ignore[attr-defined]
+            pct_start=optim.warmup_share,
+            anneal_strategy=optim.anneal,  # type: ignore[arg-type]
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the config, from which the model and its spec are made again."""
+        checkpoint["hark_config"] = config_to_dict(self.config)

@@ -56,7 +56,9 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
             if name in measured:
                 rates, factor = measured[name].rates, measured[name].real_time_factor
                 size = file.stat().st_size
-                print(f"{name}  WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  real-time factor {factor:.4f}")
+                print(
+                    f"{name}  WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  real-time factor {factor:.4f}"
+                )
         chosen = int8 if precision == "int8" else fp32
         loss = measured[precision].rates.wer - measured["fp32"].rates.wer
         if loss > max_wer_loss:

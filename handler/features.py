@@ -13,8 +13,9 @@ from handler.spec import ModelSpec
 # Frames per DFT call: large enough to amortise NumPy's overhead, small enough to stay in a core's cache.
 _CHUNK_FRAMES = 256
 
-# Keeps the deviation of a silent band from dividing by zero; far below that of any band that carries sound.
-NORMALISATION_EPSILON = 1e-5
+# A band of speech has a deviation of 1 to 3. In one that never changes (silence, an empty filter) there is only
+# rounding to be seen, and dividing by less than this would blow it up.
+MIN_DEVIATION = 1e-2
 
 
 def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
@@ -49,8 +50,9 @@ def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
 
 def normalise(mel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Brings every band of [frames, n_mels] to mean 0 and (population) deviation 1 over the utterance."""
-    centred = mel - mel.mean(axis=0)
-    scaled: NDArray[np.float32] = centred / (np.sqrt(np.square(centred).mean(axis=0)) + NORMALISATION_EPSILON)
+    centred = mel - mel.mean(axis=0, dtype=np.float64).astype(np.float32)
+    deviations = np.sqrt(np.square(centred).mean(axis=0))
+    scaled: NDArray[np.float32] = centred / np.maximum(deviations, np.float32(MIN_DEVIATION))
     return scaled
 
 
@@ -65,9 +67,8 @@ def _window(n_fft: int, window_samples: int) -> NDArray[np.float32]:
 @lru_cache(maxsize=4)
 def mel_filters(sample_rate_hz: int, n_fft: int, n_mels: int, f_min_hz: float, f_max_hz: float) -> NDArray[np.float32]:
     """Returns the triangular filter bank, [n_fft // 2 + 1, n_mels], on the HTK mel scale, peaks at 1."""
-    to_mel = lambda hz: 2595.0 * np.log10(1.0 + hz / 700.0)  # noqa: E731
-    edges_mel = np.linspace(to_mel(f_min_hz), to_mel(f_max_hz), n_mels + 2)
-    edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
+    lowest_mel, highest_mel = 2595.0 * np.log10(1.0 + np.array([f_min_hz, f_max_hz]) / 700.0)
+    edges_hz = 700.0 * (10.0 ** (np.linspace(lowest_mel, highest_mel, n_mels + 2) / 2595.0) - 1.0)
     bins_hz = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)
     slopes = edges_hz[None, :] - bins_hz[:, None]
     widths = np.diff(edges_hz)

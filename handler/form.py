@@ -15,9 +15,11 @@ _MAX_PARTS = 32
 
 @dataclass(frozen=True)
 class TranscriptionRequest:
-    """Attributes:
-    audio: bytes of the uploaded file.
-    response_format: one of `RESPONSE_FORMATS`.
+    """What the form asks for.
+
+    Attributes:
+        audio: bytes of the uploaded file.
+        response_format: one of `RESPONSE_FORMATS`.
     """
 
     audio: bytes

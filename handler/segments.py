@@ -7,7 +7,8 @@ length. Windows are no longer than the model's `max_window_s` and end in the qui
 import numpy as np
 from numpy.typing import NDArray
 
-# A window is cut in its last part, where the quietest stretch of `_PAUSE_S` lies: about the shortest pause between words.
+# A window is cut in its last part, where the quietest stretch of `_PAUSE_S` lies: about the shortest pause between
+# words.
 _SEARCHED_SHARE = 0.4
 _PAUSE_S = 0.2
 _STEP_S = 0.01

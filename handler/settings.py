@@ -17,9 +17,11 @@ class SettingsError(HarkError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Attributes:
-    model_path: `HARK_MODEL`, an exported model; by default the one that comes with Hark.
-    max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
+    """The settings of the HTTP function.
+
+    Attributes:
+        model_path: `HARK_MODEL`, an exported model; by default the one that comes with Hark.
+        max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
     """
 
     model_path: Path

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     load_ms = (time.perf_counter() - since) * 1000
     event = http_event("POST", "/transcribe", {"content-type": "application/octet-stream"}, audio)
-    reply = lambda_handler(event, context_for(event))  # type: ignore[arg-type]
+    reply = lambda_handler(event, context_for(event))
     body = json.loads(reply_body(reply))
     if reply["statusCode"] != 200:
         print(f"error {reply['statusCode']}: {body['error']['message']}", file=sys.stderr)

@@ -66,9 +66,14 @@ def _build(paths: list[Path], sample_rate_hz: int, index_path: Path, samples_pat
             samples = decode(path.read_bytes(), sample_rate_hz, max_duration_s=float("inf"))
         except RequestError as error:
             return f"{path}: {error}"
-        return np.rint(np.clip(samples, -1, 1) * _FULL_SCALE).astype(np.int16)
+        pcm: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * _FULL_SCALE).astype(np.int16)
+        return pcm
 
-    with unfinished.open("wb") as file, ThreadPoolExecutor() as pool, tqdm(total=len(paths), desc="decoding", disable=None) as bar:
+    with (
+        unfinished.open("wb") as file,
+        ThreadPoolExecutor() as pool,
+        tqdm(total=len(paths), desc="decoding", disable=None) as bar,
+    ):
         for start in range(0, len(paths), _DECODED_AT_ONCE):
             for result in pool.map(read, paths[start : start + _DECODED_AT_ONCE]):
                 if isinstance(result, str):

@@ -63,22 +63,31 @@ class AugmentConfig:
 
 @dataclass
 class CorpusConfig:
-    """A manifest and how often an epoch goes through it (0.5: a different half of it each epoch)."""
+    """A manifest and how often an epoch goes through it.
+
+    Attributes:
+        manifest: path of the manifest.
+        repeat: passes an epoch makes; 0.5 takes a different half of it each epoch, 0 leaves it out.
+        repeat_by_corpus: other numbers for lines whose `corpus` starts with the key.
+    """
 
     manifest: str = MISSING
     repeat: float = 1.0
+    repeat_by_corpus: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
 class DataConfig:
-    """Attributes:
-    train: manifests to learn from.
-    dev: manifest to choose the checkpoint on.
-    batch_seconds: padded seconds of audio in a batch.
-    min_duration_s, max_duration_s: utterances outside are left out of training.
-    shortest_first: start with an epoch in order of length, which steadies the first steps of CTC (SortaGrad).
-    workers: processes that prepare batches; 0 prepares them in the training process.
-    cache_dir: where decoded audio is kept between runs.
+    """Where utterances come from and how they are put together.
+
+    Attributes:
+        train: manifests to learn from.
+        dev: manifest to choose the checkpoint on.
+        batch_seconds: padded seconds of audio in a batch.
+        min_duration_s, max_duration_s: utterances outside are left out of training.
+        shortest_first: start with an epoch in order of length, which steadies the first steps of CTC (SortaGrad).
+        workers: processes that prepare batches; 0 prepares them in the training process.
+        cache_dir: where decoded audio is kept between runs.
     """
 
     train: list[CorpusConfig] = field(default_factory=list)
@@ -111,13 +120,15 @@ class OptimConfig:
 
 @dataclass
 class TrainerConfig:
-    """Attributes:
-    max_epochs: the length of the run, and of the learning rate cycle.
-    max_steps: if above 0, a run of this many optimiser steps instead.
-    precision: Lightning's name for it, such as "32-true", "bf16-mixed" or "16-mixed".
-    accelerator, devices, nodes: Lightning's; "auto" takes what is there.
-    accumulate: batches to an optimiser step.
-    validate_every_steps: batches between validations; 0 validates after each epoch.
+    """Lightning's trainer.
+
+    Attributes:
+        max_epochs: the length of the run, and of the learning rate cycle.
+        max_steps: if above 0, a run of this many optimiser steps instead.
+        precision: Lightning's name for it, such as "32-true", "bf16-mixed" or "16-mixed".
+        accelerator, devices, nodes: Lightning's; "auto" takes what is there.
+        accumulate: batches to an optimiser step.
+        validate_every_steps: batches between validations; 0 validates after each epoch.
     """
 
     max_epochs: int = 20
@@ -132,13 +143,22 @@ class TrainerConfig:
 
 @dataclass
 class Config:
-    """One training run."""
+    """One training run.
+
+    Attributes:
+        name, version, training_data: what the model's spec says of it.
+        seed: decides initial weights, batches, augmentation and dropout.
+        output_dir: the run's files go to a folder of its name in here.
+        init_from: a checkpoint whose weights the run starts from; its schedule starts anew (`--resume` goes on with it).
+        labels: the model's output characters; "" is the CTC blank.
+    """
 
     name: str = MISSING
     version: str = "1"
     training_data: str = ""
     seed: int = 1
     output_dir: str = "runs"
+    init_from: str = ""
     labels: list[str] = field(default_factory=lambda: list(ENGLISH_LABELS))
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, Sampler
 
 from handler.spec import ModelSpec
 from training.audio_cache import AudioCache
-from training.config import AugmentConfig, DataConfig
+from training.config import AugmentConfig, CorpusConfig, DataConfig
 from training.errors import ManifestError
 from training.features import LogMel, SpecAugment, pad_batch
 from training.manifest import Utterance, read_manifest
@@ -126,10 +126,15 @@ class BucketSampler(Sampler[list[ItemKey]]):
         self.shortest_first = shortest_first
         self.rank, self.processes = rank, processes
         self.epoch = 0
+        self.done = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch to be iterated next."""
         self.epoch = epoch
+
+    def skip(self, done: int) -> None:
+        """Leaves this process's first batches of the epoch out, for a run that is resumed within it."""
+        self.done = done
 
     def plan(self, epoch: int) -> list[list[ItemKey]]:
         """Returns all batches of an epoch, for all processes."""
@@ -157,7 +162,7 @@ class BucketSampler(Sampler[list[ItemKey]]):
         return batches[: max(len(batches) // self.processes, 1) * self.processes]
 
     def __iter__(self) -> Iterator[list[ItemKey]]:
-        return iter(self.plan(self.epoch)[self.rank :: self.processes])
+        return iter(self.plan(self.epoch)[self.rank :: self.processes][self.done :])
 
     def __len__(self) -> int:
         return len(self.plan(self.epoch)[self.rank :: self.processes])
@@ -178,7 +183,13 @@ def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float
             if config.min_duration_s <= utterance.duration_s <= config.max_duration_s and normalise(utterance.text)
         ]
         utterances += kept
-        repeats += [corpus.repeat] * len(kept)
+        repeats += [_repeat(corpus, utterance) for utterance in kept]
     if not utterances:
         raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
     return utterances, repeats
+
+
+def _repeat(config: CorpusConfig, utterance: Utterance) -> float:
+    corpus = str(utterance.extra.get("corpus", ""))
+    chosen = [repeat for prefix, repeat in config.repeat_by_corpus.items() if corpus.startswith(prefix)]
+    return chosen[0] if chosen else config.repeat

@@ -29,11 +29,13 @@ _WORST = 5
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Attributes:
-    rates: corpus-level WER and CER.
-    references, hypotheses: normalised transcripts, one an utterance.
-    audio_s: seconds of audio.
-    processing_s: seconds of wall time from bytes to text.
+    """What a model did on a manifest.
+
+    Attributes:
+        rates: corpus-level WER and CER.
+        references, hypotheses: normalised transcripts, one an utterance.
+        audio_s: seconds of audio.
+        processing_s: seconds of wall time from bytes to text.
     """
 
     rates: ErrorRates
@@ -72,9 +74,7 @@ def evaluate(recognizer: Runner, utterances: Sequence[Utterance], progress: bool
         references.append(normalise(utterance.text))
         hypotheses.append(transcript.text)
         audio_s += transcript.duration_s
-    return Evaluation(
-        error_rates(references, hypotheses), references, hypotheses, audio_s, timings.total_ms / 1000
-    )
+    return Evaluation(error_rates(references, hypotheses), references, hypotheses, audio_s, timings.total_ms / 1000)
 
 
 def load_runner(path: Path) -> Runner:

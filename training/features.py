@@ -6,7 +6,7 @@
 import torch
 from torch import Tensor, nn
 
-from handler.features import NORMALISATION_EPSILON
+from handler.features import MIN_DEVIATION
 from handler.spec import ModelSpec
 from training.config import AugmentConfig
 from training.torchaudio_guard import torchaudio
@@ -35,7 +35,7 @@ class LogMel(nn.Module):
         log_mel: Tensor = self.mel(samples).clamp_min(self.spec.log_floor).log().T
         if self.spec.normalisation == "utterance":
             centred = log_mel - log_mel.mean(0)
-            log_mel = centred / (centred.square().mean(0).sqrt() + NORMALISATION_EPSILON)
+            log_mel = centred / centred.square().mean(0).sqrt().clamp_min(MIN_DEVIATION)
         return log_mel
 
 

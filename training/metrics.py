@@ -1,4 +1,4 @@
-"""Corpus-level word and character error rate: errors summed over all utterances, divided by words (characters) summed."""
+"""Corpus-level word and character error rate: errors summed over utterances, divided by words (characters) summed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ import jiwer
 
 @dataclass(frozen=True)
 class ErrorRates:
-    """Attributes:
-    wer: word errors / reference words.
-    cer: character errors / reference characters, spaces included.
-    words, characters: what the references hold.
+    """Errors over references.
+
+    Attributes:
+        wer: word errors / reference words.
+        cer: character errors / reference characters, spaces included.
+        words, characters: what the references hold.
     """
 
     wer: float

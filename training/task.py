@@ -45,9 +45,13 @@ class SpeechData(L.LightningDataModule):
         """Batches of the epoch the trainer is in."""
         data = self.config.data
         sampler = self._sampler(self.train_set, self.repeats, self.config.seed, data.shortest_first)
-        sampler.set_epoch(self.trainer.current_epoch if self.trainer else 0)
+        if self.trainer:
+            sampler.set_epoch(self.trainer.current_epoch)
+            loop = self.trainer.fit_loop
+            # Lightning counts on from where a resumed run stopped, but leaves finding that place to the data.
+            sampler.skip(loop.epoch_loop.batch_progress.current.ready if loop.restarting else 0)
         return DataLoader(
-            self.train_set,
+            self.train_set,  # type: ignore[arg-type]  # collate makes batches of its items
             batch_sampler=sampler,
             collate_fn=collate,
             num_workers=data.workers,
@@ -57,7 +61,7 @@ class SpeechData(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Batch]:
         """The dev set, each utterance once, always in the same batches."""
         sampler = self._sampler(self.dev_set, [1.0] * len(self.dev_set), 0, True)
-        return DataLoader(self.dev_set, batch_sampler=sampler, collate_fn=collate)
+        return DataLoader(self.dev_set, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
 
     def steps(self, processes: int) -> int:
         """Optimiser steps of the whole run."""
@@ -90,11 +94,11 @@ class SpeechTask(L.LightningModule):
         losses = self.loss(log_probs.transpose(0, 1).float(), batch.targets, lengths, batch.target_lengths)
         return losses.sum() / batch.target_lengths.sum().clamp_min(1), log_probs, lengths
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, *_: object) -> None:
         """Seeds the step, so that a resumed run drops the same units as an uninterrupted one."""
         torch.manual_seed(self.config.seed + 1_000_003 * (self.trainer.fit_loop.total_batch_idx + 1) + self.global_rank)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """Returns the loss of a batch."""
         loss, _, _ = self._loss(batch)
         self._audio_s += float(batch.lengths.sum()) * self.spec.hop_samples / self.spec.sample_rate_hz
@@ -107,13 +111,15 @@ class SpeechTask(L.LightningModule):
         self.log("train/audio_s_per_s", self._audio_s / (now - self._since), sync_dist=True, reduce_fx="sum")
         self._audio_s, self._since = 0.0, now
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, _batch_idx: int) -> None:
         """Decodes a batch of the dev set."""
         loss, log_probs, lengths = self._loss(batch)
         self.log("dev/loss", loss, batch_size=len(batch.texts), sync_dist=True)
         for log_prob, length, text in zip(log_probs.float().cpu().numpy(), lengths.tolist(), batch.texts, strict=True):
             self._references.append(text)
-            self._hypotheses.append(decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels))
+            self._hypotheses.append(
+                decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels)
+            )
 
     def on_validation_epoch_end(self) -> None:
         """Logs WER and CER over the whole dev set."""

@@ -17,13 +17,22 @@ _ABBREVIATIONS = {
 }  # fmt: skip
 _ABBREVIATION = re.compile(rf"\b({'|'.join(_ABBREVIATIONS)})\.")
 _TITLE = re.compile(r"\b(mr|mrs|dr)\b")
-_SYMBOLS = {"&": " and ", "%": " percent ", "+": " plus ", "=": " equals ", "@": " at ", "°": " degrees ", "£": " pounds "}
+_SYMBOLS = {
+    "&": " and ",
+    "%": " percent ",
+    "+": " plus ",
+    "=": " equals ",
+    "@": " at ",
+    "°": " degrees ",
+    "£": " pounds ",
+}
 _ORDINAL = re.compile(r"\b(\d+)(st|nd|rd|th)\b")
 _DOLLARS = re.compile(r"\$\s?(\d+(?:,\d{3})*)")
 _DECIMAL = re.compile(r"\b(\d+)\.(\d+)\b")
+_THOUSANDS = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
 _YEAR = re.compile(r"\b(1[1-9]\d\d)\b")
 _NUMBER = re.compile(r"\d+")
-_APOSTROPHES = str.maketrans({c: "'" for c in "\u2018\u2019\u02bc\u00b4`\u2032"})
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032", "'"))
 _EDGE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
 
 
@@ -33,7 +42,7 @@ def normalise(text: str) -> str:
     The apostrophe stays inside words ("don't"), and goes where it is a quotation mark. Letters that no folding brings
     to a-z stay as they are, so that `encode` can name them.
 
-    >>> normalise("Mrs. Dashwood's 2 cafés -- ‘sold’ in 1811!")
+    >>> normalise("Mrs. Dashwood's 2 cafés -- 'sold' in 1811!")
     "missus dashwood's two cafes sold in eighteen eleven"
     """
     text = text.lower().translate(_APOSTROPHES)
@@ -50,7 +59,7 @@ def normalise(text: str) -> str:
 
 def _numbers_to_words(text: str) -> str:
     text = _DOLLARS.sub(r"\1 dollars", text)
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    text = _THOUSANDS.sub(lambda m: num2words(int(m[0].replace(",", ""))), text)
     text = _ORDINAL.sub(lambda m: num2words(int(m[1]), to="ordinal"), text)
     text = _DECIMAL.sub(lambda m: f"{num2words(int(m[1]))} point {' '.join(num2words(int(d)) for d in m[2])}", text)
     text = _YEAR.sub(lambda m: num2words(int(m[1]), to="year"), text)

@@ -1,0 +1,128 @@
+"""The exported graph is the trained network; where it is not, nothing is written."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from export import __main__ as command
+from export import graph, proof
+from export.errors import ProofError
+from handler.recognizer import Recognizer
+from tests.conftest import DATA
+from tests.training.toy import TINY, toy_config
+from training.config import Config, config_to_dict, model_spec
+from training.model import DeepSpeech2
+
+DEV = DATA / "manifest.jsonl"
+
+
+def network(config: Config) -> DeepSpeech2:
+    torch.manual_seed(0)
+    return DeepSpeech2(config.model, config.features.n_mels, len(config.labels)).eval()
+
+
+def checkpoint(folder: Path, config: Config) -> Path:
+    """Writes an untrained checkpoint in the form training writes them."""
+    state = {f"model.{name}": value for name, value in network(config).state_dict().items()}
+    path = folder / "toy.ckpt"
+    torch.save({"state_dict": state, "hark_config": config_to_dict(config)}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(TINY, id="lstm, 4x"),
+        pytest.param({**TINY, "model__rnn": "gru", "model__conv_strides": "[[2, 2]]"}, id="gru, 2x"),
+        pytest.param({**TINY, "model__residual_blocks": "0", "model__rnn_layers": "1"}, id="no residual block"),
+    ],
+)
+def test_the_graph_equals_the_network_at_five_lengths_and_two_batch_sizes(
+    shape: dict[str, str], tmp_path: Path
+) -> None:
+    config = toy_config(tmp_path, **shape)
+    model, spec = network(config), model_spec(config)
+    graph.trace(model, spec, tmp_path / "toy.onnx")
+    proof.prove_dynamic(tmp_path / "toy.onnx")
+    parity = proof.prove_equal(model, tmp_path / "toy.onnx", spec)
+    assert parity.cases == 10
+    assert parity.largest_difference <= 1e-4
+
+
+def test_the_command_writes_a_file_that_carries_spec_and_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "models" / "toy.onnx"
+    arguments = [str(checkpoint(tmp_path, toy_config(tmp_path, **TINY))), "--dev", str(DEV), "--output", str(output)]
+    # An untrained network's WER is noise: here the test is of what is written, not of what int8 costs.
+    assert command.main([*arguments, "--max-wer-loss", "9"]) == 0
+    printed = capsys.readouterr().out
+    spec = Recognizer(output).spec
+    assert spec.measured["on"] == "manifest.jsonl"
+    assert spec.measured["precision"] == "int8"
+    assert f"WER {spec.measured['wer']:.4f}" in printed
+    assert f"WER {spec.measured['fp32_wer']:.4f}" in printed
+    assert {node.op_type for node in onnx.load(output).graph.node} >= {"DynamicQuantizeLSTM"}
+    assert [path.name for path in output.parent.iterdir()] == ["toy.onnx"]
+    assert command.main([*arguments, "--precision", "fp32"]) == 0
+    assert Recognizer(output).spec.measured["precision"] == "fp32"
+
+
+def test_an_export_that_fails_its_proof_writes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "models" / "toy.onnx"
+    arguments = [str(checkpoint(tmp_path, toy_config(tmp_path, **TINY))), "--dev", str(DEV), "--output", str(output)]
+    monkeypatch.setattr(proof, "TOLERANCE", 1e-12)
+    assert command.main(arguments) == 1
+    assert "differ from PyTorch" in capsys.readouterr().err
+    assert list(output.parent.iterdir()) == []
+    output.write_bytes(b"the model that was there before")
+    assert command.main(arguments) == 1
+    assert output.read_bytes() == b"the model that was there before"
+
+
+def test_int8_that_costs_too_much_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "toy.onnx"
+    source = checkpoint(tmp_path, toy_config(tmp_path, **TINY))
+    assert command.main([str(source), "--dev", str(DEV), "--output", str(output), "--max-wer-loss", "-9"]) == 1
+    assert "higher than fp32" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_a_graph_of_other_weights_is_found_out(tmp_path: Path) -> None:
+    config = toy_config(tmp_path, **TINY)
+    model, spec = network(config), model_spec(config)
+    graph.trace(model, spec, tmp_path / "toy.onnx")
+    with torch.no_grad():
+        model.head[0].weight.mul_(1.1)
+    with pytest.raises(ProofError, match="differ from PyTorch"):
+        proof.prove_equal(model, tmp_path / "toy.onnx", spec)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_fixed_batch_or_time_axis_is_found_out(tmp_path: Path, axis: int) -> None:
+    config = toy_config(tmp_path, **TINY)
+    graph.trace(network(config), model_spec(config), tmp_path / "toy.onnx")
+    loaded = onnx.load(tmp_path / "toy.onnx")
+    loaded.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = 97
+    onnx.save(loaded, tmp_path / "toy.onnx")
+    with pytest.raises(ProofError):
+        proof.prove_dynamic(tmp_path / "toy.onnx")
+
+
+def test_writing_the_spec_again_replaces_it(tmp_path: Path) -> None:
+    config = toy_config(tmp_path, **TINY)
+    path, spec = tmp_path / "toy.onnx", model_spec(config)
+    graph.trace(network(config), spec, path)
+    graph.write_spec(path, spec)
+    graph.write_spec(path, dataclasses.replace(spec, version="2"))
+    recognizer = Recognizer(path)
+    assert recognizer.spec.version == "2"
+    assert len(onnx.load(path).metadata_props) == 1
+    (log_probs,) = recognizer.run([np.zeros((10, spec.n_mels), np.float32)])
+    assert log_probs.shape == (3, len(spec.labels))

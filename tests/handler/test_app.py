@@ -1,0 +1,257 @@
+"""The HTTP entry point: what it replies to good requests and to every kind of bad one."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from local.event import http_event
+from tests.conftest import EVENTS, Post, encode, invoke, multipart
+
+RATE = 16000
+
+
+def noise(seconds: float = 1.0, sample_rate_hz: int = RATE, channels: int = 1) -> np.ndarray:
+    shape = (int(seconds * sample_rate_hz), channels)
+    return np.random.default_rng(0).normal(0, 0.1, shape).astype(np.float32)
+
+
+def assert_error(body: Any, code: str) -> None:
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"message", "type", "param", "code"}
+    assert body["error"]["code"] == code
+    message = body["error"]["message"]
+    assert message.endswith((".", ".'"))
+    assert "\n" not in message
+    assert "Traceback" not in message
+
+
+def test_transcribe_replies_with_text_words_and_stage_times(post: Post) -> None:
+    status, headers, body = post("/transcribe", (EVENTS / "sample.wav").read_bytes())
+    assert status == 200
+    assert body["duration"] == pytest.approx(6.4, abs=0.01)
+    assert body["text"] == " ".join(word["word"] for word in body["words"])
+    ends = [0.0]
+    for word in body["words"]:
+        assert ends[-1] <= word["start"] < word["end"] <= body["duration"]
+        assert 0 < word["confidence"] <= 1
+        ends.append(word["end"])
+    stages = [stage.split(";dur=")[0] for stage in headers["Server-Timing"].split(", ")]
+    assert stages == ["decode", "segment", "features", "recognize", "ctc"]
+
+
+def test_all_routes_and_formats_give_the_same_text(post: Post) -> None:
+    audio = (EVENTS / "sample.wav").read_bytes()
+    text = post("/transcribe", audio)[2]["text"]
+    body, content_type = multipart({"model": "whisper-1"}, audio)
+    assert post("/v1/audio/transcriptions", body, content_type)[2] == {"text": text}
+    body, content_type = multipart({"model": "whisper-1", "response_format": "text"}, audio)
+    status, headers, reply = post("/v1/audio/transcriptions", body, content_type)
+    assert (status, reply.decode()) == (200, text + "\n")
+    assert headers["Content-Type"].startswith("text/plain")
+
+
+def test_health_names_the_model_and_its_measured_wer() -> None:
+    status, _, body = invoke(http_event("GET", "/health", {}, b""))
+    assert status == 200
+    assert body["status"] == "ok"
+    assert body["model"]["name"]
+    assert body["model"]["version"]
+    assert body["model"]["measured"]["wer"] >= 0
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/octet-stream", "application/x-www-form-urlencoded", "audio/x"]
+)
+def test_any_label_that_may_be_audio_is_tried(post: Post, content_type: str) -> None:
+    assert post("/transcribe", encode(noise(), RATE), content_type)[0] == 200
+
+
+@pytest.mark.parametrize("sample_rate_hz", [8000, 11025, 44100, 96000, 192000])
+@pytest.mark.parametrize("channels", [1, 2, 8])
+def test_every_rate_and_channel_count_is_transcribed(post: Post, sample_rate_hz: int, channels: int) -> None:
+    status, _, body = post("/transcribe", encode(noise(0.5, sample_rate_hz, channels), sample_rate_hz))
+    assert status == 200
+    assert body["duration"] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("seconds", [1 / RATE, 0.001, 0.02, 0.1])
+def test_the_shortest_audio_is_transcribed(post: Post, seconds: float) -> None:
+    assert post("/transcribe", encode(noise(seconds), RATE))[0] == 200
+
+
+def test_silence_has_no_words_or_few(post: Post) -> None:
+    status, _, body = post("/transcribe", encode(np.zeros((RATE * 3, 1), np.float32), RATE))
+    assert status == 200
+    assert len(body["words"]) <= 3
+
+
+BAD_AUDIO = {
+    "empty": (b"", "invalid_body"),
+    "not audio": (b"these bytes are no recording", "invalid_audio"),
+    "truncated": (encode(noise(), RATE)[:9000], "invalid_audio"),
+    "zero samples": (encode(noise(0), RATE), "invalid_audio"),
+    "NaN": (encode(np.full((RATE, 1), np.nan, np.float32), RATE, "WAV", "FLOAT"), "invalid_audio"),
+    "4 kHz": (encode(noise(1, 4000), 4000), "invalid_audio"),
+    "200 kHz": (encode(noise(0.1, 200000), 200000), "invalid_audio"),
+    "9 channels": (encode(noise(0.1, channels=9), RATE), "invalid_audio"),
+    "too long": (encode(np.zeros((8000 * 601, 1), np.float32), 8000, "FLAC"), "audio_too_long"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_AUDIO)
+def test_bad_audio_is_refused_on_both_routes(post: Post, name: str) -> None:
+    audio, code = BAD_AUDIO[name]
+    expected = 413 if code == "audio_too_long" else 400
+    status, _, body = post("/transcribe", audio)
+    assert status == expected
+    assert_error(body, code)
+    form, content_type = multipart({"model": "whisper-1"}, audio)
+    status, _, body = post("/v1/audio/transcriptions", form, content_type)
+    assert status == expected
+    assert_error(body, code)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain; charset=utf-8", "multipart/form-data; boundary=x", "image/png"]
+)
+def test_a_content_type_that_is_not_audio_is_refused(post: Post, content_type: str) -> None:
+    status, _, body = post("/transcribe", encode(noise(), RATE), content_type)
+    assert status == 415
+    assert_error(body, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("text", ["!!!", "UklGRg", "UklG Rg==", "é"])
+def test_invalid_base64_is_refused(text: str) -> None:
+    event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, b"x")
+    status, _, body = invoke({**event, "body": text, "isBase64Encoded": True})
+    assert status == 400
+    assert_error(body, "invalid_body")
+
+
+@pytest.mark.parametrize("path", ["/", "/transcribe/more", "/v1/chat/completions", "/%2e%2e/etc/passwd", "/HEALTH"])
+def test_an_unknown_route_is_404(path: str) -> None:
+    status, _, body = invoke(http_event("GET", path, {}, b""))
+    assert status == 404
+    assert_error(body, "unknown_url")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("GET", "/transcribe", "POST"), ("PUT", "/v1/audio/transcriptions", "POST"), ("DELETE", "/health", "GET")],
+)
+def test_a_wrong_method_is_405_and_says_which_is_right(method: str, path: str, allow: str) -> None:
+    status, headers, body = invoke(http_event(method, path, {}, b""))
+    assert status == 405
+    assert headers["Allow"] == allow
+    assert_error(body, "method_not_allowed")
+
+
+FORMS: dict[str, tuple[dict[str, str], bool, str, str | None]] = {
+    "no file": ({"model": "whisper-1"}, False, "invalid_parameter", "file"),
+    "unknown field": ({"colour": "red"}, True, "invalid_parameter", "colour"),
+    "unknown format": ({"response_format": "vtt2"}, True, "invalid_parameter", "response_format"),
+    "another language": ({"language": "de"}, True, "invalid_parameter", "language"),
+    "streaming": ({"stream": "true"}, True, "invalid_parameter", "stream"),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_that_asks_for_what_is_not_there_is_refused_by_name(post: Post, name: str) -> None:
+    fields, with_file, code, param = FORMS[name]
+    form, content_type = multipart(fields, encode(noise(), RATE) if with_file else None)
+    status, _, body = post("/v1/audio/transcriptions", form, content_type)
+    assert status == 400
+    assert_error(body, code)
+    assert body["error"]["param"] == param
+
+
+@pytest.mark.parametrize("cut", [5, 60, 200, 3000])
+def test_a_form_that_is_cut_short_is_refused(post: Post, cut: int) -> None:
+    form, content_type = multipart({"model": "whisper-1"}, encode(noise(), RATE))
+    status, _, body = post("/v1/audio/transcriptions", form[:-cut], content_type)
+    assert status == 400
+    assert_error(body, "invalid_body")
+
+
+@pytest.mark.parametrize("content_type", ["", "audio/wav", "multipart/form-data", "application/json"])
+def test_a_body_that_is_no_form_is_refused(post: Post, content_type: str) -> None:
+    status, _, body = post("/v1/audio/transcriptions", encode(noise(), RATE), content_type)
+    assert status == 415
+    assert_error(body, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{}, {"Records": []}, {"version": "1.0", "httpMethod": "GET"}, {"version": "2.0"}, {"requestContext": None}],
+)
+def test_an_event_that_is_not_an_http_api_event_is_refused(event: dict[str, Any]) -> None:
+    status, _, body = invoke(event)
+    assert status == 400
+    assert_error(body, "not_an_http_event")
+
+
+def test_a_fault_of_our_own_is_a_500_that_tells_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    from handler import app
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(app, "transcribe", fail)
+    status, _, body = post("/transcribe", encode(noise(), RATE))
+    assert status == 500
+    assert body == {"error": {"message": "The server failed; try again later.", "type": "server_error", "param": None,
+                              "code": None}}  # fmt: skip
+
+
+AS_LAMBDA = """
+import json, sys
+from handler.app import lambda_handler
+from local.event import context_for
+for path in sys.argv[1:]:
+    event = json.load(open(path))
+    event["headers"]["authorization"] = "Bearer key-123"
+    print("REPLY " + json.dumps(lambda_handler(event, context_for(event))))
+"""
+
+
+def test_the_log_holds_figures_and_neither_audio_nor_text_nor_headers() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("POWERTOOLS_")}
+    environment |= {"POWERTOOLS_TRACE_DISABLED": "true", "POWERTOOLS_LOG_LEVEL": "DEBUG"}
+    events = [EVENTS / "transcribe.json", EVENTS / "transcriptions.json", EVENTS / "not-audio.json"]
+    done = subprocess.run(
+        [sys.executable, "-c", AS_LAMBDA, *map(str, events)],
+        check=True, capture_output=True, text=True, env=environment, timeout=60,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("REPLY ")]
+    replies = [json.loads(line[6:]) for line in done.stdout.splitlines() if line.startswith("REPLY ")]
+    logged = [json.loads(line) for line in lines]
+
+    first, second = (line for line in logged if line.get("message") == "transcribed")
+    assert first["audio_s"] == pytest.approx(6.4, abs=0.01)
+    assert set(first["stages_ms"]) == {"decode", "segment", "features", "recognize", "ctc"}
+    assert first["real_time_factor"] > 0
+    assert first["model_version"]
+    assert first["function_request_id"]
+    assert (first["cold_start"], second["cold_start"]) == (True, False)
+    assert [line["code"] for line in logged if line.get("message") == "refused"] == ["invalid_audio"]
+
+    metrics = {
+        metric["Name"]
+        for line in logged
+        if "_aws" in line
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+    assert metrics == {"ColdStart", "Requests", "AudioDuration", "ProcessingTime", "RefusedRequests"}
+
+    everything = "\n".join(lines) + done.stderr
+    assert "key-123" not in everything
+    assert "these bytes are no recording" not in everything
+    for path, reply in zip(events, replies, strict=True):
+        assert json.loads(path.read_text())["body"][:40] not in everything
+        if text := json.loads(reply["body"]).get("text"):
+            assert text not in everything

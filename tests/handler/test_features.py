@@ -1,0 +1,69 @@
+"""The handler's NumPy log-mel is torchaudio's."""
+
+import numpy as np
+import pytest
+import torch
+
+from handler.features import log_mel, mel_filters
+from tests.conftest import make_spec
+from training.config import load_config, model_spec
+from training.features import LogMel
+
+TOLERANCE = 1e-3  # in natural log
+SPECS = {
+    "raw": make_spec(normalisation="none"),
+    "normalised": make_spec(),
+    "narrow window": make_spec(n_fft=512, window_samples=400, normalisation="none"),
+    "small.yaml": model_spec(load_config("training/configs/small.yaml")),
+    "seed.yaml": model_spec(load_config("training/configs/seed.yaml")),
+}
+
+
+def signals() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.1, 3 * 16000).astype(np.float32)
+    edges = {f"{n} samples": noise[:n] for n in (1, 159, 160, 161, 199, 200, 201, 399, 400, 401, 16000, 16001)}
+    return {
+        "noise": noise,
+        "loud noise": np.clip(noise * 20, -1, 1),
+        "silence": np.zeros(16000, np.float32),
+        "half silence": np.concatenate([np.zeros(8000, np.float32), noise[:8000]]),
+        "one click": np.eye(1, 8000, 4000, dtype=np.float32)[0],
+        "tone": (0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)).astype(np.float32),
+        **edges,
+    }
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_equals_torchaudio_on_speech(name: str, speech: np.ndarray) -> None:
+    ours, theirs = log_mel(speech, SPECS[name]), LogMel(SPECS[name])(torch.from_numpy(speech)).numpy()
+    assert ours.shape == theirs.shape == (1 + len(speech) // SPECS[name].hop_samples, SPECS[name].n_mels)
+    np.testing.assert_allclose(ours, theirs, atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("signal", signals())
+def test_equals_torchaudio_on_noise_silence_and_frame_edges(name: str, signal: str) -> None:
+    samples = signals()[signal]
+    ours, theirs = log_mel(samples, SPECS[name]), LogMel(SPECS[name])(torch.from_numpy(samples)).numpy()
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours, theirs, atol=TOLERANCE, rtol=0)
+
+
+def test_no_mel_filter_of_the_default_is_empty() -> None:
+    spec = SPECS["small.yaml"]
+    filters = mel_filters(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
+    assert filters.shape == (spec.n_fft // 2 + 1, spec.n_mels)
+    assert (filters.sum(axis=0) > 0).all()
+
+
+def test_normalised_bands_have_mean_0_and_deviation_1(speech: np.ndarray) -> None:
+    bands = log_mel(speech, SPECS["normalised"]).astype(np.float64)
+    np.testing.assert_allclose(bands.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(bands.std(axis=0), 1, atol=1e-3)
+
+
+def test_loudness_does_not_change_normalised_features() -> None:
+    noise = signals()["noise"]
+    quiet, loud = log_mel(noise * 0.25, SPECS["normalised"]), log_mel(noise, SPECS["normalised"])
+    np.testing.assert_allclose(quiet, loud, atol=TOLERANCE)

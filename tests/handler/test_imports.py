@@ -1,0 +1,36 @@
+"""What the serving code may load, checked in a fresh interpreter."""
+
+import json
+import subprocess
+import sys
+
+FORBIDDEN = {"torch", "torchaudio", "onnx", "boto3", "lightning", "training", "export", "local", "scipy"}
+PROGRAM = """
+import json, sys
+import handler.app
+from handler.recognizer import Recognizer
+print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))
+"""
+
+
+def loaded(environment: dict[str, str]) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True, env=environment, timeout=60
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_the_handler_loads_no_training_code_and_no_boto3() -> None:
+    import os
+
+    modules = loaded(dict(os.environ))
+    assert "onnxruntime" in modules
+    assert not modules & FORBIDDEN
+
+
+def test_nor_does_it_as_lambda_runs_it_with_tracing_on() -> None:
+    import os
+
+    as_lambda = {name: value for name, value in os.environ.items() if not name.startswith("POWERTOOLS_")}
+    as_lambda |= {"LAMBDA_TASK_ROOT": "/var/task", "AWS_LAMBDA_FUNCTION_NAME": "hark", "AWS_REGION": "eu-central-1"}
+    assert not loaded(as_lambda) & FORBIDDEN

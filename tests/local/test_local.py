@@ -1,0 +1,147 @@
+"""The commands a newcomer runs: `make run` and `make serve`, with real clients over real HTTP."""
+
+import http.client
+import io
+import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import openai
+import pytest
+import waitress
+
+from local import run
+from local.event import http_event
+from local.serve import MAX_BODY_BYTES, LocalServer
+from tests.conftest import EVENTS, ROOT, encode
+
+SAMPLE = EVENTS / "sample.wav"
+
+
+@pytest.fixture(scope="module")
+def address() -> tuple[str, int]:
+    server = waitress.create_server(LocalServer(), host="127.0.0.1", port=0, threads=8)
+    threading.Thread(target=server.run, daemon=True).start()
+    return "127.0.0.1", server.effective_port
+
+
+def request(address: tuple[str, int], method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(*address, timeout=60)
+    connection.request(method, path, body or None, {name.replace("_", "-"): value for name, value in headers.items()})
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, json.loads(content)
+
+
+def test_make_run_prints_text_word_times_and_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([]) == 0
+    printed = capsys.readouterr().out
+    from handler.app import recognizer
+
+    assert recognizer.spec.name in printed
+    for stage in ("decode", "segment", "features", "recognize", "ctc", "in all", "load the model"):
+        assert stage in printed
+
+
+@pytest.mark.parametrize(("format_", "rate"), [("MP3", 44100), ("FLAC", 96000), ("OGG", 48000), ("WAV", 8000)])
+def test_run_reads_stereo_files_of_any_rate(
+    format_: str, rate: int, tmp_path: Any, capsys: pytest.CaptureFixture[str], speech: np.ndarray
+) -> None:
+    import soxr
+
+    samples = soxr.resample(speech, 16000, rate)
+    path = tmp_path / "recording"
+    path.write_bytes(encode(np.stack([samples, samples], axis=1), rate, format_))
+    assert run.main([str(path)]) == 0
+    assert "6.4" in capsys.readouterr().out
+
+
+def test_run_says_what_is_wrong_with_a_file(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([str(tmp_path / "gone.wav")]) == 1
+    assert "gone.wav cannot be read" in capsys.readouterr().err
+    (tmp_path / "text.wav").write_text("hello")
+    assert run.main([str(tmp_path / "text.wav")]) == 1
+    assert "error 400: The audio cannot be decoded" in capsys.readouterr().err
+
+
+def test_binary_bodies_arrive_whole_over_http(address: tuple[str, int]) -> None:
+    status, body = request(address, "POST", "/transcribe", SAMPLE.read_bytes(), Content_Type="audio/wav")
+    assert status == 200
+    assert body["duration"] == pytest.approx(6.4, abs=0.01)
+
+
+def test_the_real_openai_client_is_answered(address: tuple[str, int]) -> None:
+    client = openai.OpenAI(api_key="none", base_url=f"http://{address[0]}:{address[1]}/v1", max_retries=0)
+    expected = request(address, "POST", "/transcribe", SAMPLE.read_bytes())[1]["text"]
+    with SAMPLE.open("rb") as file:
+        assert client.audio.transcriptions.create(model="whisper-1", file=file).text == expected
+    with SAMPLE.open("rb") as file:
+        text = client.audio.transcriptions.create(model="whisper-1", file=file, response_format="text")
+    assert text == expected + "\n"
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.audio.transcriptions.create(model="whisper-1", file=("a.wav", io.BytesIO(b"no audio")))
+    assert caught.value.code == "invalid_audio"
+    with pytest.raises(openai.BadRequestError) as caught, SAMPLE.open("rb") as file:
+        client.audio.transcriptions.create(model="whisper-1", file=file, language="de")
+    assert caught.value.param == "language"
+
+
+def test_several_clients_at_once_each_get_their_own_answer(address: tuple[str, int], speech: np.ndarray) -> None:
+    def transcribe(seconds: int) -> float:
+        body = encode(speech[: seconds * 16000], 16000)
+        return request(address, "POST", "/transcribe", body, Content_Type="audio/wav")[1]["duration"]
+
+    lengths = [1, 2, 3, 4, 5, 6] * 3
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(transcribe, lengths)) == pytest.approx(lengths)
+
+
+def test_errors_keep_their_status_over_http(address: tuple[str, int]) -> None:
+    assert request(address, "GET", "/transcribe")[0] == 405
+    assert request(address, "GET", "/nothing?x=1&x=2")[0] == 404
+    assert request(address, "POST", "/transcribe")[0] == 400
+    status, body = request(address, "GET", "/health")
+    assert (status, body["status"]) == (200, "ok")
+
+
+def test_a_body_that_would_not_reach_lambda_is_refused(address: tuple[str, int]) -> None:
+    status, body = request(address, "POST", "/transcribe", b"\0" * (MAX_BODY_BYTES + 1), Content_Type="audio/wav")
+    assert status == 413
+    assert body["error"]["code"] == "audio_too_long"
+
+
+def test_events_have_the_form_of_payload_format_2_0() -> None:
+    event = http_event("POST", "/a%20b", {"Content-Type": "audio/wav", "X-Y": "z"}, b"\xff\x00", "q=1&q=2&r=")
+    assert event["version"] == "2.0"
+    assert event["rawPath"] == event["requestContext"]["http"]["path"] == "/a b"
+    assert event["headers"]["x-y"] == "z"
+    assert (event["body"], event["isBase64Encoded"]) == ("/wA=", True)
+    assert event["queryStringParameters"] == {"q": "1,2", "r": ""}
+    text = http_event("POST", "/", {"content-type": "text/plain"}, "é".encode())
+    assert (text["body"], text["isBase64Encoded"]) == ("é", False)
+    assert "body" not in http_event("GET", "/", {}, b"")
+
+
+def test_make_alone_lists_every_command() -> None:
+    done = subprocess.run(["make"], check=True, capture_output=True, text=True, cwd=ROOT)
+    targets = {line.split()[1] for line in done.stdout.splitlines()}
+    assert {"run", "serve", "test", "check", "train", "evaluate", "export", "image", "test-container"} <= targets
+    assert all(len(line.split(maxsplit=2)) == 3 for line in done.stdout.splitlines())
+
+
+def test_the_server_starts_from_the_command_line() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "local.serve", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as server:
+        assert server.stdout
+        line = server.stdout.readline()
+        try:
+            port = int(line.split("http://127.0.0.1:")[1].split()[0])
+            assert request(("127.0.0.1", port), "GET", "/health")[0] == 200
+        finally:
+            server.terminate()

@@ -1,0 +1,217 @@
+"""Manifests, the audio cache, batches and configs: right where they are right, refused by name where not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+
+from tests.conftest import DATA, make_spec
+from tests.training.toy import SMALL, toy_config
+from training.audio_cache import AudioCache
+from training.config import AugmentConfig, config_from_dict, config_to_dict, load_config, model_spec
+from training.dataset import BucketSampler, SpeechDataset, collate, training_utterances
+from training.errors import ConfigError, ManifestError
+from training.features import SpecAugment
+from training.manifest import Utterance, read_manifest, write_manifest
+
+
+def test_a_manifest_survives_being_written_and_read(tmp_path: Path) -> None:
+    audio = tmp_path / "a" / "x.wav"
+    utterances = [Utterance(audio, 1.5, "Ünï", {"speaker": "s"}), Utterance(Path("/elsewhere/y.wav"), 2.0, "b")]
+    write_manifest(tmp_path / "m.jsonl", utterances)
+    assert read_manifest(tmp_path / "m.jsonl") == utterances
+    assert json.loads((tmp_path / "m.jsonl").read_text().splitlines()[0])["audio_filepath"] == "a/x.wav"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("not json", "m.jsonl:2 is not a JSON object"),
+        ("[1]", "m.jsonl:2 is not a JSON object"),
+        ('{"duration": 1, "text": "a"}', "m.jsonl:2 lacks the field 'audio_filepath'"),
+        ('{"audio_filepath": "a.wav", "text": "a"}', "m.jsonl:2 lacks the field 'duration'"),
+        ('{"audio_filepath": "a.wav", "duration": 0, "text": "a"}', "m.jsonl:2: duration"),
+        ('{"audio_filepath": "a.wav", "duration": true, "text": "a"}', "m.jsonl:2: duration"),
+        ('{"audio_filepath": "a.wav", "duration": "1", "text": "a"}', "m.jsonl:2: duration"),
+        ('{"audio_filepath": "a.wav", "duration": 1, "text": 5}', "m.jsonl:2: audio_filepath and text"),
+    ],
+)
+def test_a_bad_manifest_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+    good = '{"audio_filepath": "a.wav", "duration": 1, "text": "a"}'
+    (tmp_path / "m.jsonl").write_text(f"{good}\n{line}\n")
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(tmp_path / "m.jsonl")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_or_missing_manifest_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "m.jsonl").write_text(content)
+    with pytest.raises(ManifestError, match="no utterance"):
+        read_manifest(tmp_path / "m.jsonl")
+    with pytest.raises(ManifestError, match="cannot be read"):
+        read_manifest(tmp_path / "none.jsonl")
+
+
+def wav(path: Path, seconds: float, sample_rate_hz: int = 16000) -> Utterance:
+    samples = np.random.default_rng(0).normal(0, 0.1, int(seconds * sample_rate_hz)).astype(np.float32)
+    sf.write(path, samples, sample_rate_hz)
+    return Utterance(path, seconds, "a b")
+
+
+def test_the_cache_returns_decoded_samples_and_is_used_again(tmp_path: Path) -> None:
+    utterances = [wav(tmp_path / "a.wav", 1.0), wav(tmp_path / "b.wav", 0.5, 44100)]
+    first = AudioCache(utterances, 16000, tmp_path / "cache")
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    again = AudioCache(utterances, 16000, tmp_path / "cache")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == files
+    assert len(first) == 2
+    assert [len(again[i]) for i in range(2)] == [16000, 8000]
+    np.testing.assert_allclose(first[0], sf.read(tmp_path / "a.wav", dtype="float32")[0], atol=1e-4)
+
+
+def test_a_changed_recording_makes_a_new_cache(tmp_path: Path) -> None:
+    utterance = wav(tmp_path / "a.wav", 1.0)
+    AudioCache([utterance], 16000, tmp_path / "cache")
+    wav(tmp_path / "a.wav", 2.0)
+    assert len(AudioCache([utterance], 16000, tmp_path / "cache")[0]) == 32000
+
+
+def test_missing_and_unreadable_recordings_are_named_and_leave_no_cache(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"gone\.wav"):
+        AudioCache([Utterance(tmp_path / "gone.wav", 1, "a")], 16000, tmp_path / "cache")
+    (tmp_path / "bad.wav").write_bytes(b"nothing")
+    with pytest.raises(ManifestError, match=r"bad\.wav"):
+        AudioCache([wav(tmp_path / "a.wav", 1.0), Utterance(tmp_path / "bad.wav", 1, "a")], 16000, tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*"))
+
+
+def test_a_transcript_outside_the_alphabet_is_refused_by_name(tmp_path: Path) -> None:
+    utterance = wav(tmp_path / "a.wav", 1.0)
+    with pytest.raises(ManifestError, match=r"a\.wav .* ж"):
+        SpeechDataset([Utterance(utterance.audio_path, 1.0, "жa")], make_spec(), str(tmp_path))
+
+
+def durations(count: int = 500) -> list[float]:
+    return np.random.default_rng(0).uniform(0.5, 15, count).tolist()
+
+
+def test_batches_hold_each_utterance_once_within_the_budget() -> None:
+    lengths = durations()
+    for epoch in (0, 1, 2):
+        plan = BucketSampler(lengths, [1.0] * 500, 60.0, seed=1).plan(epoch)
+        assert sorted(index for batch in plan for _, index in batch) == list(range(500))
+        assert all(key == epoch for batch in plan for key, _ in batch)
+        for batch in plan:
+            assert len(batch) == 1 or max(lengths[i] for _, i in batch) * len(batch) <= 60.0
+        padded = sum(max(lengths[i] for _, i in batch) * len(batch) for batch in plan)
+        assert padded < 1.15 * sum(lengths)  # bucketing leaves little padding
+
+
+def test_the_plan_depends_on_seed_and_epoch_alone() -> None:
+    def plan(seed: int, epoch: int) -> list[list[tuple[int, int]]]:
+        return BucketSampler(durations(), [1.0] * 500, 60.0, seed).plan(epoch)
+
+    assert plan(1, 3) == plan(1, 3)
+    assert plan(1, 3) != plan(1, 4)
+    assert plan(1, 3) != plan(2, 3)
+
+
+def test_the_first_epoch_can_go_from_short_to_long() -> None:
+    lengths = durations()
+    sampler = BucketSampler(lengths, [1.0] * 500, 60.0, seed=1, shortest_first=True)
+    order = [lengths[i] for batch in sampler.plan(0) for _, i in batch]
+    assert order == sorted(order)
+    assert [lengths[i] for batch in sampler.plan(1) for _, i in batch] != order
+
+
+def test_repeats_oversample_and_fractions_take_turns() -> None:
+    sampler = BucketSampler([1.0] * 300, [2.0] * 100 + [0.5] * 100 + [0.0] * 100, 10.0, seed=1)
+    taken = [[i for batch in sampler.plan(epoch) for _, i in batch] for epoch in (0, 1)]
+    for epoch in taken:
+        assert all(epoch.count(i) == 2 for i in range(100))
+        assert 30 < sum(100 <= i < 200 for i in epoch) < 70
+        assert max(epoch) < 200
+    assert sorted(i for epoch in taken for i in epoch if i >= 100) == list(range(100, 200))
+
+
+def test_processes_share_a_plan_without_overlap() -> None:
+    samplers = [BucketSampler(durations(), [1.0] * 500, 60.0, 1, rank=rank, processes=3) for rank in range(3)]
+    shares = [list(sampler) for sampler in samplers]
+    assert len({len(share) for share in shares}) == 1
+    seen = [key for share in shares for batch in share for key in batch]
+    assert len(seen) == len(set(seen))
+
+
+def test_augmentation_depends_on_seed_epoch_and_utterance_alone(tmp_path: Path) -> None:
+    utterances = read_manifest(DATA / "manifest.jsonl")
+
+    def item(seed: int, epoch: int, index: int) -> torch.Tensor:
+        dataset = SpeechDataset(utterances, make_spec(), str(tmp_path), AugmentConfig(), seed)
+        dataset[(0, 5)]  # what came before does not matter
+        return dataset[(epoch, index)][0]
+
+    torch.testing.assert_close(item(1, 2, 3), item(1, 2, 3))
+    assert not torch.equal(item(1, 2, 3), item(1, 3, 3))
+    assert not torch.equal(item(1, 2, 3), item(2, 2, 3))
+
+
+def test_masks_are_as_many_and_as_wide_as_configured() -> None:
+    config = AugmentConfig(2, 10, 2, 30, 0.1)
+    log_mel = torch.ones(200, 80)
+    widest_bands = widest_frames = 0
+    for seed in range(200):
+        torch.manual_seed(seed)
+        masked = SpecAugment(config)(log_mel)
+        assert masked.shape == log_mel.shape
+        bands, frames = (masked == 0).all(0).sum().item(), (masked == 0).all(1).sum().item()
+        widest_bands, widest_frames = max(widest_bands, bands), max(widest_frames, frames)
+    assert 10 < widest_bands <= 20
+    assert 20 < widest_frames <= 40  # 30 frames are capped at a tenth of 200, twice
+
+
+def test_collate_pads_and_joins(tmp_path: Path) -> None:
+    dataset = SpeechDataset(read_manifest(DATA / "manifest.jsonl"), make_spec(), str(tmp_path))
+    batch = collate([dataset[(0, 0)], dataset[(0, 1)]])
+    assert batch.log_mel.shape == (2, int(batch.lengths.max()), 80)
+    assert batch.texts == ["open the door", "we have two dogs"]
+    assert batch.target_lengths.tolist() == [13, 16]
+    assert len(batch.targets) == 29
+    short = int(batch.lengths.argmin())
+    assert (batch.log_mel[short, batch.lengths[short] :] == 0).all()
+
+
+def test_utterances_outside_the_length_limits_are_left_out(tmp_path: Path) -> None:
+    config = toy_config(tmp_path, data__min_duration_s="1.9", data__max_duration_s="2.1").data
+    kept, repeats = training_utterances(config)
+    assert 0 < len(kept) < 12
+    assert all(1.9 <= utterance.duration_s <= 2.1 for utterance in kept)
+    assert len(repeats) == len(kept)
+    config.train[0].repeat_by_corpus = {"synth": 3.0, "other": 9.0}
+    assert set(training_utterances(config)[1]) == {3.0}
+    config.min_duration_s = 100
+    with pytest.raises(ManifestError, match="no utterance within"):
+        training_utterances(config)
+
+
+def test_a_config_survives_the_checkpoint() -> None:
+    config = load_config(SMALL, ["optim.max_lr=0.5"])
+    assert config.optim.max_lr == 0.5
+    assert config_from_dict(config_to_dict(config)) == config
+    assert model_spec(config).time_subsampling == 4
+
+
+@pytest.mark.parametrize(
+    "override", ["optim.speed=1", "optim.max_lr=fast", "model.rnn_layers=two", "colour=red", "data.train=5"]
+)
+def test_an_unknown_field_or_a_wrong_type_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match=r"small\.yaml cannot be used"):
+        load_config(SMALL, [override])
+
+
+def test_a_missing_config_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml"):
+        load_config("none.yaml")

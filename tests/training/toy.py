@@ -1,0 +1,30 @@
+"""A training run small enough for a test: the dozen synthesised utterances and a little network."""
+
+from pathlib import Path
+
+from tests.conftest import DATA
+from training.config import Config, CorpusConfig, load_config
+
+SMALL = Path("training/configs/small.yaml")
+
+
+def toy_config(folder: Path, **overrides: str) -> Config:
+    """Returns a config whose output goes to `folder`; overrides use "__" for the dot."""
+    config = load_config(
+        SMALL,
+        [
+            "name=toy",
+            f"output_dir={folder}",
+            f"data.cache_dir={folder / 'cache'}",
+            f"data.dev={DATA / 'manifest.jsonl'}",
+            "data.batch_seconds=10",
+            "trainer.accelerator=cpu",
+            "trainer.devices=1",
+            *(f"{name.replace('__', '.')}={value}" for name, value in overrides.items()),
+        ],
+    )
+    config.data.train = [CorpusConfig(str(DATA / "manifest.jsonl"))]
+    return config
+
+
+TINY = {"model__rnn_size": "24", "model__conv_channels": "4", "model__rnn_layers": "2"}

@@ -1,0 +1,46 @@
+# The image that Lambda runs: handler, model and serving packages; no torch, no compiler, no pip cache.
+# Any base with Python 3.13 as python3 (and, for the build stage, pip) will do.
+ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.13
+
+FROM ${BASE_IMAGE} AS build
+WORKDIR /build
+# The packages come before the code, from the project's metadata alone, so that a change in handler/ or a newly trained
+# model leaves this layer, the large one, as it is in every cache and registry.
+COPY pyproject.toml constraints.txt LICENSE ./
+# An empty README.md, which the metadata names, for the same reason: the real one changes often and is not read here.
+# --no-compile: compiled below, once, in the way the image needs it.
+RUN touch README.md \
+    && python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-warn-script-location \
+        --root-user-action=ignore --only-binary=:all: --no-binary=hark \
+        --target packages --constraint constraints.txt ".[serve,lambda]" \
+    # Command-line tools of the packages: nothing calls them.
+    && rm -rf packages/bin \
+    # Lambda runs as a user of its own, whatever umask files were made under.
+    && chmod -R a+rX packages \
+    # Importing from source takes three times as long as from bytecode, and Lambda cannot write bytecode back. Unchecked:
+    # nothing edits these files, so no start spends time on comparing dates.
+    && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s packages -p /var/task packages
+COPY handler code/handler
+COPY models/asr.onnx code/models/asr.onnx
+RUN chmod -R a+rX code \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash -s code -p /var/task code
+
+FROM ${BASE_IMAGE}
+LABEL org.opencontainers.image.title="hark" \
+      org.opencontainers.image.description="Speech to text on AWS Lambda" \
+      org.opencontainers.image.licenses="MIT"
+# LAMBDA_TASK_ROOT of AWS's bases; other bases get the same place.
+WORKDIR /var/task
+COPY --from=build /build/packages/ ./
+COPY --from=build /build/code/ ./
+# One thread: a function of 1 GB has about half a core, on which threads only wait for each other.
+ENV PYTHONPATH=/var/task \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    OMP_NUM_THREADS=1 \
+    HARK_MODEL=/var/task/models/asr.onnx
+# No USER: Lambda ignores it and runs as its own unprivileged user, and sam's emulator has to be added as root. The
+# image itself writes nothing and runs as any user, on a read-only file system.
+# The runtime client that was installed above, in place of the base's own, so that every base runs the same one.
+ENTRYPOINT ["python3", "-m", "awslambdaric"]
+CMD ["handler.app.lambda_handler"]

@@ -1,0 +1,76 @@
+"""The image as Lambda runs it: under the runtime interface emulator, with Lambda's own restrictions."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .engine import Engine
+
+MEMORY_MB = 1024
+TIMEOUT_S = 29
+# Neither root nor anybody the image knows of, as Lambda's sandbox user.
+USER = "993:990"
+_PORT = 8080
+_PATH = "/2015-03-31/functions/function/invocations"
+
+
+class Function:
+    """A running container with the emulator in front of the handler."""
+
+    def __init__(self, engine: Engine, container: str) -> None:
+        self._engine, self._container = engine, container
+        published = engine.docker("port", container, f"{_PORT}/tcp").stdout.split()[0]
+        self._port = int(published.rpartition(":")[2])
+
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Returns what the handler returned, or the emulator's account of why it did not. One call at a time."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_S + 10)
+        try:
+            connection.request("POST", _PATH, json.dumps(event).encode())
+            reply: dict[str, Any] = json.loads(connection.getresponse().read())
+            return reply
+        finally:
+            connection.close()
+
+    def python(self, code: str) -> str:
+        """Returns what a piece of Python prints in there."""
+        return self._engine.docker("exec", self._container, "python3", "-c", code).stdout.strip()
+
+    def log(self) -> str:
+        """Returns what went to the log so far."""
+        result = self._engine.docker("logs", self._container)
+        return result.stdout + result.stderr
+
+    def state(self) -> dict[str, Any]:
+        """Returns Docker's view of the container: whether it runs, whether it ran out of memory."""
+        state: dict[str, Any] = json.loads(
+            self._engine.docker("inspect", "--format", "{{json .State}}", self._container).stdout
+        )
+        return state
+
+
+@contextmanager
+def running(engine: Engine, image: str, emulator: Path, variables: dict[str, str]) -> Iterator[Function]:
+    """Runs the image's own entry point under the emulator."""
+    config = json.loads(engine.docker("image", "inspect", "--format", "{{json .Config}}", image).stdout)
+    settings = {
+        **variables,
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(TIMEOUT_S),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
+    }
+    limits = ["--memory", f"{MEMORY_MB}m", "--memory-swap", f"{MEMORY_MB}m"]
+    sandbox = ["--read-only", "--tmpfs", "/tmp", "--user", USER, "--cap-drop", "ALL"]
+    container = engine.docker(
+        *("run", "--detach", "--pull=never", *limits, *sandbox, "--security-opt", "no-new-privileges"),
+        *("--publish", f"127.0.0.1::{_PORT}"),
+        *("--volume", f"{emulator}:/usr/local/bin/aws-lambda-rie:ro", "--entrypoint", "/usr/local/bin/aws-lambda-rie"),
+        *(word for name, value in settings.items() for word in ("--env", f"{name}={value}")),
+        *(image, *config["Entrypoint"], *config["Cmd"]),
+    ).stdout.strip()
+    try:
+        yield Function(engine, container)
+    finally:
+        engine.docker("rm", "--force", container, check=False)

@@ -80,13 +80,14 @@ def _read(file: sf.SoundFile, sample_rate_hz: int, max_duration_s: float) -> NDA
         parts.append(mono if resampler is None else resampler.resample_chunk(mono, last=last))
         if last:
             break
-    if not frames:
-        raise InvalidAudio("The audio has no samples; record something and send it again.")
     if frames < file.frames and file.format in _FRAME_COUNT_IS_EXACT:
         raise InvalidAudio(
             f"The audio is cut short: {frames} of {file.frames} frames could be decoded; send the whole file."
         )
-    return np.concatenate(parts)
+    samples = np.concatenate(parts)
+    if not len(samples):  # none were there, or too few to make one at the model's rate
+        raise InvalidAudio("The audio has no samples; record something and send it again.")
+    return samples
 
 
 # Formats whose header counts the frames; others estimate it from the file's size.

@@ -128,6 +128,16 @@ def test_random_damage_never_raises_anything_else(speech: np.ndarray) -> None:
                 assert np.isfinite(samples).all()
 
 
+@pytest.mark.parametrize("sample_rate_hz", [8000, 44100, 192000])
+@pytest.mark.parametrize("frames", [1, 2, 5, 50])
+def test_a_few_samples_are_audio_or_refused(frames: int, sample_rate_hz: int) -> None:
+    data = encode(tone(sample_rate_hz)[:frames], sample_rate_hz)
+    try:
+        assert len(decode(data, RATE, 30)) > 0
+    except InvalidAudio as error:
+        assert "no samples" in str(error)  # noqa: PT017
+
+
 def test_no_samples_are_refused() -> None:
     with pytest.raises(InvalidAudio, match="no samples"):
         decode(encode(np.zeros((0, 1), np.float32), RATE), RATE, 30)

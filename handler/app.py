@@ -109,7 +109,7 @@ def _body() -> bytes:
     if not body:
         raise InvalidBody("The request body is empty; send the bytes of an audio file.")
     if not event.is_base64_encoded:
-        return body.encode()
+        return body.encode(errors="replace")  # JSON can hold halves of characters, which UTF-8 cannot
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -133,6 +133,13 @@ def test_invalid_base64_is_refused(text: str) -> None:
     assert_error(body, "invalid_body")
 
 
+def test_a_body_of_text_that_is_no_unicode_is_refused() -> None:
+    event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, b"x")
+    status, _, body = invoke({**event, "body": "\ud800", "isBase64Encoded": False})
+    assert status == 400
+    assert_error(body, "invalid_audio")
+
+
 @pytest.mark.parametrize("path", ["/", "/transcribe/more", "/v1/chat/completions", "/%2e%2e/etc/passwd", "/HEALTH"])
 def test_an_unknown_route_is_404(path: str) -> None:
     status, _, body = invoke(http_event("GET", path, {}, b""))

@@ -52,8 +52,17 @@ class ModelConfig:
 
 @dataclass
 class AugmentConfig:
-    """SpecAugment: how many masks and how wide at most. No time mask covers more than `time_mask_share`."""
+    """What is done to an utterance before it is learnt from.
 
+    Attributes:
+        speed_change: the recording is played up to this share slower or faster, pitch and formants with it: the same
+            words from what sounds like another speaker. 0 leaves it as it is.
+        frequency_masks, frequency_mask_bands: SpecAugment's masks over bands, how many and how wide at most.
+        time_masks, time_mask_frames: its masks over time.
+        time_mask_share: no time mask covers more of an utterance than this.
+    """
+
+    speed_change: float = 0.0
     frequency_masks: int = 2
     frequency_mask_bands: int = 15
     time_masks: int = 2
@@ -149,7 +158,7 @@ class Config:
         name, version, training_data: what the model's spec says of it.
         seed: decides initial weights, batches, augmentation and dropout.
         output_dir: the run's files go to a folder of its name in here.
-        init_from: a checkpoint whose weights the run starts from; its schedule starts anew (`--resume` goes on with it).
+        init_from: a checkpoint whose weights the run starts from, with a schedule of its own; `--resume` goes on with a run.
         labels: the model's output characters; "" is the CTC blank.
     """
 

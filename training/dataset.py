@@ -12,7 +12,7 @@ from handler.spec import ModelSpec
 from training.audio_cache import AudioCache
 from training.config import AugmentConfig, CorpusConfig, DataConfig
 from training.errors import ManifestError
-from training.features import LogMel, SpecAugment, pad_batch
+from training.features import LogMel, SpecAugment, change_speed, pad_batch
 from training.manifest import Utterance, read_manifest
 from training.text import encode, normalise, unknown_characters
 
@@ -66,6 +66,7 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
         self.audio = AudioCache(self.utterances, spec.sample_rate_hz, cache_dir)
         self.log_mel = LogMel(spec)
         self.augment = SpecAugment(augment) if augment else None
+        self.sample_rate_hz = spec.sample_rate_hz
         self.labels = spec.labels
         self.seed = seed
 
@@ -74,11 +75,15 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
 
     def __getitem__(self, key: ItemKey) -> tuple[Tensor, list[int], str]:
         epoch, index = key
-        log_mel = self.log_mel(torch.from_numpy(self.audio[index]))
-        if self.augment:
+        samples = self.audio[index]
+        if not self.augment:
+            log_mel = self.log_mel(torch.from_numpy(samples))
+        else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
-                log_mel = self.augment(log_mel)
+                if largest_change := self.augment.config.speed_change:
+                    samples = change_speed(samples, self.sample_rate_hz, largest_change)
+                log_mel = self.augment(self.log_mel(torch.from_numpy(samples)))
         return log_mel, encode(self.texts[index], self.labels), self.texts[index]
 
 

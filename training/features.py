@@ -3,7 +3,10 @@
 `handler.features` computes the same spectrogram in NumPy. Both read their numbers from the `ModelSpec`.
 """
 
+import numpy as np
+import soxr
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from handler.features import MIN_DEVIATION
@@ -37,6 +40,16 @@ class LogMel(nn.Module):
             centred = log_mel - log_mel.mean(0)
             log_mel = centred / centred.square().mean(0).sqrt().clamp_min(MIN_DEVIATION)
         return log_mel
+
+
+def change_speed(samples: NDArray[np.float32], sample_rate_hz: int, largest_change: float) -> NDArray[np.float32]:
+    """Plays [samples] at a random speed; draws from torch's global generator.
+
+    Source: Ko et al., "Audio Augmentation for Speech Recognition" (Interspeech 2015), with a continuous range.
+    """
+    speed = 1 + (2 * torch.rand(()).item() - 1) * largest_change
+    changed: NDArray[np.float32] = soxr.resample(samples, sample_rate_hz * speed, sample_rate_hz, quality="MQ")
+    return changed
 
 
 class SpecAugment(nn.Module):

@@ -10,6 +10,7 @@ WER, `last.ckpt` the newest; a run that was interrupted goes on exactly where it
 """
 
 import argparse
+import dataclasses
 import logging
 import sys
 import warnings
@@ -84,7 +85,8 @@ def fit(
 
 def _take_weights(task: SpeechTask, config: Config) -> None:
     model, source = load_checkpoint(config.init_from)
-    if (source.model, source.labels, source.features) != (config.model, config.labels, config.features):
+    shape = dataclasses.replace(source.model, dropout=config.model.dropout)  # which has no weights
+    if (shape, source.labels, source.features) != (config.model, config.labels, config.features):
         raise CheckpointError(f"{config.init_from} has another model, labels or features than this config.")
     task.model.load_state_dict(model.state_dict())
 

@@ -14,7 +14,7 @@ from training.audio_cache import AudioCache
 from training.config import AugmentConfig, config_from_dict, config_to_dict, load_config, model_spec
 from training.dataset import BucketSampler, SpeechDataset, collate, training_utterances
 from training.errors import ConfigError, ManifestError
-from training.features import SpecAugment
+from training.features import SpecAugment, change_speed
 from training.manifest import Utterance, read_manifest, write_manifest
 
 
@@ -150,7 +150,7 @@ def test_augmentation_depends_on_seed_epoch_and_utterance_alone(tmp_path: Path) 
     utterances = read_manifest(DATA / "manifest.jsonl")
 
     def item(seed: int, epoch: int, index: int) -> torch.Tensor:
-        dataset = SpeechDataset(utterances, make_spec(), str(tmp_path), AugmentConfig(), seed)
+        dataset = SpeechDataset(utterances, make_spec(), str(tmp_path), AugmentConfig(speed_change=0.1), seed)
         dataset[(0, 5)]  # what came before does not matter
         return dataset[(epoch, index)][0]
 
@@ -159,8 +159,22 @@ def test_augmentation_depends_on_seed_epoch_and_utterance_alone(tmp_path: Path) 
     assert not torch.equal(item(1, 2, 3), item(2, 2, 3))
 
 
+def test_speed_changes_length_and_pitch_together() -> None:
+    times = np.arange(16000) / 16000
+    tone = np.sin(2 * np.pi * 1000 * times).astype(np.float32)
+    lengths = []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        changed = change_speed(tone, 16000, 0.1)
+        strongest_hz = np.abs(np.fft.rfft(changed)).argmax() * 16000 / len(changed)
+        assert strongest_hz == pytest.approx(1000 * 16000 / len(changed), rel=0.01)
+        lengths.append(len(changed))
+    assert 16000 / 1.1 - 2 <= min(lengths) < 15000
+    assert 17000 < max(lengths) <= 16000 / 0.9 + 2
+
+
 def test_masks_are_as_many_and_as_wide_as_configured() -> None:
-    config = AugmentConfig(2, 10, 2, 30, 0.1)
+    config = AugmentConfig(0.0, 2, 10, 2, 30, 0.1)
     log_mel = torch.ones(200, 80)
     widest_bands = widest_frames = 0
     for seed in range(200):

@@ -77,6 +77,17 @@ class _Interrupt(fit.L.Callback):
             raise Interrupted
 
 
+def test_a_run_can_start_from_the_weights_of_another(tmp_path: Path) -> None:
+    first = fit.fit(toy_config(tmp_path / "first", trainer__max_epochs="1", **TINY), progress=False)
+    # With a learning rate of next to nothing, what comes out is what went in; dropout may differ, the shape may not.
+    settings = {"trainer__max_epochs": "1", "optim__max_lr": "1e-12", "init_from": str(first), **TINY}
+    second = fit.fit(toy_config(tmp_path / "second", model__dropout="0.5", **settings), progress=False)
+    for name, value in weights(first).items():
+        torch.testing.assert_close(value, weights(second)[name], atol=1e-6, rtol=0)
+    with pytest.raises(CheckpointError, match="another model"):
+        fit.fit(toy_config(tmp_path / "third", **{**settings, "model__rnn_size": "16"}), progress=False)
+
+
 def test_a_run_leaves_its_config_logs_and_checkpoints(tmp_path: Path) -> None:
     best = fit.fit(toy_config(tmp_path, trainer__max_epochs="2", **TINY), progress=False)
     folder = tmp_path / "toy"

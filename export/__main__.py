@@ -16,7 +16,7 @@ from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
 from handler.errors import HarkError
 from handler.recognizer import Recognizer
-from training.checkpoint import load_checkpoint
+from training.checkpoint import load_checkpoint, save_weights
 from training.config import model_spec
 from training.evaluate import evaluate
 from training.manifest import read_manifest
@@ -78,10 +78,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dev", type=Path, default=Path("data/dev.jsonl"), help="manifest to measure on")
     parser.add_argument("--output", type=Path, default=Path("models/asr.onnx"))
     parser.add_argument("--precision", choices=["int8", "fp32"], default="int8")
+    parser.add_argument("--weights", type=Path, help="also write the weights in half precision here, to fine-tune from")
     parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="of int8 against fp32")
     options = parser.parse_args(arguments)
     try:
         export(options.checkpoint, options.dev, options.output, options.precision, options.max_wer_loss)
+        if options.weights:
+            save_weights(options.checkpoint, options.weights)
+            print(f"wrote {options.weights}")
     except HarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

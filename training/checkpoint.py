@@ -1,5 +1,6 @@
 """Reads a checkpoint back: the network with its weights, and the config it was trained with."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from handler.spec import ModelSpec
-from training.config import Config, config_from_dict, model_spec
+from training.config import Config, config_from_dict, config_to_dict, model_spec
 from training.errors import CheckpointError
 from training.features import pad_batch
 from training.model import DeepSpeech2
+
+# The network is the training task's attribute of this name.
+_PREFIX = "model."
 
 
 def load_checkpoint(path: str | Path) -> tuple[DeepSpeech2, Config]:
@@ -30,10 +34,25 @@ def load_checkpoint(path: str | Path) -> tuple[DeepSpeech2, Config]:
     config = config_from_dict(checkpoint["hark_config"])
     spec = model_spec(config)
     model = DeepSpeech2(config.model, spec.n_mels, len(spec.labels))
-    prefix = "model."
     weights = checkpoint["state_dict"].items()
-    model.load_state_dict({name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)})
+    model.load_state_dict({name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)})
     return model.eval(), config
+
+
+def save_weights(checkpoint: str | Path, path: str | Path) -> None:
+    """Writes a checkpoint's weights in half precision, without the optimiser's state, to fine-tune from.
+
+    `load_checkpoint` and `init_from` read the file as they read a checkpoint.
+
+    Raises:
+        CheckpointError: as `load_checkpoint`.
+    """
+    model, config = load_checkpoint(checkpoint)
+    # Where the files lay on the machine that trained is nobody else's affair.
+    data = dataclasses.replace(config.data, train=[], dev="", cache_dir="")
+    config = dataclasses.replace(config, data=data, init_from="", output_dir="")
+    halved = {f"{_PREFIX}{name}": value.half() for name, value in model.state_dict().items()}
+    torch.save({"state_dict": halved, "hark_config": config_to_dict(config)}, path)
 
 
 class TorchRecognizer:

@@ -158,7 +158,7 @@ class Config:
         name, version, training_data: what the model's spec says of it.
         seed: decides initial weights, batches, augmentation and dropout.
         output_dir: the run's files go to a folder of its name in here.
-        init_from: a checkpoint whose weights the run starts from, with a schedule of its own; `--resume` goes on with a run.
+        init_from: a checkpoint whose weights the run starts from, with a schedule of its own; unlike `--resume`.
         labels: the model's output characters; "" is the CTC blank.
     """
 

@@ -14,6 +14,7 @@ from export.errors import ProofError
 from handler.recognizer import Recognizer
 from tests.conftest import DATA
 from tests.training.toy import TINY, toy_config
+from training.checkpoint import load_checkpoint
 from training.config import Config, config_to_dict, model_spec
 from training.model import DeepSpeech2
 
@@ -70,6 +71,20 @@ def test_the_command_writes_a_file_that_carries_spec_and_figures(
     assert [path.name for path in output.parent.iterdir()] == ["toy.onnx"]
     assert command.main([*arguments, "--precision", "fp32"]) == 0
     assert Recognizer(output).spec.measured["precision"] == "fp32"
+
+
+def test_the_weights_to_fine_tune_from_are_those_of_the_checkpoint(tmp_path: Path) -> None:
+    config, weights = toy_config(tmp_path, **TINY), tmp_path / "toy.fp16.ckpt"
+    source = checkpoint(tmp_path, config)
+    arguments = [str(source), "--dev", str(DEV), "--output", str(tmp_path / "toy.onnx"), "--precision", "fp32"]
+    assert command.main([*arguments, "--weights", str(weights)]) == 0
+    model, saved = load_checkpoint(weights)
+    assert (saved.model, saved.labels, saved.features) == (config.model, config.labels, config.features)
+    assert model_spec(saved) == model_spec(config)
+    assert str(tmp_path).encode() not in weights.read_bytes()
+    assert weights.stat().st_size < 0.75 * source.stat().st_size
+    for name, value in network(config).state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, atol=1e-3, rtol=1e-3)
 
 
 def test_an_export_that_fails_its_proof_writes_no_file(

@@ -70,7 +70,7 @@ def load_library(path):
 torch.ops.load_library = load_library
 if mode == "works":  # what a working extension answers when torchaudio asks for its versions
     torch.ops._torchaudio = types.SimpleNamespace(cuda_version=lambda: None, is_align_available=lambda: True)
-    torch.ops.torchaudio = types.SimpleNamespace(_lfilter_core_loop=None)
+    torch.ops.torchaudio = types.SimpleNamespace(_lfilter_core_loop=None, _overdrive_core_loop=None)
 from training.torchaudio_guard import torchaudio
 print(torchaudio._extension._IS_TORCHAUDIO_EXT_AVAILABLE)
 print(torchaudio.transforms.MelSpectrogram(n_mels=20)(torch.zeros(1000)).shape[0])

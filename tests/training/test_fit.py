@@ -23,6 +23,7 @@ def test_a_dozen_utterances_are_learnt_to_wer_0_from_scratch(tmp_path: Path) -> 
         model__conv_channels="8",
         model__rnn_layers="1",
         model__dropout="0",
+        augment__speed_change="0",
         augment__frequency_masks="0",
         augment__time_masks="0",
         data__batch_seconds="30",

@@ -1,0 +1,90 @@
+"""What the documents claim is what the files in the repository hold."""
+
+import json
+import re
+import tomllib
+
+import numpy as np
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from handler.recognizer import Recognizer
+from tests.conftest import EVENTS, ROOT, Post
+
+README = (ROOT / "README.md").read_text()
+CARD = (ROOT / "models" / "MODEL_CARD.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+MODEL = ROOT / "models" / "asr.onnx"
+
+
+def test_readme_and_model_card_state_the_measured_error_rates(recognizer: Recognizer) -> None:
+    measured = recognizer.spec.measured
+    assert measured["precision"] == "int8"
+    for document in (README, CARD):
+        assert f"**{measured['wer']:.3f}**" in document
+        assert f"{measured['cer']:.3f}" in document
+    assert f"{measured['fp32_wer']:.3f}" in CARD
+    assert f"{measured['fp32_cer']:.3f}" in CARD
+
+
+def test_readme_and_model_card_describe_this_model(recognizer: Recognizer) -> None:
+    assert f"# Model card: {recognizer.spec.name} {recognizer.spec.version}" in CARD
+    assert f"{MODEL.stat().st_size:,} bytes".replace(",", " ") in CARD
+    assert f"{MODEL.stat().st_size / 1e6:.1f} MB" in README
+
+
+def test_the_reply_in_the_readme_is_what_the_endpoint_replies(post: Post) -> None:
+    shown = re.search(r"```console\n\$ curl .*?\n(\{.*?\})\n```", README, re.DOTALL)
+    assert shown
+    # The README leaves words out where it shows an ellipsis.
+    claimed = json.loads(re.sub(r",\s*\.\.\.", "", shown[1]))
+    status, _, reply = post("/transcribe", (EVENTS / "sample.wav").read_bytes())
+    assert status == 200
+    assert set(claimed) == set(reply)
+    assert claimed["text"] == reply["text"]
+    assert claimed["model"] == reply["model"]
+    assert claimed["duration"] == reply["duration"]
+    for ours, theirs in zip(claimed["words"], reply["words"], strict=False):
+        assert ours["word"] == theirs["word"]
+        times = [ours["start"], ours["end"]], [theirs["start"], theirs["end"]]
+        np.testing.assert_allclose(*times, atol=0.05)  # another processor may round to a neighbouring frame
+
+
+def test_every_link_in_the_documents_leads_to_a_file() -> None:
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "models/MODEL_CARD.md"):
+        path = ROOT / document
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{document}: {target}"
+
+
+def test_every_make_command_in_the_documents_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for document in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / document).read_text()
+        for target in re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE):
+            assert target in targets, f"{document}: make {target}"
+
+
+def test_direct_dependencies_are_pinned_as_in_the_constraints() -> None:
+    pinned = {}
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        requirement = Requirement(line)
+        pinned[requirement.name.lower().replace("_", "-")] = str(requirement.specifier)
+    for name, extra in PROJECT["project"]["optional-dependencies"].items():
+        for line in extra:
+            requirement = Requirement(line)
+            key = requirement.name.lower()
+            if key != "hark" and name != "sample":
+                assert pinned[key] == str(requirement.specifier), line
+
+
+def test_torch_is_pinned_exactly() -> None:
+    assert "torch==2.13.0" in PROJECT["project"]["optional-dependencies"]["train"]
+
+
+@pytest.mark.parametrize("name", ["seed", "small"])
+def test_configs_are_yaml_with_a_comment_on_top(name: str) -> None:
+    text = (ROOT / "training" / "configs" / f"{name}.yaml").read_text()
+    assert text.startswith("# ")
+    assert yaml.safe_load(text)["name"] == f"hark-{name}"

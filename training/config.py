@@ -51,21 +51,85 @@ class ModelConfig:
 
 
 @dataclass
+class NoiseConfig:
+    """Background noise.
+
+    Attributes:
+        probability: share of the utterances that get it.
+        folder: recordings of noise; empty for drawn noise alone.
+        coloured_share: share that gets drawn noise, from blue to brown, instead of a recording.
+        snr_db: lowest and highest level of the speech over the noise.
+    """
+
+    probability: float = 0.0
+    folder: str = ""
+    coloured_share: float = 0.3
+    snr_db: list[float] = field(default_factory=lambda: [5.0, 30.0])
+
+
+@dataclass
+class RoomConfig:
+    """Reverberation.
+
+    Attributes:
+        probability: share of the utterances that get it.
+        folder: recorded room responses; empty for simulated ones alone.
+        simulated_share: share that gets a simulated room instead of a recorded one.
+        decay_s: shortest and longest T60 of a simulated room.
+        direct_db: lowest and highest energy of its direct sound over its reflections.
+    """
+
+    probability: float = 0.0
+    folder: str = ""
+    simulated_share: float = 0.7
+    decay_s: list[float] = field(default_factory=lambda: [0.1, 0.8])
+    direct_db: list[float] = field(default_factory=lambda: [-3.0, 15.0])
+
+
+@dataclass
+class BandConfig:
+    """Narrow lines and microphones: nothing above a cutoff drawn between two; 3400 Hz is the telephone's."""
+
+    probability: float = 0.0
+    cutoff_hz: list[float] = field(default_factory=lambda: [3400.0, 7500.0])
+
+
+@dataclass
+class CodecConfig:
+    """Lossy codecs, by the names in `training.augment.CODECS`."""
+
+    probability: float = 0.0
+    names: list[str] = field(default_factory=lambda: ["mp3", "opus", "vorbis", "gsm", "ulaw"])
+
+
+@dataclass
 class AugmentConfig:
     """What is done to an utterance before it is learnt from.
 
     Attributes:
-        speed_change: the recording is played up to this share slower or faster, pitch and formants with it: the same
-            words from what sounds like another speaker. 0 leaves it as it is.
+        speed_change: the recording is played up to this share slower or faster, pitch and formants with it.
+        tempo_change: it is spoken up to this share slower or faster, pitch and formants as they are.
+        tract_change: formants move up or down by up to this share, pitch and tempo as they are.
+        gain_db: it is made up to this much louder or softer.
+        noise, room, band, codec: see there.
         frequency_masks, frequency_mask_bands: SpecAugment's masks over bands, how many and how wide at most.
-        time_masks, time_mask_frames: its masks over time.
+        time_masks, time_masks_per_s: its masks over time, how many, and how many more for each second.
+        time_mask_frames: how wide they are at most.
         time_mask_share: no time mask covers more of an utterance than this.
     """
 
     speed_change: float = 0.0
+    tempo_change: float = 0.0
+    tract_change: float = 0.0
+    gain_db: float = 0.0
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    room: RoomConfig = field(default_factory=RoomConfig)
+    band: BandConfig = field(default_factory=BandConfig)
+    codec: CodecConfig = field(default_factory=CodecConfig)
     frequency_masks: int = 2
     frequency_mask_bands: int = 15
     time_masks: int = 2
+    time_masks_per_s: float = 0.0
     time_mask_frames: int = 50
     time_mask_share: float = 0.1
 
@@ -118,6 +182,8 @@ class OptimConfig:
         warmup_share: share of the steps that rise to it.
         anneal: "cos" or "linear".
         clip_norm: gradients are scaled down to this global norm.
+        middle_ctc: share of the loss that a second CTC head over the middle recurrent layer has; the head is not part
+            of the model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
     """
 
     max_lr: float = 2e-3
@@ -125,6 +191,7 @@ class OptimConfig:
     warmup_share: float = 0.15
     anneal: str = "cos"
     clip_norm: float = 1.0
+    middle_ctc: float = 0.0
 
 
 @dataclass

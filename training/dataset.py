@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from handler.spec import ModelSpec
 from training.audio_cache import AudioCache
+from training.augment import WaveformAugment
 from training.config import AugmentConfig, CorpusConfig, DataConfig
 from training.errors import ManifestError
-from training.features import LogMel, SpecAugment, change_speed, pad_batch
+from training.features import LogMel, SpecAugment, WarpedLogMel, pad_batch
 from training.manifest import Utterance, read_manifest
 from training.text import encode, normalise, unknown_characters
 
@@ -65,8 +67,7 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
                 )
         self.audio = AudioCache(self.utterances, spec.sample_rate_hz, cache_dir)
         self.log_mel = LogMel(spec)
-        self.augment = SpecAugment(augment) if augment else None
-        self.sample_rate_hz = spec.sample_rate_hz
+        self.augment = Augment(augment, spec) if augment else None
         self.labels = spec.labels
         self.seed = seed
 
@@ -76,15 +77,28 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
     def __getitem__(self, key: ItemKey) -> tuple[Tensor, list[int], str]:
         epoch, index = key
         samples = self.audio[index]
-        if not self.augment:
-            log_mel = self.log_mel(torch.from_numpy(samples))
+        if self.augment:
+            log_mel = self.augment(samples, np.random.default_rng([self.seed, epoch, index]))
         else:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
-                if largest_change := self.augment.config.speed_change:
-                    samples = change_speed(samples, self.sample_rate_hz, largest_change)
-                log_mel = self.augment(self.log_mel(torch.from_numpy(samples)))
+            log_mel = self.log_mel(torch.from_numpy(samples))
         return log_mel, encode(self.texts[index], self.labels), self.texts[index]
+
+
+class Augment:
+    """Everything that happens to an utterance of the training set: [samples] -> [frames, n_mels]."""
+
+    def __init__(self, config: AugmentConfig, spec: ModelSpec) -> None:
+        self.waveform = WaveformAugment(config, spec.sample_rate_hz)
+        self.log_mel = WarpedLogMel(spec, config)
+        self.masks = SpecAugment(config, spec.sample_rate_hz / spec.hop_samples)
+
+    def __call__(self, samples: NDArray[np.float32], rng: np.random.Generator) -> Tensor:
+        """Draws everything from `rng`."""
+        log_mel = self.log_mel.draw(torch.from_numpy(self.waveform(samples, rng)), rng)
+        with torch.random.fork_rng(devices=[]):  # torchaudio's masks draw from torch's own generator
+            torch.manual_seed(int(rng.integers(2**31)))
+            masked: Tensor = self.masks(log_mel)
+        return masked
 
 
 def collate(items: list[tuple[Tensor, list[int], str]]) -> Batch:

@@ -3,16 +3,21 @@
 `handler.features` computes the same spectrogram in NumPy. Both read their numbers from the `ModelSpec`.
 """
 
+import math
+
 import numpy as np
-import soxr
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from handler.features import MIN_DEVIATION
 from handler.spec import ModelSpec
 from training.config import AugmentConfig
 from training.torchaudio_guard import torchaudio
+
+# Filter banks are computed once for each of so many vocal tracts.
+_TRACT_STEPS = 41
+# Where the vocal-tract warp bends back, as a share of the highest frequency, so that the band's edge stays in place.
+_WARP_KNEE = 0.85
 
 
 class LogMel(nn.Module):
@@ -33,35 +38,78 @@ class LogMel(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """[samples] float32 in -1..1 -> [1 + max(samples, n_fft) // hop_samples, n_mels] float32."""
-        if len(samples) < self.spec.n_fft:
-            samples = nn.functional.pad(samples, (0, self.spec.n_fft - len(samples)))
-        log_mel: Tensor = self.mel(samples).clamp_min(self.spec.log_floor).log().T
+        return self._normalised(self.mel(self._long_enough(samples)))
+
+    def _long_enough(self, samples: Tensor) -> Tensor:
+        return nn.functional.pad(samples, (0, max(self.spec.n_fft - len(samples), 0)))
+
+    def _normalised(self, mel: Tensor) -> Tensor:
+        log_mel = mel.clamp_min(self.spec.log_floor).log().T
         if self.spec.normalisation == "utterance":
             centred = log_mel - log_mel.mean(0)
             log_mel = centred / centred.square().mean(0).sqrt().clamp_min(MIN_DEVIATION)
         return log_mel
 
 
-def change_speed(samples: NDArray[np.float32], sample_rate_hz: int, largest_change: float) -> NDArray[np.float32]:
-    """Plays [samples] at a random speed; draws from torch's global generator.
+class WarpedLogMel(LogMel):
+    """The log-mel spectrogram of the same words from a vocal tract of another length, at another tempo.
 
-    Source: Ko et al., "Audio Augmentation for Speech Recognition" (Interspeech 2015), with a continuous range.
+    The tempo is another hop; the vocal tract is a filter bank whose frequencies are stretched.
+
+    Source: Jaitly and Hinton, "Vocal Tract Length Perturbation improves speech recognition" (ICML workshop 2013).
     """
-    speed = 1 + (2 * torch.rand(()).item() - 1) * largest_change
-    changed: NDArray[np.float32] = soxr.resample(samples, sample_rate_hz * speed, sample_rate_hz, quality="MQ")
-    return changed
+
+    def __init__(self, spec: ModelSpec, config: AugmentConfig) -> None:
+        super().__init__(spec)
+        self.tempo_change, self.tract_change = config.tempo_change, config.tract_change
+        self.stretches = np.linspace(1 - self.tract_change, 1 + self.tract_change, _TRACT_STEPS)
+        self.banks = [_warped_bank(spec, stretch) for stretch in self.stretches] if self.tract_change else []
+
+    def draw(self, samples: Tensor, rng: np.random.Generator) -> Tensor:
+        """[samples] -> [frames, n_mels], for a tract and a tempo that `rng` draws."""
+        hop = round(self.spec.hop_samples * rng.uniform(1 - self.tempo_change, 1 + self.tempo_change))
+        power = torchaudio.functional.spectrogram(
+            self._long_enough(samples),
+            pad=0,
+            window=self.mel.spectrogram.window,
+            n_fft=self.spec.n_fft,
+            hop_length=hop,
+            win_length=self.spec.window_samples,
+            power=2.0,
+            normalized=False,
+        )
+        bank = self.banks[rng.integers(len(self.banks))] if self.banks else self.mel.mel_scale.fb
+        return self._normalised((power.T @ bank).T)
+
+
+def _warped_bank(spec: ModelSpec, stretch: float) -> Tensor:
+    """[n_fft // 2 + 1, n_mels]: the mel filters, where each bin counts as one `stretch` times as high."""
+    top_hz = spec.sample_rate_hz / 2
+    bins_hz = np.linspace(0, top_hz, spec.n_fft // 2 + 1)
+    knee_hz = _WARP_KNEE * top_hz * min(1 / stretch, 1.0)
+    beyond = top_hz - (top_hz - stretch * knee_hz) / (top_hz - knee_hz) * (top_hz - bins_hz)
+    warped_hz = np.where(bins_hz <= knee_hz, bins_hz * stretch, beyond)
+    fine = 16  # filters are read at frequencies between the bins
+    bank = torchaudio.functional.melscale_fbanks(
+        (len(bins_hz) - 1) * fine + 1, spec.f_min_hz, spec.f_max_hz, spec.n_mels, spec.sample_rate_hz
+    )
+    rows = np.clip(np.rint(warped_hz / top_hz * (len(bank) - 1)), 0, len(bank) - 1)
+    warped: Tensor = bank[torch.from_numpy(rows.astype(np.int64))]
+    return warped
 
 
 class SpecAugment(nn.Module):
     """Masks bands and stretches of a normalised log-mel spectrogram.
 
-    Source: Park et al., "SpecAugment" (Interspeech 2019), without time warping. Masked cells become 0, the mean of a
+    Source: Park et al., "SpecAugment" (Interspeech 2019), without time warping, and "SpecAugment on Large Scale
+    Datasets" (ICASSP 2020), whose number of time masks grows with the utterance. Masked cells become 0, the mean of a
     normalised band. No time mask covers more than `time_mask_share` of the utterance, so that short ones stay readable.
     """
 
-    def __init__(self, config: AugmentConfig) -> None:
+    def __init__(self, config: AugmentConfig, frames_per_s: float) -> None:
         super().__init__()
         self.config = config
+        self.frames_per_s = frames_per_s
         self.frequency_mask = torchaudio.transforms.FrequencyMasking(config.frequency_mask_bands)
         self.time_mask = torchaudio.transforms.TimeMasking(config.time_mask_frames, p=config.time_mask_share)
 
@@ -70,7 +118,8 @@ class SpecAugment(nn.Module):
         masked = log_mel.T.unsqueeze(0)
         for _ in range(self.config.frequency_masks):
             masked = self.frequency_mask(masked, 0.0)
-        for _ in range(self.config.time_masks):
+        more = math.floor(self.config.time_masks_per_s * len(log_mel) / self.frames_per_s)
+        for _ in range(self.config.time_masks + more):
             masked = self.time_mask(masked, 0.0)
         return masked.squeeze(0).T
 

@@ -68,6 +68,16 @@ class DeepSpeech2(nn.Module):
             [batch, output frames, labels] log-probabilities and [batch] int64 lengths in output frames. Past its
             length an utterance's output means nothing.
         """
+        layers, lengths = self.encode(log_mel, lengths)
+        return self.label(layers[-1]), lengths
+
+    def label(self, encoded: Tensor) -> Tensor:
+        """[output frames, batch, 2 * rnn_size], the last of `encode` -> [batch, output frames, labels]."""
+        log_probs: Tensor = self.head(encoded).transpose(0, 1).log_softmax(-1)
+        return log_probs
+
+    def encode(self, log_mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """As `forward`, up to the head: returns each recurrent layer's output, [output frames, batch, 2 * rnn_size]."""
         hidden = log_mel.unsqueeze(1)
         mask = _frame_mask(lengths, hidden)
         for i, conv in enumerate(self.stem):
@@ -79,9 +89,11 @@ class DeepSpeech2(nn.Module):
         hidden = hidden.permute(2, 0, 1, 3).flatten(2)  # [output frames, batch, channels * bands]
         hidden = self.projection(hidden)
         reversal = _reversal(lengths, hidden)
+        layers = []
         for layer in self.recurrent:
             hidden = layer(hidden, reversal)
-        return self.head(hidden).transpose(0, 1).log_softmax(-1), lengths
+            layers.append(hidden)
+        return layers, lengths
 
 
 class ResidualBlock(nn.Module):

@@ -82,17 +82,19 @@ class SpeechTask(L.LightningModule):
         self.spec = model_spec(config)
         self.model = DeepSpeech2(config.model, self.spec.n_mels, len(self.spec.labels))
         self.loss = nn.CTCLoss(blank=self.spec.blank, reduction="none", zero_infinity=True)
+        share = config.optim.middle_ctc
+        self.middle_head = nn.Linear(2 * config.model.rnn_size, len(self.spec.labels)) if share else None
         self._references: list[str] = []
         self._hypotheses: list[str] = []
         self._audio_s = 0.0
         self._since = time.monotonic()
 
-    def _loss(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the batch's mean loss per character, log-probabilities and their lengths."""
-        log_probs, lengths = self.model(batch.log_mel, batch.lengths)
+    def _loss(self, batch: Batch, log_probs: Tensor, lengths: Tensor) -> Tensor:
+        """Returns the batch's mean loss per character."""
         # CTC sums many tiny probabilities; half precision is too coarse for it.
         losses = self.loss(log_probs.transpose(0, 1).float(), batch.targets, lengths, batch.target_lengths)
-        return losses.sum() / batch.target_lengths.sum().clamp_min(1), log_probs, lengths
+        total: Tensor = losses.sum() / batch.target_lengths.sum().clamp_min(1)
+        return total
 
     def on_train_batch_start(self, *_: object) -> None:
         """Seeds the step, so that a resumed run drops the same units as an uninterrupted one."""
@@ -100,7 +102,12 @@ class SpeechTask(L.LightningModule):
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """Returns the loss of a batch."""
-        loss, _, _ = self._loss(batch)
+        layers, lengths = self.model.encode(batch.log_mel, batch.lengths)
+        loss = self._loss(batch, self.model.label(layers[-1]), lengths)
+        if self.middle_head:
+            share = self.config.optim.middle_ctc
+            middle = self.middle_head(layers[(len(layers) - 1) // 2]).transpose(0, 1).log_softmax(-1)
+            loss = (1 - share) * loss + share * self._loss(batch, middle, lengths)
         self._audio_s += float(batch.lengths.sum()) * self.spec.hop_samples / self.spec.sample_rate_hz
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.texts))
         return loss
@@ -113,8 +120,8 @@ class SpeechTask(L.LightningModule):
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> None:
         """Decodes a batch of the dev set."""
-        loss, log_probs, lengths = self._loss(batch)
-        self.log("dev/loss", loss, batch_size=len(batch.texts), sync_dist=True)
+        log_probs, lengths = self.model(batch.log_mel, batch.lengths)
+        self.log("dev/loss", self._loss(batch, log_probs, lengths), batch_size=len(batch.texts), sync_dist=True)
         for log_prob, length, text in zip(log_probs.float().cpu().numpy(), lengths.tolist(), batch.texts, strict=True):
             self._references.append(text)
             self._hypotheses.append(
@@ -137,7 +144,7 @@ class SpeechTask(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under OneCycleLR over the run's whole length."""
         optim = self.config.optim
-        optimiser = torch.optim.AdamW(self.model.parameters(), lr=optim.max_lr, weight_decay=optim.weight_decay)
+        optimiser = torch.optim.AdamW(self.parameters(), lr=optim.max_lr, weight_decay=optim.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser,
             optim.max_lr,

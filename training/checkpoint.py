@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,12 @@ def load_checkpoint(path: str | Path) -> tuple[DeepSpeech2, Config]:
     return model.eval(), config
 
 
+def checkpoint_of(model: DeepSpeech2, config: Config) -> dict[str, Any]:
+    """Returns what `load_checkpoint` reads once `torch.save` has written it: weights and config, no optimiser."""
+    weights = {f"{_PREFIX}{name}": value for name, value in model.state_dict().items()}
+    return {"state_dict": weights, "hark_config": config_to_dict(config)}
+
+
 def save_weights(checkpoint: str | Path, path: str | Path) -> None:
     """Writes a checkpoint's weights in half precision, without the optimiser's state, to fine-tune from.
 
@@ -51,8 +58,7 @@ def save_weights(checkpoint: str | Path, path: str | Path) -> None:
     # Where the files lay on the machine that trained is nobody else's affair.
     data = dataclasses.replace(config.data, train=[], dev="", cache_dir="")
     config = dataclasses.replace(config, data=data, init_from="", output_dir="")
-    halved = {f"{_PREFIX}{name}": value.half() for name, value in model.state_dict().items()}
-    torch.save({"state_dict": halved, "hark_config": config_to_dict(config)}, path)
+    torch.save(checkpoint_of(model.half(), config), path)
 
 
 class TorchRecognizer:

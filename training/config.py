@@ -201,20 +201,23 @@ class TrainerConfig:
     Attributes:
         max_epochs: the length of the run, and of the learning rate cycle.
         max_steps: if above 0, a run of this many optimiser steps instead.
-        precision: Lightning's name for it, such as "32-true", "bf16-mixed" or "16-mixed".
-        accelerator, devices, nodes: Lightning's; "auto" takes what is there.
+        precision: Lightning's name for it, such as "32-true", "bf16-mixed" or "16-mixed"; "auto" takes half precision
+            where the hardware has it.
+        accelerator, devices, nodes: Lightning's; "auto" takes what is there. Under torchrun its numbers count.
         accumulate: batches to an optimiser step.
         validate_every_steps: batches between validations; 0 validates after each epoch.
+        average_last: the run ends with the mean of the weights at so many of the last validations; 0 makes none.
     """
 
     max_epochs: int = 20
     max_steps: int = -1
-    precision: str = "32-true"
+    precision: str = "auto"
     accelerator: str = "auto"
     devices: str = "auto"
     nodes: int = 1
     accumulate: int = 1
     validate_every_steps: int = 0
+    average_last: int = 5
 
 
 @dataclass

@@ -1,17 +1,34 @@
-"""Trains a recogniser: `python -m training.fit CONFIG [field=value ...] [--resume CHECKPOINT]`.
+r"""Trains a recogniser: `python -m training.fit CONFIG [field=value ...] [--resume CHECKPOINT]`.
+
+One machine, whatever it has: a CPU, a GPU, or all of several GPUs:
 
     python -m training.fit training/configs/small.yaml
     python -m training.fit training/configs/small.yaml trainer.max_epochs=40 optim.max_lr=1e-3
     python -m training.fit training/configs/small.yaml --resume runs/hark-small/last.ckpt
     python -m training.fit training/configs/small.yaml name=second init_from=runs/hark-small/best.ckpt
 
+A process for each GPU (or, with trainer.accelerator=cpu, each share of the cores), started by torchrun:
+
+    torchrun --nproc-per-node 4 -m training.fit training/configs/small.yaml
+    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m training.fit training/configs/small.yaml trainer.accelerator=cpu
+
+Several machines, the same command on each, with --node-rank 0, 1, ...:
+
+    torchrun --nnodes 2 --node-rank 0 --nproc-per-node 8 --master-addr HOST --master-port 29500 \
+        -m training.fit training/configs/small.yaml
+
+Each process takes batches of `data.batch_seconds` of its own: with N processes a step learns from N batches, as with
+`trainer.accumulate=N` in one.
+
 Checkpoints, TensorBoard logs and the config as used go to `runs/<name>/`. `best.ckpt` is the one with the lowest dev
-WER, `last.ckpt` the newest; a run that was interrupted goes on exactly where it was with `--resume`.
+WER, `last.ckpt` the newest; `average.ckpt`, made at the end, has the mean of the last validations' weights. A run that
+was interrupted goes on exactly where it was with `--resume`.
 """
 
 import argparse
 import dataclasses
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -24,16 +41,19 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import OmegaConf
 
 from handler.errors import HarkError
+from training.average import average
 from training.checkpoint import load_checkpoint
-from training.config import Config, load_config
+from training.config import Config, TrainerConfig, load_config
 from training.errors import CheckpointError
+from training.model import LAST_LAYER, DeepSpeech2
 from training.task import SpeechData, SpeechTask
+from training.throughput import Throughput
 
 
 def fit(
     config: Config, resume: Path | None = None, progress: bool = True, callbacks: Sequence[L.Callback] = ()
 ) -> Path:
-    """Runs a training run to its end; returns the path of the best checkpoint.
+    """Runs a training run to its end; returns the path of the checkpoint with the lowest dev WER.
 
     Args:
         config: the run.
@@ -54,17 +74,33 @@ def fit(
     OmegaConf.save(OmegaConf.structured(config), folder / "config.yaml")
     data, task = SpeechData(config), SpeechTask(config)
     if config.init_from:
-        _take_weights(task, config)
+        take_weights(task.model, config)
+    settings = config.trainer
     best = ModelCheckpoint(folder, filename="best", monitor="dev/wer", enable_version_counter=False)
     # Saved after `best` has seen the epoch, so that a resumed run knows the best WER so far.
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    kept: list[L.Callback] = [best, last]
+    if settings.average_last:
+        for left_over in folder.glob("recent-*.ckpt") if not resume else ():
+            left_over.unlink()
+        kept.append(
+            ModelCheckpoint(
+                folder,
+                filename="recent-{step}",
+                monitor="step",
+                mode="max",
+                save_top_k=settings.average_last,
+                save_weights_only=True,
+                enable_version_counter=False,
+            )
+        )
     bar = [TQDMProgressBar(refresh_rate=10)] if progress else []
-    settings = config.trainer
+    devices, nodes = _processes(settings)
     trainer = L.Trainer(
         accelerator=settings.accelerator,
-        devices=settings.devices if settings.devices == "auto" else int(settings.devices),
-        num_nodes=settings.nodes,
-        precision=settings.precision,  # type: ignore[arg-type]
+        devices=devices,
+        num_nodes=nodes,
+        precision=_precision(settings),  # type: ignore[arg-type]
         max_epochs=settings.max_epochs if settings.max_steps <= 0 else None,
         max_steps=settings.max_steps,
         accumulate_grad_batches=settings.accumulate,
@@ -76,19 +112,65 @@ def fit(
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
-        callbacks=[best, last, LearningRateMonitor(), *bar, *callbacks],
+        callbacks=[*kept, LearningRateMonitor(), Throughput(task.frames_per_s), *bar, *callbacks],
         enable_progress_bar=progress,
     )
     trainer.fit(task, data, ckpt_path=str(resume) if resume else None, weights_only=True if resume else None)
-    return Path(best.best_model_path)
+    recent = sorted(folder.glob("recent-*.ckpt"))
+    if len(recent) < 2 or best.best_model_score is None:
+        return Path(best.best_model_path)
+    averaged = folder / "average.ckpt"
+    if trainer.is_global_zero:
+        average(recent, averaged)
+    trainer.strategy.barrier()
+    task.model.load_state_dict(load_checkpoint(averaged)[0].state_dict())
+    wer = trainer.validate(task, data, verbose=False)[0]["dev/wer"]
+    if trainer.is_global_zero:
+        print(f"dev WER {float(best.best_model_score):.4f} at best, {wer:.4f} with the last {len(recent)} averaged")
+    return averaged if wer <= best.best_model_score else Path(best.best_model_path)
 
 
-def _take_weights(task: SpeechTask, config: Config) -> None:
-    model, source = load_checkpoint(config.init_from)
+def _processes(settings: TrainerConfig) -> tuple[str | int, int]:
+    """Returns devices a machine and machines: torchrun's where it started this process, else the config's."""
+    if torch.distributed.is_torchelastic_launched():
+        here = int(os.environ["LOCAL_WORLD_SIZE"])
+        return here, int(os.environ["WORLD_SIZE"]) // here
+    return settings.devices if settings.devices == "auto" else int(settings.devices), settings.nodes
+
+
+def _precision(settings: TrainerConfig) -> str:
+    """Resolves "auto" to half precision where it is fast: on GPUs, and on CPUs with instructions for bfloat16."""
+    if settings.precision != "auto":
+        return settings.precision
+    if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    on_cpu = settings.accelerator == "cpu" or not torch.accelerator.is_available()
+    return "bf16-mixed" if on_cpu and torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def take_weights(model: DeepSpeech2, config: Config) -> None:
+    """Starts a network from the weights of the checkpoint `config.init_from`.
+
+    The alphabet may be another one: labels that both have keep their weights, new ones start at random.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or its network or features are not the config's.
+    """
+    trained, source = load_checkpoint(config.init_from)
     shape = dataclasses.replace(source.model, dropout=config.model.dropout)  # which has no weights
-    if (shape, source.labels, source.features) != (config.model, config.labels, config.features):
-        raise CheckpointError(f"{config.init_from} has another model, labels or features than this config.")
-    task.model.load_state_dict(model.state_dict())
+    if (shape, source.features) != (config.model, config.features):
+        raise CheckpointError(
+            f"{config.init_from} has another network or other features than this config; "
+            "take its `model` and `features` over to start from its weights."
+        )
+    weights = trained.state_dict()
+    if source.labels != config.labels:
+        shared = [label for label in config.labels if label in source.labels]
+        here, there = ([labels.index(label) for label in shared] for labels in (config.labels, source.labels))
+        for name, value in model.head[-1].state_dict(prefix=LAST_LAYER).items():
+            value[here] = weights[name][there].to(value.dtype)
+            weights[name] = value
+    model.load_state_dict(weights)
 
 
 def _quieten_lightning() -> None:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from training.config import ModelConfig
 from training.errors import ConfigError
 
+# The layer that has a row for each label, as its weights are called.
+LAST_LAYER = "head.3."
 _RECURRENCES: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 

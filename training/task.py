@@ -1,6 +1,5 @@
 """What is optimised and what is measured: CTC loss, AdamW under OneCycleLR, WER and CER on the dev set."""
 
-import time
 from typing import Any
 
 import lightning as L
@@ -10,9 +9,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from handler.ctc import greedy
+from training.audio_cache import AudioCache
 from training.config import Config, config_to_dict, model_spec
 from training.dataset import Batch, BucketSampler, SpeechDataset, collate, training_utterances
-from training.manifest import read_manifest
+from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.model import DeepSpeech2
 from training.text import decode
@@ -24,15 +24,25 @@ class SpeechData(L.LightningDataModule):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        data, spec = config.data, model_spec(config)
-        utterances, self.repeats = training_utterances(data)
-        self.train_set = SpeechDataset(utterances, spec, data.cache_dir, config.augment, config.seed)
-        self.dev_set = SpeechDataset(read_manifest(data.dev), spec, data.cache_dir)
+        self.spec = model_spec(config)
+        self.train, self.repeats = training_utterances(config.data)
+        self.dev = read_manifest(config.data.dev)
 
-    def _sampler(self, dataset: SpeechDataset, repeats: list[float], seed: int, first: bool) -> BucketSampler:
+    def prepare_data(self) -> None:
+        """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
+        for utterances in (self.train, self.dev):
+            AudioCache(utterances, self.spec.sample_rate_hz, self.config.data.cache_dir)
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
+        """Opens the decoded recordings, in every process."""
+        config, cache_dir = self.config, self.config.data.cache_dir
+        self.train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed)
+        self.dev_set = SpeechDataset(self.dev, self.spec, cache_dir)
+
+    def _sampler(self, utterances: list[Utterance], repeats: list[float], seed: int, first: bool) -> BucketSampler:
         trainer = self.trainer
         return BucketSampler(
-            [utterance.duration_s for utterance in dataset.utterances],
+            [utterance.duration_s for utterance in utterances],
             repeats,
             self.config.data.batch_seconds,
             seed,
@@ -44,7 +54,7 @@ class SpeechData(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the epoch the trainer is in."""
         data = self.config.data
-        sampler = self._sampler(self.train_set, self.repeats, self.config.seed, data.shortest_first)
+        sampler = self._sampler(self.train, self.repeats, self.config.seed, data.shortest_first)
         if self.trainer:
             sampler.set_epoch(self.trainer.current_epoch)
             loop = self.trainer.fit_loop
@@ -60,7 +70,7 @@ class SpeechData(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The dev set, each utterance once, always in the same batches."""
-        sampler = self._sampler(self.dev_set, [1.0] * len(self.dev_set), 0, True)
+        sampler = self._sampler(self.dev, [1.0] * len(self.dev), 0, True)
         return DataLoader(self.dev_set, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
 
     def steps(self, processes: int) -> int:
@@ -68,7 +78,7 @@ class SpeechData(L.LightningDataModule):
         trainer = self.config.trainer
         if trainer.max_steps > 0:
             return trainer.max_steps
-        sampler = self._sampler(self.train_set, self.repeats, self.config.seed, self.config.data.shortest_first)
+        sampler = self._sampler(self.train, self.repeats, self.config.seed, self.config.data.shortest_first)
         batches = (len(sampler.plan(epoch)) // processes for epoch in range(trainer.max_epochs))
         return sum(-(-count // trainer.accumulate) for count in batches)
 
@@ -80,14 +90,13 @@ class SpeechTask(L.LightningModule):
         super().__init__()
         self.config = config
         self.spec = model_spec(config)
+        self.frames_per_s = self.spec.sample_rate_hz / self.spec.hop_samples
         self.model = DeepSpeech2(config.model, self.spec.n_mels, len(self.spec.labels))
         self.loss = nn.CTCLoss(blank=self.spec.blank, reduction="none", zero_infinity=True)
         share = config.optim.middle_ctc
         self.middle_head = nn.Linear(2 * config.model.rnn_size, len(self.spec.labels)) if share else None
         self._references: list[str] = []
         self._hypotheses: list[str] = []
-        self._audio_s = 0.0
-        self._since = time.monotonic()
 
     def _loss(self, batch: Batch, log_probs: Tensor, lengths: Tensor) -> Tensor:
         """Returns the batch's mean loss per character."""
@@ -108,15 +117,8 @@ class SpeechTask(L.LightningModule):
             share = self.config.optim.middle_ctc
             middle = self.middle_head(layers[(len(layers) - 1) // 2]).transpose(0, 1).log_softmax(-1)
             loss = (1 - share) * loss + share * self._loss(batch, middle, lengths)
-        self._audio_s += float(batch.lengths.sum()) * self.spec.hop_samples / self.spec.sample_rate_hz
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.texts))
         return loss
-
-    def on_train_epoch_end(self) -> None:
-        """Logs how many seconds of audio a second of training took in."""
-        now = time.monotonic()
-        self.log("train/audio_s_per_s", self._audio_s / (now - self._since), sync_dist=True, reduce_fx="sum")
-        self._audio_s, self._since = 0.0, now
 
     def validation_step(self, batch: Batch, _batch_idx: int) -> None:
         """Decodes a batch of the dev set."""

@@ -1,18 +1,24 @@
 """Training itself: it learns, it resumes exactly, and it says what is wrong."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from tests.conftest import DATA
 from tests.training.toy import SMALL, TINY, toy_config
-from training import fit
+from training import average, fit
 from training.checkpoint import TorchRecognizer, load_checkpoint
-from training.config import model_spec
+from training.config import TrainerConfig, model_spec
 from training.errors import CheckpointError
 from training.evaluate import evaluate
 from training.manifest import read_manifest
+from training.model import DeepSpeech2
+from training.throughput import Throughput
 
 
 @pytest.mark.xdist_group("overfit")
@@ -85,8 +91,130 @@ def test_a_run_can_start_from_the_weights_of_another(tmp_path: Path) -> None:
     second = fit.fit(toy_config(tmp_path / "second", model__dropout="0.5", **settings), progress=False)
     for name, value in weights(first).items():
         torch.testing.assert_close(value, weights(second)[name], atol=1e-6, rtol=0)
-    with pytest.raises(CheckpointError, match="another model"):
+    with pytest.raises(CheckpointError, match="another network"):
         fit.fit(toy_config(tmp_path / "third", **{**settings, "model__rnn_size": "16"}), progress=False)
+
+
+def test_weights_carry_over_to_another_alphabet_label_by_label(tmp_path: Path) -> None:
+    first = fit.fit(toy_config(tmp_path / "first", trainer__max_epochs="1", **TINY), progress=False)
+    config = toy_config(tmp_path / "second", init_from=str(first), **TINY)
+    config.labels = ["", *reversed(config.labels[1:]), "é"]
+    torch.manual_seed(3)
+    model = DeepSpeech2(config.model, config.features.n_mels, len(config.labels))
+    fresh = model.state_dict()["head.3.weight"].clone()
+    fit.take_weights(model, config)
+    old, new = load_checkpoint(first)[0].state_dict(), model.state_dict()
+    labels = load_checkpoint(first)[1].labels
+    for row, label in enumerate(config.labels[:-1]):
+        torch.testing.assert_close(new["head.3.weight"][row], old["head.3.weight"][labels.index(label)])
+        torch.testing.assert_close(new["head.3.bias"][row], old["head.3.bias"][labels.index(label)])
+    torch.testing.assert_close(new["head.3.weight"][-1], fresh[-1])
+    for name in old.keys() - {"head.3.weight", "head.3.bias"}:
+        torch.testing.assert_close(new[name], old[name])
+
+
+def test_the_mean_of_the_last_validations_is_made_and_taken_if_it_is_better(tmp_path: Path) -> None:
+    settings = {"trainer__max_epochs": "4", "trainer__average_last": "3", **TINY}
+    best = fit.fit(toy_config(tmp_path, **settings), progress=False)
+    folder = tmp_path / "toy"
+    recent = sorted(folder.glob("recent-*.ckpt"))
+    assert len(recent) == 3
+    means = {name: torch.stack([weights(path)[name] for path in recent]).mean(0) for name in weights(recent[0])}
+    averaged = weights(folder / "average.ckpt")
+    for name, value in averaged.items():
+        torch.testing.assert_close(value, means[name])
+    dev = read_manifest(DATA / "manifest.jsonl")
+
+    def wer(path: Path) -> float:
+        model, config = load_checkpoint(path)
+        return evaluate(TorchRecognizer(model, model_spec(config)), dev, progress=False).rates.wer
+
+    assert wer(best) == min(wer(folder / "best.ckpt"), wer(folder / "average.ckpt"))
+
+
+def test_checkpoints_of_different_models_are_not_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = fit.fit(toy_config(tmp_path / "first", trainer__max_epochs="1", **TINY), progress=False)
+    other = fit.fit(
+        toy_config(tmp_path / "other", trainer__max_epochs="1", **{**TINY, "model__rnn_size": "16"}), progress=False
+    )
+    assert average.main([str(tmp_path / "mean.ckpt"), str(first), str(other)]) == 1
+    assert "another model" in capsys.readouterr().err
+    assert not (tmp_path / "mean.ckpt").exists()
+    assert average.main([str(tmp_path / "mean.ckpt"), str(first), str(first)]) == 0
+    torch.testing.assert_close(dict(weights(tmp_path / "mean.ckpt")), dict(weights(first)))
+
+
+def test_a_head_in_the_middle_takes_part_in_the_loss_and_not_in_the_model(tmp_path: Path) -> None:
+    settings = {"trainer__max_epochs": "1", **TINY}
+    plain = fit.fit(toy_config(tmp_path / "plain", **settings), progress=False)
+    config = toy_config(tmp_path / "middle", optim__middle_ctc="0.3", **settings)
+    best = fit.fit(config, progress=False)
+    assert {"middle_head.weight", "middle_head.bias"} == weights(best).keys() - weights(plain).keys()
+    model, _ = load_checkpoint(best)
+    assert not any("middle" in name for name in model.state_dict())
+    resumed = fit.fit(config, resume=best, progress=False)
+    assert weights(resumed).keys() == weights(best).keys()
+
+
+def test_speed_and_waiting_for_data_are_logged(tmp_path: Path) -> None:
+    seen: dict[str, float] = {}
+
+    class Watch(fit.L.Callback):
+        def on_train_batch_end(self, trainer: fit.L.Trainer, *_: object) -> None:
+            seen.update({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+    fit.fit(
+        toy_config(tmp_path, trainer__max_epochs="4", **TINY), progress=False, callbacks=[Throughput(100, 2), Watch()]
+    )
+    assert 0 <= seen["train/data_wait"] <= 1
+    assert seen["train/audio_s_per_s"] > 1
+
+
+def test_half_precision_is_taken_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(precision: str = "auto", accelerator: str = "cpu") -> str:
+        return fit._precision(TrainerConfig(precision=precision, accelerator=accelerator))
+
+    for supported, expected in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda supported=supported: supported)
+        assert chosen() == expected
+    assert chosen("16-mixed") == "16-mixed"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for supported, expected in ((True, "bf16-mixed"), (False, "16-mixed")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, supported=supported: supported)
+        assert chosen(accelerator="auto") == expected
+        assert chosen() == "32-true"
+
+
+@pytest.mark.xdist_group("overfit")
+def test_two_processes_learn_what_one_learns_from_both_their_batches(tmp_path: Path) -> None:
+    # Each step of the pair learns from two batches; accumulating two batches in one process is the same arithmetic.
+    settings = {"trainer__max_epochs": "3", "data__batch_seconds": "8", "model__dropout": "0", **TINY}
+    alone = toy_config(tmp_path / "alone", trainer__accumulate="2", **settings)
+    losses: list[float] = []
+
+    class Losses(fit.L.Callback):
+        def on_train_batch_end(self, trainer: fit.L.Trainer, *_: object) -> None:
+            losses.append(float(trainer.callback_metrics["train/loss"]))
+
+    fit.fit(alone, progress=False, callbacks=[Losses()])
+    pair = toy_config(tmp_path / "pair", **settings)
+    OmegaConf.save(OmegaConf.structured(pair), tmp_path / "pair.yaml")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    command = [*launch, "-m", "training.fit", str(tmp_path / "pair.yaml")]
+    done = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    one, two = (weights(tmp_path / run / "toy" / "last.ckpt") for run in ("alone", "pair"))
+    for name, value in one.items():
+        torch.testing.assert_close(value, two[name], atol=2e-5, rtol=1e-4)
+    dev_losses = [
+        torch.load(tmp_path / run / "toy" / "last.ckpt", weights_only=True)["callbacks"] for run in ("alone", "pair")
+    ]
+    scores = [
+        next(float(c["best_model_score"]) for c in saved.values() if "best_model_score" in c) for saved in dev_losses
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_a_run_leaves_its_config_logs_and_checkpoints(tmp_path: Path) -> None:

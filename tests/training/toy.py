@@ -20,6 +20,8 @@ def toy_config(folder: Path, **overrides: str) -> Config:
             "data.batch_seconds=10",
             "trainer.accelerator=cpu",
             "trainer.devices=1",
+            "trainer.precision=32-true",
+            "trainer.average_last=0",
             *(f"{name.replace('__', '.')}={value}" for name, value in overrides.items()),
         ],
     )

@@ -10,7 +10,7 @@ import torch
 from omegaconf import OmegaConf
 
 from tests.conftest import DATA
-from tests.training.toy import SMALL, TINY, toy_config
+from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, toy_config
 from training import average, fit
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import TrainerConfig, model_spec
@@ -29,9 +29,7 @@ def test_a_dozen_utterances_are_learnt_to_wer_0_from_scratch(tmp_path: Path) -> 
         model__conv_channels="8",
         model__rnn_layers="1",
         model__dropout="0",
-        augment__speed_change="0",
-        augment__frequency_masks="0",
-        augment__time_masks="0",
+        **NO_AUGMENTATION,
         data__batch_seconds="30",
         optim__max_lr="8e-3",
         trainer__max_epochs="250",

@@ -18,6 +18,11 @@ def toy_config(folder: Path, **overrides: str) -> Config:
             f"data.cache_dir={folder / 'cache'}",
             f"data.dev={DATA / 'manifest.jsonl'}",
             "data.batch_seconds=10",
+            "data.workers=0",
+            "augment.noise.folder=''",
+            "augment.room.folder=''",
+            "optim.middle_ctc=0",
+            "trainer.validate_every_steps=0",
             "trainer.accelerator=cpu",
             "trainer.devices=1",
             "trainer.precision=32-true",
@@ -30,3 +35,11 @@ def toy_config(folder: Path, **overrides: str) -> Config:
 
 
 TINY = {"model__rnn_size": "24", "model__conv_channels": "4", "model__rnn_layers": "2"}
+NO_AUGMENTATION = {
+    f"augment__{name}": "0"
+    for name in (
+        *("speed_change", "tempo_change", "tract_change", "gain_db", "frequency_masks", "time_masks"),
+        *(f"{kind}__probability" for kind in ("noise", "room", "band", "codec")),
+        "time_masks_per_s",
+    )
+}

@@ -1,0 +1,1 @@
+"""Measures what the README and the model card say; each module is a command that prints its figures."""

@@ -1,0 +1,94 @@
+"""What an engine is to the rest: names of voices, a plan for a line drawn at random, and speech by that plan."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+
+from handler.errors import HarkError
+
+
+class SynthesisError(HarkError):
+    """An engine is missing, a line cannot be spoken, or the command line asks for what cannot be."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a line is to be spoken; picklable, and made of plain values.
+
+    Attributes:
+        voice: a name that stands for one voice of the engine, stock or made.
+        rate: tempo of what comes out; 1 is the engine's own.
+        pitch: factor on the fundamental frequency that the engine itself applies.
+        warp: factor on all frequencies, fundamental and formants alike, as of a shorter or longer vocal tract. It is
+            applied by resampling afterwards, which shortens the speech by the same factor.
+        settings: what only this engine understands.
+    """
+
+    voice: str
+    rate: float = 1.0
+    pitch: float = 1.0
+    warp: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def pace(self) -> float:
+        """The tempo the engine must speak at for `rate` to come out after the warp."""
+        return self.rate / self.warp
+
+    @property
+    def speaker(self) -> str:
+        """Who a listener would take it for: the voice, and the pitch and the warp where they change it."""
+        pitch = f"-p{self.pitch:.2f}" if self.pitch != 1 else ""
+        warp = f"-w{self.warp:.2f}" if self.warp != 1 else ""
+        return self.voice + pitch + warp
+
+
+class Engine(Protocol):
+    """A speech engine. Building one finds out whether it is installed; models load when it first speaks.
+
+    Attributes:
+        name: what `--engines` calls it.
+        license: SPDX names of the licences, in brackets of what where voice and engine differ. A program's licence
+            covers what it puts out only where that is a work derived from it (GPL 3, section 2).
+    """
+
+    name: str
+    license: str
+
+    def voices(self) -> Sequence[str]:
+        """Returns the names of the stock voices, always in the same order."""
+
+    def plan(self, rng: random.Random, voices: Sequence[str]) -> Plan:
+        """Draws a plan from some of the stock voices; the same state of `rng` gives the same plan."""
+
+    def speak(self, text: str, plan: Plan) -> tuple[np.ndarray, int]:
+        """Speaks at `plan.pace`, the warp not yet applied.
+
+        Returns:
+            [samples] float32, and their rate in Hz.
+
+        Raises:
+            Exception: whatever the engine raises; the caller reports it with the line.
+        """
+
+
+def draw_factor(rng: random.Random, low: float, high: float, unchanged: float = 0.0) -> float:
+    """Draws a factor from [low, high] in steps of 0.01, or 1 with the probability `unchanged`."""
+    factor = rng.uniform(low, high)
+    return 1.0 if rng.random() < unchanged else round(factor, 2)
+
+
+def require_modules(engine: str, *modules: str) -> None:
+    """Checks that Python packages are there, without the time it takes to import them.
+
+    Raises:
+        SynthesisError: one is missing; the message says what to install.
+    """
+    if any(find_spec(module) is None for module in modules):
+        raise SynthesisError(
+            f"The engine {engine} is not installed: pip install 'hark[synthesize]', or leave it out of --engines."
+        )

@@ -75,8 +75,10 @@ def test_direct_dependencies_are_pinned_as_in_the_constraints() -> None:
         for line in extra:
             requirement = Requirement(line)
             key = requirement.name.lower()
-            if key != "hark" and name != "sample":
-                assert pinned[key] == str(requirement.specifier), line
+            # What only `synthesize` needs is not installed where `make lock` runs; its own pins are exact too.
+            if key in pinned or name != "synthesize":
+                assert key == "hark" or pinned[key] == str(requirement.specifier), line
+            assert key == "hark" or str(requirement.specifier).startswith("=="), line
 
 
 def test_torch_is_pinned_exactly() -> None:

@@ -29,7 +29,9 @@ def load_checkpoint(path: str | Path) -> tuple[DeepSpeech2, Config]:
         # weights_only: a checkpoint from elsewhere must not run code here.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}.") from error
+        # torch's message goes on for lines, and advises to load without protection.
+        reason = str(error) if isinstance(error, OSError) else "it is damaged, or of another program"
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}.") from error
     if "hark_config" not in checkpoint:
         raise CheckpointError(f"{path} was not written by Hark's training.")
     config = config_from_dict(checkpoint["hark_config"])

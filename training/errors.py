@@ -13,3 +13,7 @@ class ConfigError(HarkError):
 
 class CheckpointError(HarkError):
     """A checkpoint is missing, unreadable, or was not made by Hark's training."""
+
+
+class CorpusError(HarkError):
+    """A corpus is not laid out as its kind is, or cannot be downloaded."""

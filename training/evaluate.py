@@ -1,7 +1,12 @@
 """Measures a model on a manifest, as it is served: `python -m training.evaluate MANIFEST [--model FILE] [--json FILE]`.
 
-FILE is an exported .onnx (default: models/asr.onnx) or a checkpoint. Prints corpus-level WER and CER, the real-time
-factor, and the utterances with the most word errors, reference over hypothesis.
+FILE is an exported .onnx (default: models/asr.onnx) or a checkpoint. Prints the utterances with the most word errors,
+reference over hypothesis; tables of WER and CER by corpus, speaker and length; and the figures of the whole manifest:
+corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. `--json` writes all of it, and every
+transcript; `python -m training.inspect errors` draws that file.
+
+The interval is a percentile bootstrap over utterances (Bisani and Ney, ICASSP 2004), with a fixed seed. It says how
+much the choice of utterances matters, not how the model would do on speakers that the manifest does not have.
 """
 
 import argparse
@@ -11,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import jiwer
 from tqdm import tqdm
 
 from handler.errors import HarkError, RequestError
@@ -21,10 +25,9 @@ from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import model_spec
 from training.errors import ManifestError
 from training.manifest import Utterance, read_manifest
-from training.metrics import ErrorRates, error_rates
+from training.metrics import ErrorCounts, ErrorRates, corpus_rates, count_errors
+from training.report import Result, as_json, as_text, make_report
 from training.text import normalise
-
-_WORST = 5
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,37 @@ class Evaluation:
     """What a model did on a manifest.
 
     Attributes:
-        rates: corpus-level WER and CER.
-        references, hypotheses: normalised transcripts, one an utterance.
-        audio_s: seconds of audio.
-        processing_s: seconds of wall time from bytes to text.
+        results: one an utterance, in the manifest's order.
+        processing_s: seconds of wall time from bytes to text, of all utterances.
     """
 
-    rates: ErrorRates
-    references: list[str]
-    hypotheses: list[str]
-    audio_s: float
+    results: list[Result]
     processing_s: float
+
+    @property
+    def counts(self) -> list[ErrorCounts]:
+        """Errors of each utterance."""
+        return [result.errors for result in self.results]
+
+    @property
+    def rates(self) -> ErrorRates:
+        """Corpus-level WER and CER."""
+        return corpus_rates(self.counts)
+
+    @property
+    def references(self) -> list[str]:
+        """Normalised transcripts."""
+        return [result.reference for result in self.results]
+
+    @property
+    def hypotheses(self) -> list[str]:
+        """What was recognised."""
+        return [result.hypothesis for result in self.results]
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio."""
+        return sum(result.duration_s for result in self.results)
 
     @property
     def real_time_factor(self) -> float:
@@ -53,7 +76,7 @@ class Evaluation:
         """The figures as plain numbers."""
         return {
             **{name: round(value, 5) for name, value in asdict(self.rates).items()},
-            "utterances": len(self.references),
+            "utterances": len(self.results),
             "hours": round(self.audio_s / 3600, 3),
         }
 
@@ -62,45 +85,35 @@ def evaluate(recognizer: Runner, utterances: Sequence[Utterance], progress: bool
     """Transcribes every utterance from its file and compares with its transcript.
 
     Raises:
-        ManifestError: a recording cannot be read.
+        ManifestError: a recording cannot be read, or no utterance has words to compare with.
     """
-    timings, audio_s = Timings(), 0.0
-    references, hypotheses = [], []
+    references = [normalise(utterance.text) for utterance in utterances]
+    if not any(references):
+        raise ManifestError("No utterance of the manifest has a word in its text, so there is nothing to compare with.")
+    timings = Timings()
+    hypotheses, durations_s = [], []
     for utterance in tqdm(utterances, desc="evaluating", disable=None if progress else True, leave=False):
         try:
             transcript = transcribe(utterance.audio_path.read_bytes(), recognizer, float("inf"), timings)
         except (OSError, RequestError) as error:
             raise ManifestError(f"{utterance.audio_path} cannot be evaluated: {error}") from error
-        references.append(normalise(utterance.text))
         hypotheses.append(transcript.text)
-        audio_s += transcript.duration_s
-    return Evaluation(error_rates(references, hypotheses), references, hypotheses, audio_s, timings.total_ms / 1000)
+        durations_s.append(transcript.duration_s)
+    counts = count_errors(references, hypotheses)
+    results = map(Result, utterances, references, hypotheses, durations_s, counts)
+    return Evaluation(list(results), timings.total_ms / 1000)
 
 
 def load_runner(path: Path) -> Runner:
-    """Opens an exported model or a checkpoint."""
+    """Opens an exported model or a checkpoint.
+
+    Raises:
+        HarkError: the file is missing or cannot be read as either.
+    """
     if path.suffix == ".onnx":
         return Recognizer(path)
     model, config = load_checkpoint(path)
     return TorchRecognizer(model, model_spec(config))
-
-
-def worst(evaluation: Evaluation, utterances: Sequence[Utterance]) -> list[str]:
-    """Describes the utterances with the most word errors."""
-
-    def errors(i: int) -> int:
-        if not evaluation.references[i]:
-            return len(evaluation.hypotheses[i].split())
-        words = jiwer.process_words(evaluation.references[i], evaluation.hypotheses[i])
-        return words.substitutions + words.deletions + words.insertions
-
-    ranked = sorted(((errors(i), i) for i in range(len(utterances))), key=lambda pair: (-pair[0], pair[1]))
-    return [
-        f"{utterances[i].audio_path.name}: {count} errors\n"
-        f"  reference   {evaluation.references[i]}\n  hypothesis  {evaluation.hypotheses[i]}"
-        for count, i in ranked[:_WORST]
-        if count
-    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,25 +122,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"), help="an .onnx file or a checkpoint")
     parser.add_argument("--json", type=Path, help="write figures and transcripts here")
+    parser.add_argument("--worst", type=int, default=5, metavar="N", help="utterances to show (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
+        if options.json and not options.json.parent.is_dir():
+            raise ManifestError(f"There is no folder {options.json.parent} to write {options.json.name} to.")
         utterances = read_manifest(options.manifest)
         evaluation = evaluate(load_runner(options.model), utterances)
     except HarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    report = make_report(evaluation.results)
+    print(as_text(report, options.worst))
     rates = evaluation.rates
-    print("\n".join(worst(evaluation, utterances)))
     print(
-        f"\n{options.model} on {options.manifest}: {len(utterances)} utterances, {evaluation.audio_s / 3600:.2f} h\n"
+        f"\n{options.model} on {options.manifest}\n"
         f"WER {rates.wer:.4f} ({rates.words} words)   CER {rates.cer:.4f} ({rates.characters} characters)   "
         f"real-time factor {evaluation.real_time_factor:.4f}"
     )
     if options.json:
-        pairs = zip(utterances, evaluation.references, evaluation.hypotheses, strict=True)
-        rows = [{"audio_filepath": str(u.audio_path), "text": r, "pred_text": h} for u, r, h in pairs]
-        report = {**evaluation.summary(), "real_time_factor": evaluation.real_time_factor, "results": rows}
-        options.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        figures = {
+            "model": str(options.model),
+            "manifest": str(options.manifest),
+            **evaluation.summary(),
+            "real_time_factor": round(evaluation.real_time_factor, 5),
+            **as_json(report),
+        }
+        try:
+            options.json.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            print(f"error: {options.json} cannot be written: {error}.", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -37,7 +37,7 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # a line of JSON may hold U+2028, which splitlines cuts at
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"The manifest {path} cannot be read: {error}.") from error
     utterances = [_parse(line, f"{path}:{number}", path.parent) for number, line in enumerate(lines, 1) if line.strip()]

@@ -1,9 +1,18 @@
-"""Corpus-level word and character error rate: errors summed over utterances, divided by words (characters) summed."""
+"""Word and character error rates of a corpus: errors summed over utterances, divided by words (characters) summed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jiwer
+import numpy as np
+from numpy.typing import NDArray
+
+# Replicates of a bootstrap, and the seed they are drawn with, so that the same errors give the same interval.
+RESAMPLES = 10_000
+SEED = 0
+# How many draws are held at once: 32 MB of them.
+_DRAWS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -22,27 +31,149 @@ class ErrorRates:
     characters: int
 
 
+@dataclass(frozen=True)
+class ErrorCounts:
+    """Errors of one utterance or, added up, of many.
+
+    Attributes:
+        words: of the reference.
+        substitutions, deletions, insertions: of words.
+        characters: of the reference, spaces included.
+        character_errors: substitutions, deletions and insertions of characters.
+    """
+
+    words: int = 0
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    characters: int = 0
+    character_errors: int = 0
+
+    @property
+    def word_errors(self) -> int:
+        """Substitutions, deletions and insertions together."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def wer(self) -> float | None:
+        """Word errors / reference words; None where there are no words."""
+        return self.word_errors / self.words if self.words else None
+
+    @property
+    def cer(self) -> float | None:
+        """Character errors / reference characters; None where there are none."""
+        return self.character_errors / self.characters if self.characters else None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval: `low` to `high` at `level` (0.95 is 95 %)."""
+
+    low: float
+    high: float
+    level: float
+
+
+def count_errors(references: Sequence[str], hypotheses: Sequence[str]) -> list[ErrorCounts]:
+    """Aligns normalised transcripts with the fewest edits and counts them, utterance by utterance."""
+    references, hypotheses = list(references), list(hypotheses)
+    words = jiwer.process_words(references, hypotheses)
+    characters = jiwer.process_characters(references, hypotheses)
+    counts = []
+    for reference, word_chunks, text, character_chunks in zip(
+        words.references, words.alignments, characters.references, characters.alignments, strict=True
+    ):
+        edits = _edits(word_chunks)
+        counts.append(
+            ErrorCounts(
+                words=len(reference),
+                substitutions=edits["substitute"],
+                deletions=edits["delete"],
+                insertions=edits["insert"],
+                characters=len(text),
+                character_errors=sum(_edits(character_chunks).values()),
+            )
+        )
+    return counts
+
+
+def _edits(chunks: Iterable[Any]) -> dict[str, int]:
+    """Adds up jiwer's alignment chunks by kind, without those that are equal."""
+    edits = {"substitute": 0, "delete": 0, "insert": 0}
+    for chunk in chunks:
+        if chunk.type != "equal":
+            from_reference = chunk.ref_end_idx - chunk.ref_start_idx
+            edits[chunk.type] += from_reference or chunk.hyp_end_idx - chunk.hyp_start_idx
+    return edits
+
+
+def add_up(counts: Iterable[ErrorCounts]) -> ErrorCounts:
+    """Adds counts field by field."""
+    rows = list(counts)
+    return ErrorCounts(
+        words=sum(row.words for row in rows),
+        substitutions=sum(row.substitutions for row in rows),
+        deletions=sum(row.deletions for row in rows),
+        insertions=sum(row.insertions for row in rows),
+        characters=sum(row.characters for row in rows),
+        character_errors=sum(row.character_errors for row in rows),
+    )
+
+
+def corpus_rates(counts: Iterable[ErrorCounts]) -> ErrorRates:
+    """Sums errors over utterances and divides by words (characters) summed.
+
+    Raises:
+        ValueError: there is no reference word.
+    """
+    total = add_up(counts)
+    if total.wer is None or total.cer is None:
+        raise ValueError("the references hold no words")
+    return ErrorRates(total.wer, total.cer, total.words, total.characters)
+
+
 def error_rates(references: Sequence[str], hypotheses: Sequence[str]) -> ErrorRates:
     """Compares normalised transcripts.
 
     Raises:
         ValueError: there is no reference word.
     """
-    references, hypotheses = list(references), list(hypotheses)
-    if not any(reference.strip() for reference in references):
-        raise ValueError("the references hold no words")
-    # jiwer refuses an empty reference; whatever is recognised there is inserted all the same.
-    empty = [i for i, reference in enumerate(references) if not reference.strip()]
-    kept = [i for i in range(len(references)) if i not in set(empty)]
-    words = jiwer.process_words([references[i] for i in kept], [hypotheses[i] for i in kept])
-    characters = jiwer.process_characters([references[i] for i in kept], [hypotheses[i] for i in kept])
-    word_count = words.hits + words.substitutions + words.deletions
-    character_count = characters.hits + characters.substitutions + characters.deletions
-    word_errors = words.substitutions + words.deletions + words.insertions
-    character_errors = characters.substitutions + characters.deletions + characters.insertions
-    return ErrorRates(
-        wer=(word_errors + sum(len(hypotheses[i].split()) for i in empty)) / word_count,
-        cer=(character_errors + sum(len(hypotheses[i]) for i in empty)) / character_count,
-        words=word_count,
-        characters=character_count,
-    )
+    return corpus_rates(count_errors(references, hypotheses))
+
+
+def bootstrap_wer(
+    counts: Sequence[ErrorCounts], level: float = 0.95, resamples: int = RESAMPLES, seed: int = SEED
+) -> Interval | None:
+    """Estimates how far the corpus-level WER would move with other utterances of the same kind.
+
+    Utterances are drawn with replacement, as many as there are; the interval lies between percentiles of the WER of
+    such replicates. Utterances count as independent. Those of one speaker are not, so with few speakers the interval
+    says how sure the WER is for these speakers, and is too narrow for others (Liu and Peng, "Statistical Testing on
+    ASR Performance via Blockwise Bootstrap", Interspeech 2020).
+
+    Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation" (ICASSP 2004).
+
+    Args:
+        counts: one an utterance.
+        level: share of the replicates inside the interval.
+        resamples: number of replicates.
+        seed: of the draws.
+
+    Returns:
+        The interval; None where there are fewer than two utterances with words, from which nothing can be said.
+    """
+    if sum(row.words > 0 for row in counts) < 2:
+        return None
+    errors = np.array([row.word_errors for row in counts])
+    words = np.array([row.words for row in counts])
+    rng = np.random.default_rng(seed)
+    at_once = max(_DRAWS_AT_ONCE // len(counts), 1)
+    parts = []
+    for start in range(0, resamples, at_once):
+        drawn = rng.integers(len(counts), size=(min(at_once, resamples - start), len(counts)))
+        parts.append(np.stack([errors[drawn].sum(axis=1), words[drawn].sum(axis=1)]))
+    drawn_errors, drawn_words = np.concatenate(parts, axis=1)
+    spoken = drawn_words > 0  # a replicate of silent utterances alone has no WER
+    wers: NDArray[np.float64] = drawn_errors[spoken] / drawn_words[spoken]
+    low, high = np.quantile(wers, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level)

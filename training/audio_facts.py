@@ -1,0 +1,86 @@
+"""What can be said of audio files without their transcripts, from one reading of each."""
+
+import hashlib
+import io
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from tqdm import tqdm
+
+from handler.audio import MIN_SAMPLE_RATE_HZ, decode
+from handler.errors import RequestError
+
+# What has been clipped and then made a little softer, as encoders do, still counts.
+_FULL_SCALE = 0.99
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What a file that can be read holds.
+
+    Attributes:
+        duration_s: length of what was decoded, whatever the header says.
+        peak: largest absolute sample, at most 1.
+        full_scale_share: share of the samples that are at full scale.
+        digest: equal for equal samples at an equal rate, whatever lossless format they are in.
+    """
+
+    duration_s: float
+    peak: float
+    full_scale_share: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class AudioFault:
+    """Why there is nothing to be said of a file: it is missing, or cannot be decoded."""
+
+    missing: bool
+    reason: str
+
+
+def audio_facts(paths: Iterable[Path]) -> dict[Path, AudioFacts | AudioFault]:
+    """Decodes every file once, several at a time, as training would but for the resampling."""
+    distinct = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(_facts, distinct)
+        return dict(
+            zip(
+                distinct,
+                tqdm(results, total=len(distinct), desc="reading audio", unit="file", disable=None),
+                strict=True,
+            )
+        )
+
+
+def _facts(path: Path) -> AudioFacts | AudioFault:
+    if not path.is_file():
+        return AudioFault(True, "The file is missing.")
+    try:
+        data = path.read_bytes()
+        sample_rate_hz = _sample_rate_hz(data)
+        samples = decode(data, sample_rate_hz, max_duration_s=float("inf"))
+    except (OSError, RequestError) as error:
+        return AudioFault(False, str(error))
+    magnitudes = np.abs(samples)
+    digest = hashlib.blake2b(f"{sample_rate_hz}\0".encode(), digest_size=16)
+    digest.update(samples.tobytes())
+    return AudioFacts(
+        duration_s=len(samples) / sample_rate_hz,
+        peak=float(magnitudes.max()),
+        full_scale_share=float(np.mean(magnitudes >= _FULL_SCALE)),
+        digest=digest.hexdigest(),
+    )
+
+
+def _sample_rate_hz(data: bytes) -> int:
+    """Returns the file's own rate; for what is no audio any rate, since `decode` says better what is wrong with it."""
+    try:
+        rate_hz: int = sf.info(io.BytesIO(data)).samplerate
+    except (sf.LibsndfileError, TypeError):
+        return MIN_SAMPLE_RATE_HZ
+    return rate_hz

@@ -1,0 +1,140 @@
+"""Checks manifests before they are trained or tested on: `python -m training.check MANIFEST [MANIFEST ...]`.
+
+    python -m training.check data/train.jsonl --against data/dev.jsonl data/test.jsonl
+    python -m training.check data/train.jsonl --labels training/configs/small.yaml --write-clean data/clean.jsonl
+
+Every recording is decoded once. Found are: missing and unreadable files, wrong durations, silent and clipped audio,
+empty texts, characters the model has no label for, impossible speaking rates, texts that do not fit into the model's
+output frames, duplicates, and, with --against, what other splits share. The exit status is 1 when there are errors,
+0 when there are only warnings.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from handler.errors import HarkError
+from training.audio_facts import audio_facts
+from training.config import Config, load_config
+from training.errors import ManifestError
+from training.findings import DURATION_TOLERANCE_S, Finding, Kind, Line, findings, manifest_lines
+from training.manifest import write_manifest
+
+_EXAMPLES = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.write_clean and len(options.manifests) > 1:
+        parser.error("--write-clean takes the lines of one manifest; name one.")
+    try:
+        config = load_config(options.labels) if options.labels else Config()
+        lines = [line for manifest in options.manifests for line in manifest_lines(manifest)]
+        against = [line for manifest in options.against for line in manifest_lines(manifest)]
+        facts = audio_facts(line.utterance.audio_path for line in [*lines, *against])
+        found = findings(lines, facts, config, against, options.duration_tolerance)
+        print(table(found))
+        print(_summary(lines, found))
+        if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            options.json.write_text(json.dumps(report(lines, found), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        if options.write_clean:
+            kept = clean(lines, found)
+            write_manifest(options.write_clean, [line.utterance for line in kept])
+            print(f"{options.write_clean}: {len(kept):,} of {len(lines):,} lines")
+    except (HarkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 1 if any(finding.kind.is_error for finding in found) else 0
+
+
+def table(found: Sequence[Finding]) -> str:
+    """Returns a row for each kind of finding that there is, with the first lines it was found on."""
+    rows = []
+    for kind in Kind:
+        of_kind = [finding for finding in found if finding.kind is kind]
+        if not of_kind:
+            continue
+        rows.append(f"{_severity(kind):<9}{kind.title:<26}{len(of_kind):>9,}")
+        rows += [f"    {finding.line}: {finding.message}" for finding in of_kind[:_EXAMPLES]]
+        if len(of_kind) > _EXAMPLES:
+            rows.append(f"    and {len(of_kind) - _EXAMPLES:,} more")
+    return "\n".join([f"{'':<9}{'finding':<26}{'lines':>9}", *rows]) if rows else "Nothing is wrong."
+
+
+def report(lines: Sequence[Line], found: Sequence[Finding]) -> dict[str, object]:
+    """Returns all findings as plain values."""
+    return {
+        "lines": len(lines),
+        "errors": sum(finding.kind.is_error for finding in found),
+        "warnings": sum(not finding.kind.is_error for finding in found),
+        "findings": [
+            {
+                "severity": _severity(finding.kind),
+                "kind": finding.kind.title,
+                "manifest": str(finding.line.manifest),
+                "line": finding.line.number,
+                "audio_filepath": str(finding.line.utterance.audio_path),
+                "message": finding.message,
+            }
+            for finding in found
+        ],
+    }
+
+
+def clean(lines: Sequence[Line], found: Sequence[Finding]) -> list[Line]:
+    """Returns the lines that have no error; of duplicates, the first stays.
+
+    Raises:
+        ManifestError: there is none.
+    """
+    wrong = {_key(finding.line) for finding in found if finding.kind.is_error}
+    kept = [line for line in lines if _key(line) not in wrong]
+    if not kept:
+        raise ManifestError("Every line has an error, so no clean manifest is written.")
+    return kept
+
+
+def _key(line: Line) -> tuple[Path, int]:
+    return line.manifest, line.number
+
+
+def _severity(kind: Kind) -> str:
+    return "error" if kind.is_error else "warning"
+
+
+def _summary(lines: Sequence[Line], found: Sequence[Finding]) -> str:
+    hours = sum(line.utterance.duration_s for line in lines) / 3600
+    errors = sum(finding.kind.is_error for finding in found)
+    return f"{len(lines):,} lines, {hours:.2f} h: {errors:,} errors, {len(found) - errors:,} warnings"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("manifests", metavar="MANIFEST", type=Path, nargs="+", help="checked together, as one set")
+    parser.add_argument(
+        "--against", metavar="MANIFEST", type=Path, nargs="+", default=[], help="other splits, which must share nothing"
+    )
+    parser.add_argument(
+        "--labels", metavar="CONFIG", type=Path, help="training config with the labels and frame rate (Hark's defaults)"
+    )
+    parser.add_argument(
+        "--duration-tolerance",
+        metavar="SECONDS",
+        type=float,
+        default=DURATION_TOLERANCE_S,
+        help=f"how far a duration may be from its file's ({DURATION_TOLERANCE_S:g})",
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write all findings here")
+    parser.add_argument("--write-clean", metavar="FILE", type=Path, help="write the lines without errors here")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

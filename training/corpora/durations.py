@@ -1,0 +1,55 @@
+"""Recordings as their corpus lists them -> utterances whose files are there, with their lengths."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import soundfile as sf
+from tqdm import tqdm
+
+from training.corpora.listing import Recording
+from training.manifest import Utterance
+
+# libsndfile's answer for a file that was written to a pipe, whose header could not be completed.
+_UNKNOWN_FRAMES = (1 << 63) - 1
+# Manifests hold milliseconds; what would be written as 0 is no utterance.
+_MIN_DURATION_S = 0.001
+
+
+def measure(recordings: Sequence[Recording]) -> tuple[list[Utterance], list[str]]:
+    """Reads the header of every file.
+
+    Returns:
+        the utterances that can be used, in order, and a sentence for each recording that cannot.
+    """
+    utterances: list[Utterance] = []
+    problems: list[str] = []
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(_measured, recordings)
+        for result in tqdm(results, total=len(recordings), desc="reading headers", unit="file", disable=None):
+            if isinstance(result, str):
+                problems.append(result)
+            else:
+                utterances.append(result)
+    return utterances, problems
+
+
+def _measured(recording: Recording) -> Utterance | str:
+    path = recording.audio_path
+    # One line of single spaces: a manifest has a line an utterance, whatever its source thought of as line ends.
+    text = " ".join(recording.text.split())
+    if not text:
+        return f"{path}: its transcript is empty."
+    if not path.is_file():
+        return f"{path}: the file is missing."
+    try:
+        info = sf.info(path)
+    except (sf.LibsndfileError, TypeError):  # a TypeError asks for the rate of a headerless format
+        return f"{path}: the file cannot be read as audio."
+    if info.frames == _UNKNOWN_FRAMES:
+        return f"{path}: its header does not say how long it is; convert it again."
+    if info.duration < _MIN_DURATION_S:
+        return f"{path}: there is no audio in it, or it is cut short."
+    extra = {"corpus": recording.corpus, "license": recording.licence}
+    if recording.speaker is not None:
+        extra = {"speaker": recording.speaker, **extra}
+    return Utterance(path, info.duration, text, extra)

@@ -1,0 +1,266 @@
+"""What is wrong with the lines of a manifest, given what their audio files hold."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+from training.audio_facts import AudioFacts, AudioFault
+from training.config import Config
+from training.manifest import Utterance, read_manifest
+from training.model import output_lengths
+from training.text import normalise, unknown_characters
+
+# Manifests of other makers round to tenths or take lengths from headers that lossy encoders pad by up to 50 ms.
+DURATION_TOLERANCE_S = 0.1
+# The fastest talkers on record reach about 11 words a second for moments; sentences of corpora end at 20 to 25
+# characters a second. What is above belongs to other audio, or to audio that was cut.
+MAX_CHARACTERS_PER_S = 30.0
+# A word of three letters in a recording of three seconds is possible; with less, words are likely missing.
+MIN_CHARACTERS_PER_S = 1.0
+# -60 dB of full scale at the loudest: with 16 bits, speech there would have five bits left.
+SILENT_PEAK = 1e-3
+# Speech that just reaches full scale is there for a few samples in a million.
+CLIPPED_SHARE = 1e-3
+
+
+class Kind(Enum):
+    """What can be found: its name, and whether the line has to go."""
+
+    MISSING_FILE = ("missing file", True)
+    UNREADABLE_AUDIO = ("unreadable audio", True)
+    WRONG_DURATION = ("wrong duration", True)
+    SILENT_AUDIO = ("silent audio", True)
+    EMPTY_TEXT = ("empty text", True)
+    UNKNOWN_CHARACTERS = ("unknown characters", True)
+    IMPOSSIBLE_RATE = ("impossible speaking rate", True)
+    TOO_SHORT_FOR_CTC = ("too short for CTC", True)
+    DUPLICATE_LINE = ("duplicate line", True)
+    DUPLICATE_AUDIO = ("duplicate audio", True)
+    CONTRADICTION = ("same audio, other text", True)
+    LEAKED_AUDIO = ("audio of another split", True)
+    LEAKED_SPEAKER = ("speaker of another split", True)
+    LEAKED_TEXT = ("text of another split", False)
+    CLIPPED_AUDIO = ("clipped audio", False)
+    SLOW_SPEECH = ("slow speech", False)
+    NO_SPEAKER = ("no speaker to compare", False)
+
+    def __init__(self, title: str, is_error: bool) -> None:
+        self.title = title
+        self.is_error = is_error
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a manifest.
+
+    Attributes:
+        manifest: the file.
+        number: counted from 1, blank lines too.
+        utterance: what the line says.
+        text: its transcript, normalised.
+    """
+
+    manifest: Path
+    number: int
+    utterance: Utterance
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.manifest}:{self.number}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with one line; `message` is a sentence."""
+
+    kind: Kind
+    line: Line
+    message: str
+
+
+Facts = Mapping[Path, AudioFacts | AudioFault]
+
+
+def manifest_lines(path: Path) -> list[Line]:
+    """Reads a manifest with the numbers of its lines.
+
+    Raises:
+        ManifestError: as `read_manifest`.
+    """
+    utterances = read_manifest(path)
+    numbers = (n for n, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1) if line.strip())
+    return [Line(path, n, u, normalise(u.text)) for n, u in zip(numbers, utterances, strict=True)]
+
+
+def findings(
+    lines: Sequence[Line],
+    facts: Facts,
+    config: Config,
+    against: Sequence[Line] = (),
+    duration_tolerance_s: float = DURATION_TOLERANCE_S,
+) -> list[Finding]:
+    """Finds all that is wrong.
+
+    Args:
+        lines: what is to be trained or tested on together.
+        facts: of the audio of `lines` and `against`.
+        config: whose labels, features and strides the lines have to fit.
+        against: lines of the other splits.
+        duration_tolerance_s: by how much a line's duration may differ from its file's.
+
+    Returns:
+        ordered by kind, then as the lines are.
+    """
+    found = [
+        *_audio_findings(lines, facts, duration_tolerance_s),
+        *_text_findings(lines, config.labels),
+        *_rate_findings(lines, facts, config),
+        *_duplicates(lines, facts),
+    ]
+    if against:
+        found += [finding for finding in _audio_findings(against, facts, None) if finding.kind in _NOTHING_TO_COMPARE]
+        found += _leaks(lines, against, facts)
+    order = {kind: i for i, kind in enumerate(Kind)}
+    return sorted(found, key=lambda finding: order[finding.kind])
+
+
+# What in another split hides a leak.
+_NOTHING_TO_COMPARE = (Kind.MISSING_FILE, Kind.UNREADABLE_AUDIO)
+
+
+def _audio_findings(lines: Iterable[Line], facts: Facts, tolerance_s: float | None) -> Iterator[Finding]:
+    for line in lines:
+        path = line.utterance.audio_path
+        audio = facts[path]
+        if isinstance(audio, AudioFault):
+            yield Finding(
+                Kind.MISSING_FILE if audio.missing else Kind.UNREADABLE_AUDIO, line, f"{path}: {audio.reason}"
+            )
+            continue
+        claimed_s = line.utterance.duration_s
+        if tolerance_s is not None and abs(claimed_s - audio.duration_s) > tolerance_s:
+            message = f"The manifest says {claimed_s:.3f} s, the file has {audio.duration_s:.3f} s."
+            yield Finding(Kind.WRONG_DURATION, line, message)
+        if audio.peak < SILENT_PEAK:
+            yield Finding(Kind.SILENT_AUDIO, line, f"The loudest sample is {audio.peak:.6f} of full scale.")
+        if audio.full_scale_share > CLIPPED_SHARE:
+            yield Finding(Kind.CLIPPED_AUDIO, line, f"{audio.full_scale_share:.2%} of the samples are at full scale.")
+
+
+def _text_findings(lines: Iterable[Line], labels: Sequence[str]) -> Iterator[Finding]:
+    for line in lines:
+        if not line.text:
+            yield Finding(Kind.EMPTY_TEXT, line, f"Nothing of {line.utterance.text!r} is left to be spoken.")
+        if unknown := unknown_characters(line.text, labels):
+            message = f"The model has no label for {' '.join(sorted(unknown))} in {line.utterance.text!r}."
+            yield Finding(Kind.UNKNOWN_CHARACTERS, line, message)
+
+
+def _rate_findings(lines: Iterable[Line], facts: Facts, config: Config) -> Iterator[Finding]:
+    spoken = [
+        (line, audio.duration_s)
+        for line in lines
+        if line.text and isinstance(audio := facts[line.utterance.audio_path], AudioFacts)
+    ]
+    frames = output_frames([duration_s for _, duration_s in spoken], config)
+    for (line, duration_s), available in zip(spoken, frames, strict=True):
+        per_s = len(line.text) / duration_s
+        message = f"{len(line.text)} characters in {duration_s:.2f} s are {per_s:.1f} a second"
+        if per_s > MAX_CHARACTERS_PER_S:
+            yield Finding(Kind.IMPOSSIBLE_RATE, line, f"{message}; nobody speaks faster than {MAX_CHARACTERS_PER_S:g}.")
+        if per_s < MIN_CHARACTERS_PER_S:
+            yield Finding(Kind.SLOW_SPEECH, line, f"{message}; words may be missing.")
+        needed = frames_needed(line.text)
+        if needed > available:
+            message = f"The model has {available} output frames for it, the text needs {needed}."
+            yield Finding(Kind.TOO_SHORT_FOR_CTC, line, message)
+
+
+def output_frames(durations_s: Sequence[float], config: Config) -> list[int]:
+    """Returns how many output frames the model of a config has for recordings of so many seconds."""
+    features = config.features
+    samples = (torch.tensor(durations_s, dtype=torch.float64) * features.sample_rate_hz).round().long()
+    # As many as `training.features.LogMel` makes; a test holds the two together.
+    frames = 1 + samples.clamp_min(features.n_fft) // features.hop_samples
+    lengths: list[int] = output_lengths(frames, config.model).tolist()
+    return lengths
+
+
+def frames_needed(text: str) -> int:
+    """Returns the fewest output frames CTC can put a text in: one a character, and a blank between equal neighbours.
+
+    Source: Graves et al., "Connectionist Temporal Classification" (ICML 2006), section 3.1.
+    """
+    return len(text) + sum(a == b for a, b in pairwise(text))
+
+
+def _duplicates(lines: Sequence[Line], facts: Facts) -> Iterator[Finding]:
+    same_audio: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        same_audio[_content(line, facts)].append(line)
+    for group in same_audio.values():
+        first = group[0]
+        if len({line.text for line in group}) > 1:
+            # Nothing tells which text is right, so no line of them can stay.
+            for line in group:
+                other = next(other for other in group if other.text != line.text)
+                message = f"{other} has the same audio with another text: {other.utterance.text!r}."
+                yield Finding(Kind.CONTRADICTION, line, message)
+            continue
+        places = {_place(first): first}
+        for line in group[1:]:
+            twin = places.setdefault(_place(line), line)
+            if twin is line:
+                yield Finding(Kind.DUPLICATE_AUDIO, line, f"{first} has the same audio.")
+            else:
+                yield Finding(Kind.DUPLICATE_LINE, line, f"{twin} says the same.")
+
+
+def _content(line: Line, facts: Facts) -> str:
+    """Returns what is equal for equal audio; of a file that cannot be read, its path is all there is to compare."""
+    audio = facts[line.utterance.audio_path]
+    return audio.digest if isinstance(audio, AudioFacts) else str(line.utterance.audio_path.resolve())
+
+
+def _place(line: Line) -> tuple[Path, Path]:
+    return line.manifest, line.utterance.audio_path.resolve()
+
+
+def _leaks(lines: Sequence[Line], against: Sequence[Line], facts: Facts) -> Iterator[Finding]:
+    def content(line: Line) -> str | None:
+        return _content(line, facts)
+
+    def text(line: Line) -> str | None:
+        return line.text or None
+
+    yield from _shared(Kind.LEAKED_AUDIO, lines, against, content, "{other} has the same audio.")
+    yield from _shared(Kind.LEAKED_SPEAKER, lines, against, _speaker, "{key} speaks in {other} too.")
+    yield from _shared(Kind.LEAKED_TEXT, lines, against, text, "{other} has the same text: {key!r}.")
+    for line in [*lines, *against]:
+        if _speaker(line) is None:
+            yield Finding(
+                Kind.NO_SPEAKER, line, "The line has no speaker, so nobody can tell whether splits share one."
+            )
+
+
+def _shared(
+    kind: Kind, lines: Sequence[Line], against: Sequence[Line], key: Callable[[Line], str | None], message: str
+) -> Iterator[Finding]:
+    """Finds lines whose key some line of another split has, too."""
+    others: dict[str | None, Line] = {}
+    for other in against:
+        others.setdefault(key(other), other)
+    for line in lines:
+        own = key(line)
+        if own is not None and own in others:
+            yield Finding(kind, line, message.format(key=own, other=others[own]))
+
+
+def _speaker(line: Line) -> str | None:
+    speaker = line.utterance.extra.get("speaker")
+    return None if speaker is None or speaker == "" else str(speaker)

@@ -13,13 +13,13 @@ from handler.spec import ModelSpec
 from training.config import Config, config_from_dict, config_to_dict, model_spec
 from training.errors import CheckpointError
 from training.features import pad_batch
-from training.model import DeepSpeech2
+from training.network import Network, build
 
 # The network is the training task's attribute of this name.
 _PREFIX = "model."
 
 
-def load_checkpoint(path: str | Path) -> tuple[DeepSpeech2, Config]:
+def load_checkpoint(path: str | Path) -> tuple[Network, Config]:
     """Loads a checkpoint that `training.fit` wrote; the network is in evaluation mode.
 
     Raises:
@@ -36,13 +36,13 @@ def load_checkpoint(path: str | Path) -> tuple[DeepSpeech2, Config]:
         raise CheckpointError(f"{path} was not written by Hark's training.")
     config = config_from_dict(checkpoint["hark_config"])
     spec = model_spec(config)
-    model = DeepSpeech2(config.model, spec.n_mels, len(spec.labels))
+    model = build(config.model, spec.n_mels, len(spec.labels))
     weights = checkpoint["state_dict"].items()
     model.load_state_dict({name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)})
     return model.eval(), config
 
 
-def checkpoint_of(model: DeepSpeech2, config: Config) -> dict[str, Any]:
+def checkpoint_of(model: Network, config: Config) -> dict[str, Any]:
     """Returns what `load_checkpoint` reads once `torch.save` has written it: weights and config, no optimiser."""
     weights = {f"{_PREFIX}{name}": value for name, value in model.state_dict().items()}
     return {"state_dict": weights, "hark_config": config_to_dict(config)}
@@ -66,7 +66,7 @@ def save_weights(checkpoint: str | Path, path: str | Path) -> None:
 class TorchRecognizer:
     """A network behind the interface of `handler.recognizer.Recognizer`, to evaluate checkpoints as they are served."""
 
-    def __init__(self, model: DeepSpeech2, spec: ModelSpec) -> None:
+    def __init__(self, model: Network, spec: ModelSpec) -> None:
         self.model = model.eval()
         self.spec = spec
 

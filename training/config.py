@@ -28,8 +28,27 @@ class FeatureConfig:
 
 
 @dataclass
+class ConformerConfig:
+    """The encoder of `training.conformer.Conformer`.
+
+    Attributes:
+        layers: number of blocks.
+        size: width of the encoder.
+        heads: of the attention; `size` is a multiple of twice as many.
+        expansion: how many times `size` wide the feed-forward layers are.
+        kernel: frames of 80 ms that a convolution sees; odd.
+    """
+
+    layers: int = 6
+    size: int = 224
+    heads: int = 7
+    expansion: int = 4
+    kernel: int = 15
+
+
+@dataclass
 class ModelConfig:
-    """The Deep Speech 2 family; see `training.model.DeepSpeech2`.
+    """A network: convolutions, then recurrences or a Conformer; see `training.model` and `training.conformer`.
 
     Attributes:
         conv_channels: channels of the convolutions and the residual blocks.
@@ -39,6 +58,8 @@ class ModelConfig:
         rnn_layers: number of bidirectional layers.
         rnn_size: units per direction; also the width of the projection before the first layer.
         dropout: probability, everywhere.
+        encoder: "rnn" for what the fields from `residual_blocks` to `rnn_size` say, or "conformer".
+        conformer: what the latter looks like.
     """
 
     conv_channels: int = 32
@@ -48,6 +69,8 @@ class ModelConfig:
     rnn_layers: int = 3
     rnn_size: int = 256
     dropout: float = 0.1
+    encoder: str = "rnn"
+    conformer: ConformerConfig = field(default_factory=ConformerConfig)
 
 
 @dataclass
@@ -175,17 +198,19 @@ class DataConfig:
 
 @dataclass
 class OptimConfig:
-    """AdamW under OneCycleLR.
+    """AdamW or Muon under OneCycleLR; see `training.optimiser`.
 
     Attributes:
+        name: "adamw" or "muon".
         max_lr: learning rate at the peak of the cycle.
         warmup_share: share of the steps that rise to it.
         anneal: "cos" or "linear".
         clip_norm: gradients are scaled down to this global norm.
-        middle_ctc: share of the loss that a second CTC head over the middle recurrent layer has; the head is not part
-            of the model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
+        middle_ctc: share of the loss that CTC over the middle layer has; a head that only this needs is not part of the
+            model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
     """
 
+    name: str = "adamw"
     max_lr: float = 2e-3
     weight_decay: float = 0.01
     warmup_share: float = 0.15

@@ -124,7 +124,11 @@ class SpecAugment(nn.Module):
         return masked.squeeze(0).T
 
 
-def pad_batch(log_mels: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Pads utterances with zeros to the longest: -> [batch, frames, n_mels], [batch] int64 lengths in frames."""
+def pad_batch(log_mels: list[Tensor], multiple: int = 1) -> tuple[Tensor, Tensor]:
+    """Pads utterances with zeros to the longest: -> [batch, frames, n_mels], [batch] int64 lengths in frames.
+
+    The number of frames is rounded up to a multiple.
+    """
     lengths = torch.tensor([len(log_mel) for log_mel in log_mels])
-    return nn.utils.rnn.pad_sequence(log_mels, batch_first=True), lengths
+    padded = nn.utils.rnn.pad_sequence(log_mels, batch_first=True)
+    return nn.functional.pad(padded, (0, 0, 0, -padded.shape[1] % multiple)), lengths

@@ -11,8 +11,8 @@ import torch
 
 from training.audio_facts import AudioFacts, AudioFault
 from training.config import Config
+from training.lengths import output_lengths
 from training.manifest import Utterance, read_manifest
-from training.model import output_lengths
 from training.text import normalise, unknown_characters
 
 # Manifests of other makers round to tenths or take lengths from headers that lossy encoders pad by up to 50 ms.

@@ -45,7 +45,7 @@ from training.average import average
 from training.checkpoint import load_checkpoint
 from training.config import Config, TrainerConfig, load_config
 from training.errors import CheckpointError
-from training.model import LAST_LAYER, DeepSpeech2
+from training.network import Network
 from training.task import SpeechData, SpeechTask
 from training.throughput import Throughput
 
@@ -148,7 +148,7 @@ def _precision(settings: TrainerConfig) -> str:
     return "bf16-mixed" if on_cpu and torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
-def take_weights(model: DeepSpeech2, config: Config) -> None:
+def take_weights(model: Network, config: Config) -> None:
     """Starts a network from the weights of the checkpoint `config.init_from`.
 
     The alphabet may be another one: labels that both have keep their weights, new ones start at random.
@@ -167,9 +167,11 @@ def take_weights(model: DeepSpeech2, config: Config) -> None:
     if source.labels != config.labels:
         shared = [label for label in config.labels if label in source.labels]
         here, there = ([labels.index(label) for label in shared] for labels in (config.labels, source.labels))
-        for name, value in model.head[-1].state_dict(prefix=LAST_LAYER).items():
-            value[here] = weights[name][there].to(value.dtype)
-            weights[name] = value
+        fresh = model.state_dict()
+        for name, (axis, copies) in model.LABELLED.items():
+            new, old = (values[name].unflatten(axis, (copies, -1)).movedim(axis + 1, 0) for values in (fresh, weights))
+            new[here] = old[there].to(new.dtype)
+            weights[name] = fresh[name]
     model.load_state_dict(weights)
 
 

@@ -5,28 +5,16 @@ tutorial network, which `configs/seed.yaml` rebuilds with its mistake mended.
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from training.config import ModelConfig
 from training.errors import ConfigError
+from training.lengths import frame_mask, strided
 
-# The layer that has a row for each label, as its weights are called.
-LAST_LAYER = "head.3."
 _RECURRENCES: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-
-
-def output_lengths(lengths: Tensor, config: ModelConfig) -> Tensor:
-    """Turns lengths in input frames into lengths in output frames; loss, decoding and word times all use this."""
-    for time_stride, _ in config.conv_strides:
-        lengths = _strided(lengths, time_stride)
-    return lengths
-
-
-def _strided(lengths: Tensor, stride: int) -> Tensor:
-    """Output length of a convolution of kernel 3 and padding 1: ceil(length / stride)."""
-    return torch.div(lengths - 1, stride, rounding_mode="floor") + 1
 
 
 class DeepSpeech2(nn.Module):
@@ -36,6 +24,9 @@ class DeepSpeech2(nn.Module):
     utterance's end, as it does past the end of an unpadded one, and the backward recurrence starts at the utterance's
     own last frame.
     """
+
+    LABELLED: ClassVar[dict[str, tuple[int, int]]] = {"head.3.weight": (0, 1), "head.3.bias": (0, 1)}
+    LABELS_MIDDLE = False
 
     def __init__(self, config: ModelConfig, n_mels: int, n_labels: int) -> None:
         super().__init__()
@@ -59,6 +50,11 @@ class DeepSpeech2(nn.Module):
             nn.Linear(2 * size, size), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(size, n_labels)
         )
 
+    @property
+    def middle(self) -> int:
+        """The recurrent layer, counted from 0, that a middle CTC loss teaches."""
+        return (self.config.rnn_layers - 1) // 2
+
     def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Runs a batch.
 
@@ -81,11 +77,11 @@ class DeepSpeech2(nn.Module):
     def encode(self, log_mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
         """As `forward`, up to the head: returns each recurrent layer's output, [output frames, batch, 2 * rnn_size]."""
         hidden = log_mel.unsqueeze(1)
-        mask = _frame_mask(lengths, hidden)
+        mask = _broad_mask(lengths, hidden)
         for i, conv in enumerate(self.stem):
             hidden = conv((hidden if i == 0 else nn.functional.gelu(hidden)) * mask)
-            lengths = _strided(lengths, self.config.conv_strides[i][0])
-            mask = _frame_mask(lengths, hidden)
+            lengths = strided(lengths, self.config.conv_strides[i][0])
+            mask = _broad_mask(lengths, hidden)
         for block in self.residual:
             hidden = block(hidden, mask)
         hidden = hidden.permute(2, 0, 1, 3).flatten(2)  # [output frames, batch, channels * bands]
@@ -141,10 +137,9 @@ class BidirectionalLayer(nn.Module):
         return outputs
 
 
-def _frame_mask(lengths: Tensor, hidden: Tensor) -> Tensor:
+def _broad_mask(lengths: Tensor, hidden: Tensor) -> Tensor:
     """[batch, 1, frames, 1]: 1 inside each utterance, 0 past its end, for `hidden` [batch, channels, frames, bands]."""
-    frames = torch.arange(hidden.shape[2], device=hidden.device)
-    return (frames[None, :] < lengths[:, None])[:, None, :, None].to(hidden.dtype)
+    return frame_mask(lengths, hidden.shape[2])[:, None, :, None].to(hidden.dtype)
 
 
 def _reversal(lengths: Tensor, hidden: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is optimised and what is measured: CTC loss, AdamW under OneCycleLR, WER and CER on the dev set."""
+"""What is optimised and what is measured: CTC loss, AdamW or Muon under OneCycleLR, WER and CER on the dev set."""
 
 from typing import Any
 
@@ -14,7 +14,8 @@ from training.config import Config, config_to_dict, model_spec
 from training.dataset import Batch, BucketSampler, SpeechDataset, collate, training_utterances
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
-from training.model import DeepSpeech2
+from training.network import build
+from training.optimiser import make_optimiser
 from training.text import decode
 
 
@@ -84,17 +85,18 @@ class SpeechData(L.LightningDataModule):
 
 
 class SpeechTask(L.LightningModule):
-    """Trains and validates a `DeepSpeech2`."""
+    """Trains and validates a network."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.spec = model_spec(config)
         self.frames_per_s = self.spec.sample_rate_hz / self.spec.hop_samples
-        self.model = DeepSpeech2(config.model, self.spec.n_mels, len(self.spec.labels))
+        self.model = build(config.model, self.spec.n_mels, len(self.spec.labels))
         self.loss = nn.CTCLoss(blank=self.spec.blank, reduction="none", zero_infinity=True)
         share = config.optim.middle_ctc
-        self.middle_head = nn.Linear(2 * config.model.rnn_size, len(self.spec.labels)) if share else None
+        own_head = share and not self.model.LABELS_MIDDLE
+        self.middle_head = nn.Linear(2 * config.model.rnn_size, len(self.spec.labels)) if own_head else None
         self._references: list[str] = []
         self._hypotheses: list[str] = []
 
@@ -105,6 +107,12 @@ class SpeechTask(L.LightningModule):
         total: Tensor = losses.sum() / batch.target_lengths.sum().clamp_min(1)
         return total
 
+    def _label_middle(self, encoded: Tensor) -> Tensor:
+        if self.middle_head is None:
+            return self.model.label(encoded)
+        log_probs: Tensor = self.middle_head(encoded).transpose(0, 1).log_softmax(-1)
+        return log_probs
+
     def on_train_batch_start(self, *_: object) -> None:
         """Seeds the step, so that a resumed run drops the same units as an uninterrupted one."""
         torch.manual_seed(self.config.seed + 1_000_003 * (self.trainer.fit_loop.total_batch_idx + 1) + self.global_rank)
@@ -113,9 +121,8 @@ class SpeechTask(L.LightningModule):
         """Returns the loss of a batch."""
         layers, lengths = self.model.encode(batch.log_mel, batch.lengths)
         loss = self._loss(batch, self.model.label(layers[-1]), lengths)
-        if self.middle_head:
-            share = self.config.optim.middle_ctc
-            middle = self.middle_head(layers[(len(layers) - 1) // 2]).transpose(0, 1).log_softmax(-1)
+        if share := self.config.optim.middle_ctc:
+            middle = self._label_middle(layers[self.model.middle])
             loss = (1 - share) * loss + share * self._loss(batch, middle, lengths)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.texts))
         return loss
@@ -144,15 +151,16 @@ class SpeechTask(L.LightningModule):
         self.log("dev/cer", rates.cer, prog_bar=True, rank_zero_only=False)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW under OneCycleLR over the run's whole length."""
+        """AdamW or Muon under OneCycleLR over the run's whole length."""
         optim = self.config.optim
-        optimiser = torch.optim.AdamW(self.parameters(), lr=optim.max_lr, weight_decay=optim.weight_decay)
+        optimiser = make_optimiser(self, optim)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser,
             optim.max_lr,
             total_steps=self.trainer.datamodule.steps(self.trainer.world_size),  # type: ignore[attr-defined]
             pct_start=optim.warmup_share,
             anneal_strategy=optim.anneal,  # type: ignore[arg-type]
+            cycle_momentum=optim.name == "adamw",
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

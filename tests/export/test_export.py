@@ -13,17 +13,17 @@ from export import graph, proof
 from export.errors import ProofError
 from handler.recognizer import Recognizer
 from tests.conftest import DATA
-from tests.training.toy import TINY, toy_config
+from tests.training.toy import TINY, TINY_CONFORMER, toy_config
 from training.checkpoint import load_checkpoint
 from training.config import Config, config_to_dict, model_spec
-from training.model import DeepSpeech2
+from training.network import Network, build
 
 DEV = DATA / "manifest.jsonl"
 
 
-def network(config: Config) -> DeepSpeech2:
+def network(config: Config) -> Network:
     torch.manual_seed(0)
-    return DeepSpeech2(config.model, config.features.n_mels, len(config.labels)).eval()
+    return build(config.model, config.features.n_mels, len(config.labels)).eval()
 
 
 def checkpoint(folder: Path, config: Config) -> Path:
@@ -40,6 +40,7 @@ def checkpoint(folder: Path, config: Config) -> Path:
         pytest.param(TINY, id="lstm, 4x"),
         pytest.param({**TINY, "model__rnn": "gru", "model__conv_strides": "[[2, 2]]"}, id="gru, 2x"),
         pytest.param({**TINY, "model__residual_blocks": "0", "model__rnn_layers": "1"}, id="no residual block"),
+        pytest.param(TINY_CONFORMER, id="conformer"),
     ],
 )
 def test_the_graph_equals_the_network_at_five_lengths_and_two_batch_sizes(

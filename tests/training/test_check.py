@@ -17,8 +17,8 @@ from training.check import main
 from training.config import Config, load_config, model_spec
 from training.features import LogMel
 from training.findings import frames_needed, output_frames
+from training.lengths import output_lengths
 from training.manifest import read_manifest
-from training.model import output_lengths
 from training.text import encode
 
 RATE_HZ = 16000

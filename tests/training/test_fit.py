@@ -10,30 +10,37 @@ import torch
 from omegaconf import OmegaConf
 
 from tests.conftest import DATA
-from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, toy_config
+from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, toy_config
 from training import average, fit
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import TrainerConfig, model_spec
 from training.errors import CheckpointError
 from training.evaluate import evaluate
 from training.manifest import read_manifest
-from training.model import DeepSpeech2
+from training.network import build
 from training.throughput import Throughput
 
+RNN = {"model__encoder": "rnn", "model__rnn_size": "128", "model__rnn_layers": "1", "optim__name": "adamw"}
+CONFORMER = {"model__conformer__size": "96", "model__conformer__heads": "3", "model__conformer__layers": "3"}
 
-@pytest.mark.xdist_group("overfit")
-def test_a_dozen_utterances_are_learnt_to_wer_0_from_scratch(tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(
+    ("shape", "max_lr", "epochs"),
+    [pytest.param(RNN, "8e-3", "250", id="rnn"), pytest.param(CONFORMER, "5e-3", "150", id="conformer")],
+)
+def test_a_dozen_utterances_are_learnt_to_wer_0_from_scratch(
+    shape: dict[str, str], max_lr: str, epochs: str, tmp_path: Path
+) -> None:
     config = toy_config(
         tmp_path,
-        model__rnn_size="128",
         model__conv_channels="8",
-        model__rnn_layers="1",
         model__dropout="0",
+        **shape,
         **NO_AUGMENTATION,
         data__batch_seconds="30",
-        optim__max_lr="8e-3",
-        trainer__max_epochs="250",
-        trainer__validate_every_steps="250",
+        optim__max_lr=max_lr,
+        trainer__max_epochs=epochs,
+        trainer__validate_every_steps=epochs,
     )
     best = fit.fit(config, progress=False)
     model, saved = load_checkpoint(best)
@@ -49,13 +56,17 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("validate_every_steps", "interrupted_at"),
-    [pytest.param("0", 9, id="between epochs"), pytest.param("2", 9, id="within an epoch")],
+    ("validate_every_steps", "interrupted_at", "shape"),
+    [
+        pytest.param("0", 9, TINY, id="between epochs"),
+        pytest.param("2", 9, TINY, id="within an epoch"),
+        pytest.param("2", 9, TINY_CONFORMER, id="a conformer under Muon"),
+    ],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    tmp_path: Path, validate_every_steps: str, interrupted_at: int
+    tmp_path: Path, validate_every_steps: str, interrupted_at: int, shape: dict[str, str]
 ) -> None:
-    settings = {"trainer__max_epochs": "4", "trainer__validate_every_steps": validate_every_steps, **TINY}
+    settings = {"trainer__max_epochs": "4", "trainer__validate_every_steps": validate_every_steps, **shape}
     fit.fit(toy_config(tmp_path / "whole", **settings), progress=False)
     # The second run ends in the middle of what its schedule was made for, as a crash would end it.
     config = toy_config(tmp_path / "parts", **settings)
@@ -93,21 +104,27 @@ def test_a_run_can_start_from_the_weights_of_another(tmp_path: Path) -> None:
         fit.fit(toy_config(tmp_path / "third", **{**settings, "model__rnn_size": "16"}), progress=False)
 
 
-def test_weights_carry_over_to_another_alphabet_label_by_label(tmp_path: Path) -> None:
-    first = fit.fit(toy_config(tmp_path / "first", trainer__max_epochs="1", **TINY), progress=False)
-    config = toy_config(tmp_path / "second", init_from=str(first), **TINY)
+@pytest.mark.parametrize("shape", [pytest.param(TINY, id="rnn"), pytest.param(TINY_CONFORMER, id="conformer")])
+def test_weights_carry_over_to_another_alphabet_label_by_label(shape: dict[str, str], tmp_path: Path) -> None:
+    first = fit.fit(toy_config(tmp_path / "first", trainer__max_epochs="1", **shape), progress=False)
+    config = toy_config(tmp_path / "second", init_from=str(first), **shape)
     config.labels = ["", *reversed(config.labels[1:]), "é"]
     torch.manual_seed(3)
-    model = DeepSpeech2(config.model, config.features.n_mels, len(config.labels))
-    fresh = model.state_dict()["head.3.weight"].clone()
+    model = build(config.model, config.features.n_mels, len(config.labels))
+    fresh = {name: value.clone() for name, value in model.state_dict().items()}
     fit.take_weights(model, config)
-    old, new = load_checkpoint(first)[0].state_dict(), model.state_dict()
-    labels = load_checkpoint(first)[1].labels
-    for row, label in enumerate(config.labels[:-1]):
-        torch.testing.assert_close(new["head.3.weight"][row], old["head.3.weight"][labels.index(label)])
-        torch.testing.assert_close(new["head.3.bias"][row], old["head.3.bias"][labels.index(label)])
-    torch.testing.assert_close(new["head.3.weight"][-1], fresh[-1])
-    for name in old.keys() - {"head.3.weight", "head.3.bias"}:
+    (source, saved), new = load_checkpoint(first), model.state_dict()
+    old = source.state_dict()
+    for name, (axis, copies) in model.LABELLED.items():
+        for copy in range(copies):
+            by_label = {
+                which: values[name].unflatten(axis, (copies, -1)).select(axis, copy).unbind(axis)
+                for which, values in {"old": old, "new": new, "fresh": fresh}.items()
+            }
+            for row, label in enumerate(config.labels[:-1]):
+                torch.testing.assert_close(by_label["new"][row], by_label["old"][saved.labels.index(label)])
+            torch.testing.assert_close(by_label["new"][-1], by_label["fresh"][-1])
+    for name in old.keys() - model.LABELLED.keys():
         torch.testing.assert_close(new[name], old[name])
 
 
@@ -152,6 +169,14 @@ def test_a_head_in_the_middle_takes_part_in_the_loss_and_not_in_the_model(tmp_pa
     assert not any("middle" in name for name in model.state_dict())
     resumed = fit.fit(config, resume=best, progress=False)
     assert weights(resumed).keys() == weights(best).keys()
+
+
+def test_a_conformer_is_taught_in_its_middle_by_its_own_head(tmp_path: Path) -> None:
+    settings = {"trainer__max_epochs": "1", **TINY_CONFORMER}
+    plain = fit.fit(toy_config(tmp_path / "plain", **settings), progress=False)
+    taught = fit.fit(toy_config(tmp_path / "middle", optim__middle_ctc="0.3", **settings), progress=False)
+    assert weights(plain).keys() == weights(taught).keys()
+    assert not torch.equal(weights(plain)["model.head.weight"], weights(taught)["model.head.weight"])
 
 
 def test_speed_and_waiting_for_data_are_logged(tmp_path: Path) -> None:

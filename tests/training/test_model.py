@@ -3,32 +3,36 @@
 import pytest
 import torch
 
-from training.config import ModelConfig, load_config
+from training.config import ConformerConfig, ModelConfig, load_config
+from training.conformer import ChannelDropout
 from training.errors import ConfigError
-from training.model import DeepSpeech2, output_lengths
+from training.lengths import output_lengths
+from training.network import Network, build
 
 BANDS, LABELS = 20, 7
 SHAPES = {
     "lstm, 4x": ModelConfig(4, [[2, 2], [2, 2]], 1, "lstm", 2, 12, 0.1),
     "gru, 2x": ModelConfig(4, [[2, 2]], 2, "gru", 3, 12, 0.1),
     "lstm, 3x": ModelConfig(3, [[3, 1], [1, 2]], 0, "lstm", 1, 8, 0.0),
+    "conformer, 4x": ModelConfig(4, encoder="conformer", conformer=ConformerConfig(3, 16, 2, 2, 5)),
+    "conformer, 2x": ModelConfig(4, [[2, 2]], encoder="conformer", conformer=ConformerConfig(2, 16, 4, 3, 3)),
 }
 
 
-def network(name: str) -> DeepSpeech2:
+def network(name: str) -> Network:
     torch.manual_seed(0)
-    return DeepSpeech2(SHAPES[name], BANDS, LABELS).eval()
+    return build(SHAPES[name], BANDS, LABELS).eval()
 
 
 def test_seed_is_the_tutorials_network() -> None:
     config = load_config("training/configs/seed.yaml")
-    model = DeepSpeech2(config.model, config.features.n_mels, len(config.labels))
+    model = build(config.model, config.features.n_mels, len(config.labels))
     assert sum(parameter.numel() for parameter in model.parameters()) == 23_705_373
 
 
 def test_default_is_small_enough_to_deploy() -> None:
     config = load_config("training/configs/small.yaml")
-    model = DeepSpeech2(config.model, config.features.n_mels, len(config.labels))
+    model = build(config.model, config.features.n_mels, len(config.labels))
     assert sum(parameter.numel() for parameter in model.parameters()) < 8_000_000  # bytes, in int8
 
 
@@ -92,4 +96,34 @@ def test_the_last_frame_reaches_the_first_and_the_first_the_last(name: str) -> N
 
 def test_an_unknown_recurrence_is_refused() -> None:
     with pytest.raises(ConfigError, match="rnn must be one of lstm, gru"):
-        DeepSpeech2(ModelConfig(rnn="transformer"), BANDS, LABELS)
+        build(ModelConfig(rnn="transformer"), BANDS, LABELS)
+
+
+def test_an_unknown_encoder_is_refused() -> None:
+    with pytest.raises(ConfigError, match="encoder must be one of rnn, conformer"):
+        build(ModelConfig(encoder="transformer"), BANDS, LABELS)
+
+
+def test_a_width_that_heads_cannot_share_is_refused() -> None:
+    shape = ConformerConfig(size=30, heads=4)
+    with pytest.raises(ConfigError, match="multiple of twice"):
+        build(ModelConfig(encoder="conformer", conformer=shape), BANDS, LABELS)
+
+
+def test_what_the_middle_layer_says_is_fed_back() -> None:
+    model, log_mel = network("conformer, 4x"), torch.randn(1, 40, BANDS)
+    before, _ = model(log_mel, torch.tensor([40]))
+    with torch.no_grad():
+        model.feedback.weight.mul_(3.0)
+    after, _ = model(log_mel, torch.tensor([40]))
+    assert not torch.allclose(before, after)
+
+
+def test_dropped_channels_are_dropped_in_every_frame_and_the_rest_made_up_for() -> None:
+    dropout = ChannelDropout(0.25).train()
+    torch.manual_seed(0)
+    dropped = dropout(torch.ones(400, 3, 50))
+    assert dropped.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert torch.equal(dropped[:, 0], dropped[:, 2])
+    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
+    assert torch.equal(dropout.eval()(dropped), dropped)

@@ -34,7 +34,18 @@ def toy_config(folder: Path, **overrides: str) -> Config:
     return config
 
 
-TINY = {"model__rnn_size": "24", "model__conv_channels": "4", "model__rnn_layers": "2"}
+TINY = {
+    "model__encoder": "rnn",
+    "model__rnn_size": "24",
+    "model__conv_channels": "4",
+    "model__rnn_layers": "2",
+    "optim__name": "adamw",
+}
+TINY_CONFORMER = {
+    "model__encoder": "conformer",
+    "model__conv_channels": "4",
+    **{f"model__conformer__{name}": value for name, value in {"layers": "2", "size": "24", "heads": "2"}.items()},
+}
 NO_AUGMENTATION = {
     f"augment__{name}": "0"
     for name in (

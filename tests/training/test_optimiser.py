@@ -1,0 +1,68 @@
+"""Muon for the matrices within the network, AdamW for the rest, one schedule for both."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from training.config import OptimConfig
+from training.errors import ConfigError
+from training.optimiser import make_optimiser
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    parts = {"projection": nn.Linear(6, 8), "hidden": nn.Linear(8, 4), "norm": nn.LayerNorm(4), "head": nn.Linear(4, 3)}
+    return nn.ModuleDict(parts)
+
+
+def names(model: nn.Module, group: dict[str, list[nn.Parameter]]) -> set[str]:
+    return {name for name, value in model.named_parameters() if any(value is one for one in group["params"])}
+
+
+def test_muon_takes_hidden_matrices_alone() -> None:
+    model = network()
+    hidden, others = make_optimiser(model, OptimConfig(name="muon")).param_groups
+    assert names(model, hidden) == {"hidden.weight"}
+    assert names(model, others) == {name for name, _ in model.named_parameters()} - {"hidden.weight"}
+
+
+def test_a_schedule_reaches_both_parts() -> None:
+    model = network()
+    optimiser = make_optimiser(model, OptimConfig(name="muon", max_lr=0.1))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=10, cycle_momentum=False)
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    start = [group["lr"] for part in optimiser.parts for group in part.param_groups]
+    for value in model.parameters():
+        value.grad = torch.ones_like(value)
+    optimiser.step()
+    schedule.step()
+    optimiser.step()
+    now = [group["lr"] for part in optimiser.parts for group in part.param_groups]
+    assert start == [pytest.approx(0.1 / 25)] * 2
+    assert now[0] == now[1] > start[0]
+    assert all(not torch.equal(value, before[name]) for name, value in model.named_parameters())
+
+
+def test_both_parts_go_on_from_a_saved_state() -> None:
+    first, second = network(), network()
+    one, other = (make_optimiser(model, OptimConfig(name="muon", max_lr=0.01)) for model in (first, second))
+
+    def step(model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        for i, value in enumerate(model.parameters()):
+            value.grad = torch.full_like(value, 0.1 + i) + value.detach()
+        optimiser.step()
+
+    step(first, one)
+    second.load_state_dict(first.state_dict())
+    other.load_state_dict(copy.deepcopy(one.state_dict()))
+    step(first, one)
+    step(second, other)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), name
+
+
+def test_an_unknown_optimiser_is_refused() -> None:
+    with pytest.raises(ConfigError, match="adamw or muon"):
+        make_optimiser(network(), OptimConfig(name="sgd"))

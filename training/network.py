@@ -1,0 +1,26 @@
+"""Which network a config names.
+
+Every network has `forward` (log-mel spectrograms in, log-probabilities out), and for training `encode` (every layer's
+output), `label` (a layer's output to log-probabilities), `middle` (the layer a middle CTC loss teaches),
+`LABELS_MIDDLE` (whether `label` serves that layer too; if not, training gives it a head of its own) and `LABELLED`: the
+weights with an entry for each label, as name -> (axis, how often the labels follow each other along it).
+"""
+
+from training.config import ModelConfig
+from training.conformer import Conformer
+from training.errors import ConfigError
+from training.model import DeepSpeech2
+
+Network = DeepSpeech2 | Conformer
+_NETWORKS: dict[str, type[DeepSpeech2] | type[Conformer]] = {"rnn": DeepSpeech2, "conformer": Conformer}
+
+
+def build(config: ModelConfig, n_mels: int, n_labels: int) -> Network:
+    """Makes the network, with weights drawn anew.
+
+    Raises:
+        ConfigError: there is no such network, or its numbers contradict each other.
+    """
+    if config.encoder not in _NETWORKS:
+        raise ConfigError(f"model.encoder must be one of {', '.join(_NETWORKS)}, not {config.encoder!r}.")
+    return _NETWORKS[config.encoder](config, n_mels, n_labels)

@@ -13,8 +13,9 @@ from handler.errors import ConflictingParameters, InvalidParameter
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("word", "segment")
 
-# Fields that may be sent several times, with or without the brackets that clients put behind their names.
-_LISTS = frozenset({"timestamp_granularities", "include", "languages"})
+# Fields that may be sent several times, with or without the brackets that clients put behind their names, and how
+# often.
+_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16}
 _SCALARS = frozenset({"model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"})
 # Fields of the published API that ask for what the model cannot do.
 _CANNOT = {
@@ -22,8 +23,8 @@ _CANNOT = {
     "known_speaker_references": "Speakers are not told apart",
     "keywords": "The model cannot be guided by keywords",
 }
-# English in any of its spellings: en, EN, en-US, en_GB, English; or nothing.
-_ENGLISH = re.compile(r"((en|eng|english)([-_][a-z0-9]+)*)?", re.IGNORECASE | re.ASCII)
+# English in any of its spellings: en, EN, en-US, en_GB, English.
+_ENGLISH = re.compile(r"(en|eng|english)([-_][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _SHOWN_CHARACTERS = 64
 
 
@@ -45,7 +46,7 @@ class Options:
 
 
 def parse(fields: Iterable[tuple[str, str]]) -> Options:
-    """Reads (name, value) pairs.
+    """Reads (name, value) pairs; an empty value is as if the field were not sent.
 
     `model` may name any model, since existing code names OpenAI's; the deployed one answers. `prompt` and
     `temperature` have no meaning for greedy CTC and are accepted without effect.
@@ -81,10 +82,13 @@ def _group(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
         if name not in _LISTS and sent_name not in _SCALARS:
             shown = sent_name[:_SHOWN_CHARACTERS]
             raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
-        if name in values and name not in _LISTS:
-            raise InvalidParameter(f"{name} is given more than once; send it once.", param=name)
         values.setdefault(name, []).append(value)
-    return values
+        most = _LISTS.get(name, 1)
+        if len(values[name]) > most:
+            raise InvalidParameter(f"{name} is given too often; send {most} at most.", param=name)
+    # Browsers' forms send what nobody filled in as empty.
+    filled = {name: [value for value in several if value] for name, several in values.items()}
+    return {name: several for name, several in filled.items() if several}
 
 
 def _one(values: dict[str, list[str]], name: str) -> str:

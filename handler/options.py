@@ -121,10 +121,8 @@ def _stream(value: str) -> bool:
 
 def _check_language(languages: list[str], values: dict[str, list[str]]) -> None:
     if languages and not any(_ENGLISH.fullmatch(language) for language in languages):
-        raise InvalidParameter(
-            "The model knows English only; set language to 'en' or leave it out.",
-            param="language" if "language" in values else "languages",
-        )
+        name = "language" if "language" in values else "languages"
+        raise InvalidParameter(f"The model knows English only; set {name} to 'en' or leave it out.", param=name)
 
 
 def _check_temperature(value: str) -> None:

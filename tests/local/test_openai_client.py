@@ -107,9 +107,11 @@ def test_mistakes_are_the_exceptions_that_the_client_has_for_them(client: openai
     with pytest.raises(openai.UnprocessableEntityError) as unprocessable:
         create(model="whisper-1", file=SAMPLE, response_format="srt", timestamp_granularities=["word"])
     assert unprocessable.value.param == "timestamp_granularities"
-    with openai.OpenAI(api_key="another", base_url=f"{server.url}/v1", max_retries=0) as stranger:
-        with pytest.raises(openai.AuthenticationError) as refused:
-            stranger.models.list()
+    with (
+        openai.OpenAI(api_key="another", base_url=f"{server.url}/v1", max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError) as refused,
+    ):
+        stranger.models.list()
     assert refused.value.code == "invalid_api_key"
 
 

@@ -36,7 +36,7 @@ td:first-child { white-space: nowrap; }
 
 def render(document: _Node) -> str:
     """Returns the page."""
-    info = document["info"]
+    info, schemas = document["info"], document["components"]["schemas"]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -48,7 +48,7 @@ def render(document: _Node) -> str:
         + "<h2>Errors</h2>\n"
         + _table(("answer", "meaning"), _responses(document["components"]["responses"]))
         + "<h2>Schemas</h2>\n"
-        + "".join(_schema(*named) for named in document["components"]["schemas"].items())
+        + "".join(_schema(schemas, *named) for named in schemas.items() if "properties" in named[1])
         + "</main></body></html>\n"
     )
 
@@ -64,6 +64,7 @@ def _tag(document: _Node, tag: str) -> str:
 
 
 def _operation(document: _Node, method: str, path: str, operation: _Node) -> str:
+    schemas = document["components"]["schemas"]
     parts = [
         f'<h3 id="{escape(operation["operationId"])}"><span class="method">{escape(method)}</span> '
         f"<code>{escape(path)}</code></h3>\n<p>{_text(operation['summary'])}</p>{_prose(operation)}"
@@ -72,27 +73,40 @@ def _operation(document: _Node, method: str, path: str, operation: _Node) -> str
         f'<pre tabindex="0">{escape(sample["source"].strip())}</pre>\n' for sample in operation.get("x-codeSamples", [])
     ]
     if parameters := operation.get("parameters"):
-        rows = [(f"<code>{escape(p['name'])}</code>", _type(p["schema"]), _about(document, p)) for p in parameters]
+        rows = [
+            (f"<code>{escape(p['name'])}</code>", _type(schemas, p["schema"]), _about(schemas, p)) for p in parameters
+        ]
         parts.append("<h4>Parameters</h4>\n" + _table(("name", "type", "meaning"), rows))
-    if body := operation.get("requestBody"):
-        parts.append("<h4>Body</h4>\n" + _table(("content type", "content"), _content(body["content"])))
-    parts.append("<h4>Answers</h4>\n" + _table(("answer", "content"), _answers(operation["responses"])))
+    for content_type, media in operation.get("requestBody", {}).get("content", {}).items():
+        parts.append(f"<h4>Body: <code>{escape(content_type)}</code></h4>\n{_body(schemas, media['schema'])}")
+    parts.append("<h4>Answers</h4>\n" + _answers(schemas, operation["responses"]))
     return "".join(parts)
 
 
-def _answers(responses: _Node) -> Iterator[tuple[str, ...]]:
+def _body(schemas: _Node, schema: _Node) -> str:
+    """Lists the fields of a form; of anything else, says what it is."""
+    meant = _meant(schemas, schema)
+    return _fields(schemas, meant) if "properties" in meant else f"<p>{_about(schemas, schema)}</p>\n"
+
+
+def _answers(schemas: _Node, responses: _Node) -> str:
+    rows: list[tuple[str, str]] = []
+    errors: list[str] = []
     for status, response in responses.items():
         if "$ref" in response:
-            name = _name(response)
-            yield status, f'<a href="#answer-{name}">{name}</a>'
+            errors.append(f'{status} <a href="#answer-{_name(response)}">{_name(response)}</a>')
         else:
-            for content_type, content in _content(response["content"]):
-                yield status, f"{content_type} {content}"
+            rows += [
+                (f"{status} {content_type}", content)
+                for content_type, content in _content(schemas, response["content"])
+            ]
+    table = _table(("answer", "content"), rows) if rows else ""
+    return f"{table}<p>Errors: {', '.join(errors)}</p>\n"
 
 
-def _content(content: _Node) -> Iterator[tuple[str, str]]:
+def _content(schemas: _Node, content: _Node) -> Iterator[tuple[str, str]]:
     for content_type, media in content.items():
-        yield f"<code>{escape(content_type)}</code>", _type(media["schema"])
+        yield f"<code>{escape(content_type)}</code>", _type(schemas, media["schema"])
 
 
 def _responses(responses: _Node) -> Iterator[tuple[str, str]]:
@@ -100,45 +114,51 @@ def _responses(responses: _Node) -> Iterator[tuple[str, str]]:
         yield f'<span id="answer-{name}">{name}</span>', _text(response["description"])
 
 
-def _schema(name: str, schema: _Node) -> str:
-    heading = f'<h3 id="schema-{name}">{name} <small class="dim">{_type(schema)}</small></h3>\n{_prose(schema)}'
+def _schema(schemas: _Node, name: str, schema: _Node) -> str:
+    return f'<h3 id="schema-{name}">{name}</h3>\n{_prose(schema)}{_fields(schemas, schema)}'
+
+
+def _fields(schemas: _Node, schema: _Node) -> str:
     rows = [
         (
             f"<code>{escape(field)}</code>",
-            _type(content) + ("" if field in schema.get("required", ()) else " <span class=dim>optional</span>"),
-            _text(content.get("description", "")),
+            _type(schemas, content)
+            + ("" if field in schema.get("required", ()) else " <span class=dim>optional</span>"),
+            _about(schemas, content),
         )
-        for field, content in schema.get("properties", {}).items()
+        for field, content in schema["properties"].items()
     ]
-    return heading + (_table(("field", "type", "meaning"), rows) if rows else "")
+    return _table(("field", "type", "meaning"), rows)
 
 
-def _type(schema: _Node) -> str:
-    """Says in a few words what a schema allows, with links to those that have names."""
+def _type(schemas: _Node, schema: _Node) -> str:
+    """Says in a few words what a schema allows, with links to the objects, which have tables of their own."""
     if "$ref" in schema:
-        return f'<a href="#schema-{_name(schema)}">{_name(schema)}</a>'
+        meant = _meant(schemas, schema)
+        named = f'<a href="#schema-{_name(schema)}">{_name(schema)}</a>'
+        return named if "properties" in meant else _type(schemas, meant)
     for several in ("anyOf", "allOf"):
         if several in schema:
-            return " or ".join(_type(one) for one in schema[several])
-    if "const" in schema:
-        return f"<code>{escape(str(schema['const']))}</code>"
-    if "enum" in schema:
-        return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+            return " or ".join(_type(schemas, one) for one in schema[several])
+    values = [schema["const"]] if "const" in schema else schema.get("enum", [])
+    if values:
+        return " or ".join(f"<code>{escape(str(value))}</code>" for value in values)
     if schema.get("type") == "array":
-        return f"array of {_type(schema['items'])}"
+        return f"array of {_type(schemas, schema['items'])}"
     types = schema.get("type", "anything")
-    words = " or ".join(types) if isinstance(types, list) else types
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None and most is not None:
-        return f"{words}, {least} to {most}"
-    return str(words)
+    words = " or ".join(types) if isinstance(types, list) else str(types)
+    limits = (schema.get("minimum"), schema.get("maximum"))
+    return words if None in limits else f"{words}, {limits[0]} to {limits[1]}"
 
 
-def _about(document: _Node, parameter: _Node) -> str:
-    """Returns what a parameter says of itself, or else what its schema says."""
-    schema = parameter["schema"]
-    named = document["components"]["schemas"][_name(schema)] if "$ref" in schema else schema
-    return _text(parameter.get("description") or named.get("description", ""))
+def _about(schemas: _Node, node: _Node) -> str:
+    """Returns what a field or parameter says of itself, or else what its schema says."""
+    return _text(node.get("description") or _meant(schemas, node.get("schema", node)).get("description", ""))
+
+
+def _meant(schemas: _Node, schema: _Node) -> _Node:
+    found: _Node = schemas[_name(schema)] if "$ref" in schema else schema
+    return found
 
 
 def _name(reference: _Node) -> str:

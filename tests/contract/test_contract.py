@@ -96,13 +96,13 @@ def page() -> Page:
     return Page(body.decode())
 
 
-def test_the_page_describes_every_operation_and_every_schema(page: Page) -> None:
+def test_the_page_describes_every_operation_and_every_object(page: Page) -> None:
     for path, methods in CONTRACT["paths"].items():
         assert path in page.text
         for operation in methods.values():
             assert operation["operationId"] in page.ids
     for name, schema in CONTRACT["components"]["schemas"].items():
-        assert f"schema-{name}" in page.ids
+        assert (f"schema-{name}" in page.ids) is ("properties" in schema)
         for field in schema.get("properties", {}):
             assert field in page.text
 

@@ -119,33 +119,30 @@ def build(windows: Iterable[tuple[float, Tokens]], spec: ModelSpec, duration_s: 
 
 def _words(tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Iterator[_Spoken]:
     """Groups the letters between spaces into words."""
-    log_probs = np.log(np.maximum(tokens.confidences, _LEAST_PROBABILITY))
-    letters: list[int] = []
-    # Before the first word of a window there is the cut, and no doubt that it ends a word.
-    space_log_prob = 0.0
-    for i in range(len(tokens.labels) + 1):
-        if i < len(tokens.labels) and spec.labels[tokens.labels[i]] != " ":
-            letters.append(i)
-            continue
-        if letters:
+    labels: list[int] = tokens.labels.tolist()
+    log_probs: list[float] = np.log(np.maximum(tokens.confidences, _LEAST_PROBABILITY)).tolist()
+    spaces = [i for i, label in enumerate(labels) if spec.labels[label] == " "]
+    start = 0
+    for end in [*spaces, len(labels)]:
+        if start < end:
+            letters = slice(start, end)
             yield _Spoken(
                 _word(letters, tokens, spec, offset_s, duration_s),
-                tuple(int(label) for label in tokens.labels[letters]),
-                tuple(float(log_prob) for log_prob in log_probs[letters]),
-                space_log_prob,
+                tuple(labels[letters]),
+                tuple(log_probs[letters]),
+                # Before the first word of a window there is the cut, and no doubt that it ends a word.
+                log_probs[start - 1] if start else 0.0,
             )
-        if i < len(tokens.labels):
-            space_log_prob = float(log_probs[i])
-        letters = []
+        start = end + 1
 
 
-def _word(letters: Sequence[int], tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Word:
+def _word(letters: slice, tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Word:
     frame_s = 1 / spec.output_frames_per_second
-    mean_log_confidence = np.log(np.maximum(tokens.confidences[list(letters)], _LEAST_PROBABILITY)).mean()
+    mean_log_confidence = np.log(np.maximum(tokens.confidences[letters], _LEAST_PROBABILITY)).mean()
     return Word(
-        word="".join(spec.labels[tokens.labels[i]] for i in letters),
-        start_s=round(min(offset_s + float(tokens.starts[letters[0]]) * frame_s, duration_s), 3),
-        end_s=round(min(offset_s + float(tokens.ends[letters[-1]]) * frame_s, duration_s), 3),
+        word="".join(spec.labels[label] for label in tokens.labels[letters]),
+        start_s=round(min(offset_s + float(tokens.starts[letters][0]) * frame_s, duration_s), 3),
+        end_s=round(min(offset_s + float(tokens.ends[letters][-1]) * frame_s, duration_s), 3),
         confidence=round(float(np.exp(mean_log_confidence)), 4),
     )
 

@@ -19,7 +19,7 @@ run: $(VENV)/local.done  ## transcribe a recording here: make run [AUDIO=file]
 	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)")
 
 serve: $(VENV)/local.done  ## the HTTP endpoint on this machine: make serve [PORT=8000]
-	@$(BIN)/python -m local.serve --port $(PORT)
+	@$(BIN)/python -m local.serve --port $(PORT) $(ARGS)
 
 test: $(VENV)/dev.done  ## set up everything and pass all tests (no Docker, no GPU, no AWS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

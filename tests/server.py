@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ def serve(*arguments: str, key: str = "") -> Iterator[Server]:
         assert process.stdout
         try:
             line = process.stdout.readline()
+            # A line for every request, which would fill the pipe and stop the server.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
             yield Server(int(line.split("http://127.0.0.1:")[1].split()[0]))
         finally:
             process.terminate()

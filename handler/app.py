@@ -114,8 +114,8 @@ def get_model(model: str) -> _Reply:
 
 @app.route("/health", method=_READ)
 def get_health() -> _Reply:
-    """Says which model answers and how well it was measured to do."""
-    return _reply(200, render.json_body(render.health(recognizer.spec)))
+    """Says which model answers, how well it was measured to do, and what is the most it takes."""
+    return _reply(200, render.json_body(render.health(recognizer.spec, settings.max_audio_s)))
 
 
 @app.route("/openapi.json", method=_READ)

@@ -21,6 +21,9 @@ _EVENT_STREAM = "text/event-stream; charset=utf-8"
 _SUBRIP = "application/x-subrip; charset=utf-8"
 _WEBVTT = "text/vtt; charset=utf-8"
 
+# A synchronous Lambda takes events of 6 MB, in which the body is base64, 4/3 as long; the headers need a little too.
+MAX_BODY_BYTES = 4_500_000
+
 
 @dataclass(frozen=True)
 class Body:
@@ -168,6 +171,10 @@ def models(spec: ModelSpec) -> dict[str, Any]:
     return {"object": "list", "data": [model(spec)]}
 
 
-def health(spec: ModelSpec) -> dict[str, Any]:
+def health(spec: ModelSpec, max_audio_s: float) -> dict[str, Any]:
     """The reply of `GET /health`; `measured` holds the WER and CER that came with the model."""
-    return {"status": "ok", "model": {"name": spec.name, "version": spec.version, "measured": spec.measured}}
+    return {
+        "status": "ok",
+        "model": {"name": spec.name, "version": spec.version, "measured": spec.measured},
+        "limits": {"body_bytes": MAX_BODY_BYTES, "audio_s": max_audio_s},
+    }

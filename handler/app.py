@@ -41,6 +41,8 @@ tracer = Tracer(service="hark", auto_patch=False)
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path)
 
+_METRICS_DISABLED = is_metrics_disabled()
+
 app = APIGatewayHttpResolver()
 
 _READ = ["GET", "HEAD"]
@@ -238,7 +240,7 @@ def _is_http_event(event: Any) -> bool:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics(capture_cold_start_metric=not is_metrics_disabled())  # which it would ignore
+@metrics.log_metrics(capture_cold_start_metric=not _METRICS_DISABLED)  # which it would ignore
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is an HTTP API event, payload format 2.0; any other is refused."""
     if not _is_http_event(event):
@@ -247,6 +249,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         body = render.json_body(error_body(message, "invalid_request_error", "not_an_http_event"))
         headers = {"Content-Type": body.content_type}
         return {"statusCode": 400, "headers": headers, "body": body.text, "isBase64Encoded": False}
+    if _METRICS_DISABLED:
+        metrics.clear_metrics()  # Powertools keeps what it does not publish, and publishes it once there is too much
     # One metric at least for every call: Powertools warns of a call that leaves none.
     metrics.add_metric("Requests", MetricUnit.Count, 1)
     return app.resolve(event, context)

@@ -10,7 +10,7 @@ IMAGE  ?= hark
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check format train evaluate export image test-container lock clean
+.PHONY: help run serve test test-clients check format train evaluate export contract image test-container lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -19,10 +19,15 @@ run: $(VENV)/local.done  ## transcribe a recording here: make run [AUDIO=file]
 	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)")
 
 serve: $(VENV)/local.done  ## the HTTP endpoint on this machine: make serve [PORT=8000]
-	@$(BIN)/python -m local.serve --port $(PORT)
+	@$(BIN)/python -m local.serve --port $(PORT) $(ARGS)
 
 test: $(VENV)/dev.done  ## set up everything and pass all tests (no Docker, no GPU, no AWS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-clients: $(VENV)/dev.done  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
+	@command -v npm > /dev/null || { echo "error: install Node.js, which has npm, 20 or newer"; exit 2; }
+	npm ci --prefix tests/clients --no-audit --no-fund
+	$(BIN)/python -m pytest tests/clients $(ARGS)
 
 check: $(VENV)/dev.done  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -43,6 +48,10 @@ evaluate: $(VENV)/dev.done  ## WER and CER on a manifest: make evaluate MANIFEST
 export: $(VENV)/dev.done  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
 	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-small/best.ckpt"; exit 2; }
 	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
+
+contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from where it is served
+	$(BIN)/python -c 'import json, yaml; print(json.dumps(yaml.safe_load(open("openapi.yaml")), indent=1, ensure_ascii=False))' \
+	    > handler/openapi.json
 
 image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
 	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .

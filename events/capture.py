@@ -22,7 +22,15 @@ _WAV, _OGG = EVENTS / "sample.wav", EVENTS / "sample.ogg"
 # File name -> curl's arguments; {url} is the server's. What a client cannot send is made of what it can, below.
 REQUESTS: dict[str, list[str]] = {
     "transcribe": ["--data-binary", f"@{_WAV}", "-H", "Content-Type: audio/wav", "{url}/transcribe"],
+    "subtitles": [
+        "--data-binary",
+        f"@{_OGG}",
+        "-H",
+        "Content-Type: audio/ogg",
+        "{url}/transcribe?response_format=srt&language=en",
+    ],
     "health": ["{url}/health"],
+    "models": ["{url}/v1/models"],
     "empty-body": ["-X", "POST", "-H", "Content-Type: audio/wav", "{url}/transcribe"],
     "not-audio": ["--data-binary", "these bytes are no recording", "-H", "Content-Type: audio/wav", "{url}/transcribe"],
     "wrong-content-type": ["--data-binary", '{"audio": 1}', "-H", "Content-Type: application/json", "{url}/transcribe"],
@@ -49,7 +57,12 @@ def capture() -> dict[str, Any]:
     with _OGG.open("rb") as file:
         client.audio.transcriptions.create(model="whisper-1", file=file)
     events["transcriptions"] = seen.pop()
-    del events["transcriptions"]["headers"]["authorization"]  # a key, even a made-up one, has no place in a file
+    with _OGG.open("rb") as file:
+        for _ in client.audio.transcriptions.create(model="whisper-1", file=file, stream=True):
+            pass
+    events["stream"] = seen.pop()
+    for name in ("transcriptions", "stream"):
+        del events[name]["headers"]["authorization"]  # a key, even a made-up one, has no place in a file
     events["invalid-base64"] = {**events["transcribe"], "body": "UklGRiT//*not base64*//"}
     events["truncated"] = {**events["transcribe"], "body": events["transcribe"]["body"][:20000]}
     return events

@@ -5,29 +5,33 @@ Sources: AWS, "Working with AWS Lambda proxy integrations for HTTP APIs"; OpenAI
 
 import base64
 import binascii
-import json
 import os
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import form, render
+from handler import contract, form, options, render
 from handler.errors import (
     InvalidBody,
+    InvalidParameter,
     MethodNotAllowed,
     RequestError,
+    UnknownModel,
     UnknownRoute,
     UnsupportedMediaType,
+    UnsupportedOperation,
     error_body,
 )
+from handler.options import Options
 from handler.pipeline import Timings, transcribe
 from handler.recognizer import Recognizer
+from handler.render import Body
 from handler.settings import Settings
-from handler.transcript import Transcript
 
 settings = Settings.from_environment(os.environ)
 logger = Logger(service="hark")
@@ -37,13 +41,27 @@ tracer = Tracer(service="hark", auto_patch=False)
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path)
 
+_METRICS_DISABLED = is_metrics_disabled()
+
 app = APIGatewayHttpResolver()
 
+_READ = ["GET", "HEAD"]
+_MODELS = "/v1/models"
 # The methods of each path, for a 405 that says what would work.
-_METHODS = {"/transcribe": "POST", "/v1/audio/transcriptions": "POST", "/health": "GET"}
+_METHODS = {
+    "/transcribe": ["POST"],
+    "/v1/audio/transcriptions": ["POST"],
+    "/v1/audio/translations": ["POST"],
+    _MODELS: _READ,
+    "/health": _READ,
+    "/openapi.json": _READ,
+    "/docs": _READ,
+}
 # Bodies of these types are certainly not audio. Anything else is tried: clients label audio in many ways, and curl
 # labels what nobody labelled application/x-www-form-urlencoded.
 _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "image/", "application/pdf")
+
+_MAX_QUERY_FIELDS = 32
 
 _Reply = Response[str]
 
@@ -57,8 +75,7 @@ def post_transcribe() -> _Reply:
             f"The body is labelled {media_type[:64]}, which is not audio; post the bytes of the recording with a "
             "header such as 'Content-Type: audio/wav', or a form to /v1/audio/transcriptions."
         )
-    transcript, timings = _transcribe(_body())
-    return _reply(200, render.full(transcript, recognizer.spec), timings)
+    return _transcribe(_body(), options.parse(_query()), Timings(), full_by_default=True)
 
 
 @app.post("/v1/audio/transcriptions")
@@ -67,20 +84,57 @@ def post_transcriptions() -> _Reply:
     timings = Timings()
     with timings.stage("form"):
         request = form.parse(_body(), _content_type())
-    transcript, timings = _transcribe(request.audio, timings)
-    if request.response_format == "text":
-        return _reply(200, render.openai_text(transcript), timings)
-    return _reply(200, render.openai_json(transcript), timings)
+    return _transcribe(request.audio, request.options, timings)
 
 
-@app.get("/health")
+@app.post("/v1/audio/translations")
+def post_translations() -> _Reply:
+    """Says that there are none."""
+    raise UnsupportedOperation(
+        "The model transcribes English and translates nothing; post the recording to /v1/audio/transcriptions.",
+        param="model",
+    )
+
+
+@app.route(_MODELS, method=_READ)
+def get_models() -> _Reply:
+    """Lists the deployed model."""
+    return _reply(200, render.json_body(render.models(recognizer.spec)))
+
+
+@app.route(f"{_MODELS}/<model>", method=_READ)
+def get_model(model: str) -> _Reply:
+    """Describes the deployed model."""
+    if model != recognizer.spec.name:
+        raise UnknownModel(
+            f"There is no model {model[:64]!r} here; the one that answers, whatever 'model' names, is "
+            f"{recognizer.spec.name!r}.",
+            param="model",
+        )
+    return _reply(200, render.json_body(render.model(recognizer.spec)))
+
+
+@app.route("/health", method=_READ)
 def get_health() -> _Reply:
-    """Says which model answers and how well it was measured to do."""
-    return _reply(200, render.health(recognizer.spec))
+    """Says which model answers, how well it was measured to do, and what is the most it takes."""
+    return _reply(200, render.json_body(render.health(recognizer.spec, settings.max_audio_s)))
 
 
-def _transcribe(audio: bytes, timings: Timings | None = None) -> tuple[Transcript, Timings]:
-    timings = timings or Timings()
+@app.route("/openapi.json", method=_READ)
+def get_openapi() -> _Reply:
+    """Describes this API for programs."""
+    return _reply(200, contract.document())
+
+
+@app.route("/docs", method=_READ)
+def get_docs() -> _Reply:
+    """Describes this API for people."""
+    reply = _reply(200, contract.page())
+    reply.headers["Content-Security-Policy"] = contract.PAGE_POLICY
+    return reply
+
+
+def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> _Reply:
     transcript = transcribe(audio, recognizer, settings.max_audio_s, timings)
     logger.info(
         "transcribed",
@@ -91,7 +145,26 @@ def _transcribe(audio: bytes, timings: Timings | None = None) -> tuple[Transcrip
     )
     metrics.add_metric("AudioDuration", MetricUnit.Seconds, transcript.duration_s)
     metrics.add_metric("ProcessingTime", MetricUnit.Milliseconds, timings.total_ms)
-    return transcript, timings
+    if full_by_default and asked == Options():
+        body = render.json_body(render.full(transcript, recognizer.spec))
+    else:
+        body = render.transcription(transcript, recognizer.spec, asked)
+    return _reply(200, body, timings)
+
+
+def _query() -> list[tuple[str, str]]:
+    """Returns the query's parameters.
+
+    Raises:
+        InvalidParameter: there are more than any request needs.
+    """
+    query: str = app.current_event.get("rawQueryString") or ""
+    try:
+        # JSON can hold halves of characters, which no reply can repeat.
+        text = query.encode(errors="replace").decode()
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
+    except ValueError as error:
+        raise InvalidParameter(f"The query has more than {_MAX_QUERY_FIELDS} parameters; send fewer.") from error
 
 
 def _content_type() -> str:
@@ -116,17 +189,12 @@ def _body() -> bytes:
         raise InvalidBody("The request body is not valid base64, as isBase64Encoded says it is.") from error
 
 
-def _reply(status: int, body: dict[str, Any] | str, timings: Timings | None = None) -> _Reply:
+def _reply(status: int, body: Body, timings: Timings | None = None) -> _Reply:
     headers = {}
     if timings:  # https://www.w3.org/TR/server-timing/
         headers["Server-Timing"] = ", ".join(f"{name};dur={ms:.2f}" for name, ms in timings.stages_ms.items())
-    if isinstance(body, str):
-        return Response(status, "text/plain; charset=utf-8", body, headers)
-    return Response(status, content_types.APPLICATION_JSON, _json(body), headers)
-
-
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False)
+    text = "" if app.current_event.http_method == "HEAD" else body.text
+    return Response(status, body.content_type, text, headers)
 
 
 @app.exception_handler(RequestError)  # type: ignore[untyped-decorator]
@@ -138,21 +206,24 @@ def on_request_error(error: RequestError) -> _Reply:
 def _refusal(error: RequestError) -> _Reply:
     logger.info("refused", status=error.status, code=error.code)
     metrics.add_metric("RefusedRequests", MetricUnit.Count, 1)
-    reply = _reply(error.status, error.body())
+    reply = _reply(error.status, render.json_body(error.body()))
     reply.headers.update(error.headers)
     return reply
 
 
 @app.not_found
 def on_not_found(_error: Exception) -> _Reply:
-    """Tells an unknown path from a wrong method."""
-    path = app.current_event.path
-    if path in _METHODS:
-        method, allowed = app.current_event.http_method, _METHODS[path]
-        return _refusal(
-            MethodNotAllowed(f"{path} does not answer {method}; use {allowed}.", headers={"Allow": allowed})
-        )
-    return _refusal(UnknownRoute(f"There is no such route; use one of {', '.join(_METHODS)}."))
+    """Tells an unknown path from a wrong method, and answers what methods a path has."""
+    path, method = app.current_event.path, app.current_event.http_method
+    methods = _METHODS.get(_MODELS if path.startswith(f"{_MODELS}/") else path)
+    if not methods or method in methods:  # a path below /v1/models that cannot be a name
+        return _refusal(UnknownRoute(f"There is no such route; use one of {', '.join(_METHODS)}."))
+    if method == "OPTIONS":
+        return Response(204, None, "", {"Allow": ", ".join([*methods, "OPTIONS"])})
+    allowed = ", ".join(methods)
+    return _refusal(
+        MethodNotAllowed(f"{path[:64]} does not answer {method[:16]}; use {allowed}.", headers={"Allow": allowed})
+    )
 
 
 @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
@@ -160,7 +231,7 @@ def on_unexpected(_error: Exception) -> _Reply:
     """Answers a fault of our own; what it was is in the log, not in the reply."""
     logger.exception("unexpected error")
     metrics.add_metric("UnexpectedErrors", MetricUnit.Count, 1)
-    return _reply(500, error_body("The server failed; try again later.", "server_error", None))
+    return _reply(500, render.json_body(error_body("The server failed; try again later.", "server_error", None)))
 
 
 def _is_http_event(event: Any) -> bool:
@@ -169,15 +240,17 @@ def _is_http_event(event: Any) -> bool:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics(capture_cold_start_metric=not is_metrics_disabled())  # which it would ignore
+@metrics.log_metrics(capture_cold_start_metric=not _METRICS_DISABLED)  # which it would ignore
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is an HTTP API event, payload format 2.0; any other is refused."""
     if not _is_http_event(event):
         metrics.add_metric("RefusedRequests", MetricUnit.Count, 1)
         message = "This function answers HTTP API events (payload format 2.0) only; check what invokes it."
-        body = error_body(message, "invalid_request_error", "not_an_http_event")
-        headers = {"Content-Type": content_types.APPLICATION_JSON}
-        return {"statusCode": 400, "headers": headers, "body": _json(body), "isBase64Encoded": False}
+        body = render.json_body(error_body(message, "invalid_request_error", "not_an_http_event"))
+        headers = {"Content-Type": body.content_type}
+        return {"statusCode": 400, "headers": headers, "body": body.text, "isBase64Encoded": False}
+    if _METRICS_DISABLED:
+        metrics.clear_metrics()  # Powertools keeps what it does not publish, and publishes it once there is too much
     # One metric at least for every call: Powertools warns of a call that leaves none.
     metrics.add_metric("Requests", MetricUnit.Count, 1)
     return app.resolve(event, context)

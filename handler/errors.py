@@ -45,9 +45,29 @@ class InvalidBody(RequestError):
 
 
 class InvalidParameter(RequestError):
-    """A form field is missing, unknown or has a value that is not supported."""
+    """A form field or query parameter is missing, unknown or has a value that is not supported."""
 
     code = "invalid_parameter"
+
+
+class ConflictingParameters(RequestError):
+    """Form fields or query parameters that are right alone contradict each other."""
+
+    status = 422
+    code = "conflicting_parameters"
+
+
+class UnsupportedOperation(RequestError):
+    """The API has such an operation, but the model cannot do it."""
+
+    code = "unsupported_operation"
+
+
+class InvalidKey(RequestError):
+    """The key is missing or wrong."""
+
+    status = 401
+    code = "invalid_api_key"
 
 
 class InvalidAudio(RequestError):
@@ -57,10 +77,17 @@ class InvalidAudio(RequestError):
 
 
 class AudioTooLong(RequestError):
-    """The recording, or the body that carries it, is over the limit."""
+    """The recording is over the limit."""
 
     status = 413
     code = "audio_too_long"
+
+
+class BodyTooLarge(RequestError):
+    """The body is larger than what reaches a Lambda function."""
+
+    status = 413
+    code = "body_too_large"
 
 
 class UnsupportedMediaType(RequestError):
@@ -75,6 +102,13 @@ class UnknownRoute(RequestError):
 
     status = 404
     code = "unknown_url"
+
+
+class UnknownModel(RequestError):
+    """No such model."""
+
+    status = 404
+    code = "model_not_found"
 
 
 class MethodNotAllowed(RequestError):

@@ -1,34 +1,180 @@
-"""Transcript -> the bodies of the HTTP API."""
+"""Transcript -> the bodies of the HTTP API.
 
+Sources: OpenAI, "Create transcription" and "The transcription object"; for Hark's own, `openapi.yaml`.
+"""
+
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from handler import subtitles
+from handler.options import Options
 from handler.spec import ModelSpec
-from handler.transcript import Transcript
+from handler.transcript import Segment, Transcript
+
+_JSON = "application/json"
+_TEXT = "text/plain; charset=utf-8"
+_EVENT_STREAM = "text/event-stream; charset=utf-8"
+_SUBRIP = "application/x-subrip; charset=utf-8"
+_WEBVTT = "text/vtt; charset=utf-8"
+
+# A synchronous Lambda takes events of 6 MB, in which the body is base64, 4/3 as long; the headers need a little too.
+MAX_BODY_BYTES = 4_500_000
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a reply and what it is labelled as."""
+
+    content_type: str
+    text: str
+
+
+def transcription(transcript: Transcript, spec: ModelSpec, options: Options) -> Body:
+    """The reply in the format that was asked for; `options.response_format` must be set."""
+    if options.stream:
+        return Body(_EVENT_STREAM, "".join(_server_sent(event) for event in events(transcript, spec, options.logprobs)))
+    match options.response_format:
+        case "text":
+            return Body(_TEXT, transcript.text + "\n")
+        case "srt":
+            return Body(_SUBRIP, subtitles.srt(transcript))
+        case "vtt":
+            return Body(_WEBVTT, subtitles.vtt(transcript))
+        case "verbose_json":
+            return json_body(verbose(transcript, options.granularities))
+        case _:
+            return json_body(openai_json(transcript, spec, options.logprobs))
+
+
+def json_body(content: dict[str, Any]) -> Body:
+    """A reply in JSON."""
+    return Body(_JSON, json.dumps(content, ensure_ascii=False))
 
 
 def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
-    """The reply of `POST /transcribe`: text, words with times [s] and confidences, duration [s], model."""
+    """Hark's own reply: text, words and segments with times [s] and confidences, duration [s], model."""
     return {
         "text": transcript.text,
+        "language": "en",
         "duration": round(transcript.duration_s, 3),
         "words": [
             {"word": word.word, "start": word.start_s, "end": word.end_s, "confidence": word.confidence}
             for word in transcript.words
         ],
+        "segments": [
+            {
+                "id": number,
+                "start": segment.start_s,
+                "end": segment.end_s,
+                "text": segment.text,
+                "confidence": round(segment.confidence, 4),
+            }
+            for number, segment in enumerate(transcript.segments)
+        ],
         "model": {"name": spec.name, "version": spec.version},
     }
 
 
-def openai_json(transcript: Transcript) -> dict[str, Any]:
+def openai_json(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> dict[str, Any]:
     """The `json` format of OpenAI's transcription API."""
-    return {"text": transcript.text}
+    content: dict[str, Any] = {"text": transcript.text, "usage": _duration_usage(transcript)}
+    if with_logprobs:
+        content["logprobs"] = [entry for segment in transcript.segments for entry in _logprobs(segment, spec)]
+    return content
 
 
-def openai_text(transcript: Transcript) -> str:
-    """The `text` format of OpenAI's transcription API."""
-    return transcript.text + "\n"
+def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, Any]:
+    """The `verbose_json` format of OpenAI's transcription API."""
+    content: dict[str, Any] = {
+        "task": "transcribe",
+        "language": "english",
+        "duration": round(transcript.duration_s, 3),
+        "text": transcript.text,
+    }
+    if "segment" in granularities:
+        content["segments"] = [_verbose_segment(*numbered) for numbered in enumerate(transcript.segments)]
+    if "word" in granularities:
+        content["words"] = [{"word": word.word, "start": word.start_s, "end": word.end_s} for word in transcript.words]
+    return {**content, "usage": _duration_usage(transcript)}
 
 
-def health(spec: ModelSpec) -> dict[str, Any]:
+def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:
+    encoded = segment.text.encode()
+    return {
+        "id": number,
+        # Whisper's unit: hundredths of a second.
+        "seek": round(segment.start_s * 100),
+        "start": segment.start_s,
+        "end": segment.end_s,
+        "text": segment.text,
+        "tokens": list(segment.token_ids),
+        "temperature": 0.0,
+        "avg_logprob": round(segment.avg_log_prob, 6),
+        # As Whisper computes it: text that repeats itself compresses well.
+        "compression_ratio": round(len(encoded) / len(zlib.compress(encoded)), 6),
+        "no_speech_prob": round(segment.no_speech_prob, 6),
+    }
+
+
+def events(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> Iterator[dict[str, Any]]:
+    """The events of a streamed transcription: one delta a segment, and the whole at the end.
+
+    The deltas, joined, are the text.
+    """
+    for number, segment in enumerate(transcript.segments):
+        delta = {"type": "transcript.text.delta", "delta": (" " if number else "") + segment.text}
+        yield delta | ({"logprobs": _logprobs(segment, spec)} if with_logprobs else {})
+    content = openai_json(transcript, spec, with_logprobs)
+    yield {"type": "transcript.text.done", **content, "usage": _token_usage(transcript, spec)}
+
+
+def _server_sent(event: dict[str, Any]) -> str:
+    """https://html.spec.whatwg.org/multipage/server-sent-events.html: JSON holds no line breaks of its own."""
+    return f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
+
+
+def _logprobs(segment: Segment, spec: ModelSpec) -> list[dict[str, Any]]:
+    return [
+        {"token": spec.labels[label], "logprob": round(log_prob, 6), "bytes": list(spec.labels[label].encode())}
+        for label, log_prob in zip(segment.token_ids, segment.token_log_probs, strict=True)
+    ]
+
+
+def _duration_usage(transcript: Transcript) -> dict[str, Any]:
+    return {"type": "duration", "seconds": math.ceil(transcript.duration_s)}
+
+
+def _token_usage(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
+    """Usage as a stream's last event has it: an audio token is a frame the model put out, a text token a letter."""
+    audio_tokens = math.ceil(transcript.duration_s * spec.output_frames_per_second)
+    text_tokens = sum(len(segment.token_ids) for segment in transcript.segments)
+    return {
+        "type": "tokens",
+        "input_tokens": audio_tokens,
+        "input_token_details": {"audio_tokens": audio_tokens, "text_tokens": 0},
+        "output_tokens": text_tokens,
+        "total_tokens": audio_tokens + text_tokens,
+    }
+
+
+def model(spec: ModelSpec) -> dict[str, Any]:
+    """The model object of OpenAI's API. When a model was made is not recorded: 0."""
+    return {"id": spec.name, "object": "model", "created": 0, "owned_by": "hark"}
+
+
+def models(spec: ModelSpec) -> dict[str, Any]:
+    """The reply of `GET /v1/models`: the deployed model."""
+    return {"object": "list", "data": [model(spec)]}
+
+
+def health(spec: ModelSpec, max_audio_s: float) -> dict[str, Any]:
     """The reply of `GET /health`; `measured` holds the WER and CER that came with the model."""
-    return {"status": "ok", "model": {"name": spec.name, "version": spec.version, "measured": spec.measured}}
+    return {
+        "status": "ok",
+        "model": {"name": spec.name, "version": spec.version, "measured": spec.measured},
+        "limits": {"body_bytes": MAX_BODY_BYTES, "audio_s": max_audio_s},
+    }

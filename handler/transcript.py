@@ -1,12 +1,19 @@
-"""Tokens -> words with times and confidences -> transcript."""
+"""Tokens -> words with times and confidences -> segments as long as a subtitle -> transcript."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from handler import cues
 from handler.ctc import Tokens
 from handler.spec import ModelSpec
+
+# A pause of this many seconds ends a segment. As long as the shortest subtitle, so that one shown for that long is gone
+# when the next begins.
+_PAUSE_S = cues.MIN_S
+_LEAST_PROBABILITY = 1e-10
 
 
 @dataclass(frozen=True)
@@ -26,52 +33,159 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Transcript:
-    """What was said in a recording of `duration_s` seconds."""
+class Segment:
+    """Words that are spoken together and fit into one subtitle.
+
+    Attributes:
+        words: at least one.
+        token_ids: labels of the letters and of one space between words; joined, they spell `text`.
+        token_log_probs: natural log-probability of each token.
+    """
 
     words: tuple[Word, ...]
-    duration_s: float
+    token_ids: tuple[int, ...]
+    token_log_probs: tuple[float, ...]
 
     @property
     def text(self) -> str:
         """The words, separated by spaces."""
         return " ".join(word.word for word in self.words)
 
+    @property
+    def start_s(self) -> float:
+        """Where its first word starts, in seconds from the start of the recording."""
+        return self.words[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        """Where its last word ends, in seconds from the start of the recording."""
+        return self.words[-1].end_s
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence of its words, 0..1."""
+        return sum(word.confidence for word in self.words) / len(self.words)
+
+    @property
+    def avg_log_prob(self) -> float:
+        """Mean natural log-probability of its tokens."""
+        return sum(self.token_log_probs) / len(self.token_log_probs)
+
+    @property
+    def no_speech_prob(self) -> float:
+        """Probability that every one of its tokens was heard wrongly, as if they erred independently."""
+        return float(np.prod(1 - np.exp(np.array(self.token_log_probs))))
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in a recording of `duration_s` seconds."""
+
+    segments: tuple[Segment, ...]
+    duration_s: float
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The words of all segments."""
+        return tuple(word for segment in self.segments for word in segment.words)
+
+    @property
+    def text(self) -> str:
+        """The words, separated by spaces."""
+        return " ".join(segment.text for segment in self.segments)
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """A word with the tokens it is made of, and the log-probability of the space before it."""
+
+    word: Word
+    token_ids: tuple[int, ...]
+    token_log_probs: tuple[float, ...]
+    space_log_prob: float
+
 
 def build(windows: Iterable[tuple[float, Tokens]], spec: ModelSpec, duration_s: float) -> Transcript:
     """Puts the tokens of consecutive windows together.
 
     Args:
-        windows: (start of the window in seconds, its tokens), in order. Words do not reach across windows.
+        windows: (start of the window in seconds, its tokens), in order. Words do not reach across windows; segments do.
         spec: the model's spec.
         duration_s: length of the whole recording; no word ends later.
     """
-    found = [word for start_s, tokens in windows for word in words(tokens, spec, start_s, duration_s)]
-    return Transcript(tuple(found), duration_s)
+    spoken = [word for start_s, tokens in windows for word in _words(tokens, spec, start_s, duration_s)]
+    return Transcript(tuple(_segment(phrase, spec) for phrase in _phrases(spoken)), duration_s)
 
 
-def words(tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> list[Word]:
+def _words(tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Iterator[_Spoken]:
     """Groups the letters between spaces into words."""
-    found: list[Word] = []
-    letters: list[int] = []
-    for i, label in enumerate(tokens.labels):
-        if spec.labels[label] == " ":
-            if letters:
-                found.append(_word(letters, tokens, spec, offset_s, duration_s))
-            letters = []
-        else:
-            letters.append(i)
-    if letters:
-        found.append(_word(letters, tokens, spec, offset_s, duration_s))
-    return found
+    labels: list[int] = tokens.labels.tolist()
+    log_probs: list[float] = np.log(np.maximum(tokens.confidences, _LEAST_PROBABILITY)).tolist()
+    spaces = [i for i, label in enumerate(labels) if spec.labels[label] == " "]
+    start = 0
+    for end in [*spaces, len(labels)]:
+        if start < end:
+            letters = slice(start, end)
+            yield _Spoken(
+                _word(letters, tokens, spec, offset_s, duration_s),
+                tuple(labels[letters]),
+                tuple(log_probs[letters]),
+                # Before the first word of a window there is the cut, and no doubt that it ends a word.
+                log_probs[start - 1] if start else 0.0,
+            )
+        start = end + 1
 
 
-def _word(letters: Sequence[int], tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Word:
+def _word(letters: slice, tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Word:
     frame_s = 1 / spec.output_frames_per_second
-    mean_log_confidence = np.log(np.maximum(tokens.confidences[list(letters)], 1e-10)).mean()
+    mean_log_confidence = np.log(np.maximum(tokens.confidences[letters], _LEAST_PROBABILITY)).mean()
     return Word(
-        word="".join(spec.labels[tokens.labels[i]] for i in letters),
-        start_s=round(min(offset_s + float(tokens.starts[letters[0]]) * frame_s, duration_s), 3),
-        end_s=round(min(offset_s + float(tokens.ends[letters[-1]]) * frame_s, duration_s), 3),
+        word="".join(spec.labels[label] for label in tokens.labels[letters]),
+        start_s=round(min(offset_s + float(tokens.starts[letters][0]) * frame_s, duration_s), 3),
+        end_s=round(min(offset_s + float(tokens.ends[letters][-1]) * frame_s, duration_s), 3),
         confidence=round(float(np.exp(mean_log_confidence)), 4),
     )
+
+
+def _segment(phrase: Sequence[_Spoken], spec: ModelSpec) -> Segment:
+    # The space's label; a model that spells single words has none.
+    space_ids = tuple(i for i, label in enumerate(spec.labels) if label == " ")[:1]
+    token_ids, log_probs = list(phrase[0].token_ids), list(phrase[0].token_log_probs)
+    for spoken in phrase[1:]:
+        token_ids += [*space_ids, *spoken.token_ids]
+        log_probs += [*(spoken.space_log_prob for _ in space_ids), *spoken.token_log_probs]
+    return Segment(tuple(spoken.word for spoken in phrase), tuple(token_ids), tuple(log_probs))
+
+
+def _phrases(spoken: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:
+    """Parts words where the speaker pauses, and wherever else they would not fit into one subtitle."""
+    pauses = [i for i, pair in enumerate(pairwise(spoken), 1) if _pause_s(*pair) >= _PAUSE_S]
+    for start, end in pairwise([0, *pauses, len(spoken)]):
+        yield from _fitting(spoken[start:end])
+
+
+def _fitting(phrase: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:
+    text = " ".join(spoken.word.word for spoken in phrase)
+    if not phrase:
+        return
+    if len(phrase) == 1 or cues.fits(text, phrase[-1].word.end_s - phrase[0].word.start_s):
+        yield phrase
+        return
+    at = _best_break(phrase)
+    yield from _fitting(phrase[:at])
+    yield from _fitting(phrase[at:])
+
+
+def _best_break(phrase: Sequence[_Spoken]) -> int:
+    """Returns the word that shall begin a new segment: after the longest pause that leaves neither part tiny."""
+    lengths = np.array([len(spoken.word.word) + 1 for spoken in phrase])
+    before = np.cumsum(lengths)[:-1] / lengths.sum()  # share of the text before each but the first word
+    pauses_s = np.array([_pause_s(*pair) for pair in pairwise(phrase)])
+    pauses_s[(before < 1 / 3) | (before > 2 / 3)] = -np.inf
+    # Of equal pauses, and where no break is near the middle, the nearest to it.
+    nearest_first = np.lexsort((np.abs(before - 0.5), -pauses_s))
+    return int(nearest_first[0]) + 1
+
+
+def _pause_s(word: _Spoken, following: _Spoken) -> float:
+    return round(following.word.start_s - word.word.end_s, 3)

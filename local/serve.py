@@ -2,10 +2,14 @@
 
 Every request becomes an API Gateway event, every reply an HTTP response. Clients are served side by side, but the
 handler runs one request at a time, as one Lambda environment does.
+
+With HARK_LOCAL_KEY in the environment, callers must send it as `Authorization: Bearer KEY`. With --requests-per-second,
+whoever asks more often is answered as API Gateway's throttle answers.
 """
 
 import argparse
 import json
+import os
 import sys
 import threading
 import time
@@ -15,7 +19,7 @@ from typing import Any
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from local import environment
+from local import environment, gateway
 from local.event import context_for, http_event, reply_body
 
 # Lambda takes events of 6 MB at most, and API Gateway turns binary bodies into base64, 4/3 as long.
@@ -25,14 +29,21 @@ _THREADS = 8
 
 
 class LocalServer:
-    """A WSGI application around `lambda_handler`."""
+    """A WSGI application around `lambda_handler`.
 
-    def __init__(self) -> None:
+    Args:
+        key: what callers must send; "" lets everybody in.
+        throttle: limits the requests; None limits none.
+    """
+
+    def __init__(self, key: str = "", throttle: gateway.Throttle | None = None) -> None:
         environment.prepare()
         from handler import app, errors  # after the environment is set
 
         self._handler = app.lambda_handler
         self._errors = errors
+        self._key = key
+        self._throttle = throttle
         self._turn = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -40,25 +51,40 @@ class LocalServer:
         since = time.perf_counter()
         request = Request(environ)
         request.max_content_length = MAX_BODY_BYTES
-        try:
-            body = request.get_data(cache=False)
-            response = self._invoke(request, body)
-        except RequestEntityTooLarge:
-            error = self._errors.AudioTooLong(
-                f"The body is larger than {MAX_BODY_BYTES} bytes, the most that reaches a Lambda function; "
-                "compress the recording (Ogg Opus) or split it."
-            )
-            response = Response(json.dumps(error.body()), error.status, content_type="application/json")
+        response = self._stopped_before_lambda(request) or self._invoke(request)
         elapsed_ms = (time.perf_counter() - since) * 1000
         print(f"{request.method} {request.path} {response.status_code} {elapsed_ms:.0f} ms", flush=True)
         return response(environ, start_response)
 
-    def _invoke(self, request: Request, body: bytes) -> Response:
+    def _stopped_before_lambda(self, request: Request) -> Response | None:
+        """Answers what does not reach the function on AWS; reads the body of what does."""
+        if self._throttle and not self._throttle.lets_pass():
+            return Response(gateway.THROTTLED_BODY, 429, content_type="application/json")
+        try:
+            request.get_data()
+        except RequestEntityTooLarge:
+            return _refusal(
+                self._errors.BodyTooLarge(
+                    f"The body is larger than {MAX_BODY_BYTES} bytes, the most that reaches a Lambda function; "
+                    "compress the recording (Ogg Opus) or split it."
+                )
+            )
+        if self._key and gateway.wants_key(request.method, request.path):
+            return self._checked(request.headers.get("Authorization", ""))
+        return None
+
+    def _checked(self, authorization: str) -> Response | None:
+        if gateway.key_is_right(authorization, self._key):
+            return None
+        message = "The key is missing or wrong; send the right one as 'Authorization: Bearer KEY'."
+        return _refusal(self._errors.InvalidKey(message, headers={"WWW-Authenticate": "Bearer"}))
+
+    def _invoke(self, request: Request) -> Response:
         event = http_event(
             request.method,
             request.environ.get("REQUEST_URI", request.path).split("?")[0],
             dict(request.headers),
-            body,
+            request.get_data(),
             request.query_string.decode("latin-1"),
             request.remote_addr or "",
         )
@@ -68,6 +94,10 @@ class LocalServer:
         return Response(reply_body(reply), reply["statusCode"], headers)
 
 
+def _refusal(error: Any) -> Response:
+    return Response(json.dumps(error.body()), error.status, error.headers, content_type="application/json")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; runs until it is interrupted."""
     import waitress
@@ -75,8 +105,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 answers other machines too")
+    parser.add_argument("--requests-per-second", type=float, help="answer more than that with 429, as on AWS")
     options = parser.parse_args(arguments)
-    server = waitress.create_server(LocalServer(), host=options.host, port=options.port, threads=_THREADS)
+    limit = options.requests_per_second
+    throttle = gateway.Throttle(limit, max(1, round(limit))) if limit else None
+    app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle)
+    server = waitress.create_server(app, host=options.host, port=options.port, threads=_THREADS)
     print(f"Hark listens on http://{options.host}:{server.effective_port}  (Ctrl-C ends it)", flush=True)
     print(
         f"  curl --data-binary @events/sample.wav -H 'Content-Type: audio/wav' "

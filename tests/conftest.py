@@ -85,7 +85,7 @@ def invoke(event: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
     reply = lambda_handler(event, context)  # type: ignore[arg-type]
     body: Any = reply_body(reply)
     headers = reply["headers"]
-    if headers["Content-Type"].startswith("application/json"):
+    if headers.get("Content-Type", "").startswith("application/json") and body:
         body = json.loads(body)
     return reply["statusCode"], headers, body
 
@@ -100,11 +100,13 @@ def post() -> Post:
     return call
 
 
-def multipart(fields: dict[str, str], file: bytes | None, boundary: str = "hark-test") -> tuple[bytes, str]:
+def multipart(
+    fields: dict[str, str] | list[tuple[str, str]], file: bytes | None, boundary: str = "hark-test"
+) -> tuple[bytes, str]:
     """Returns a multipart body and its content type."""
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
+        for name, value in (fields.items() if isinstance(fields, dict) else fields)
     ]
     if file is not None:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'

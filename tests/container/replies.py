@@ -30,6 +30,7 @@ def comparable_body(body: str) -> Any:
         content = json.loads(body)
     except ValueError:
         return body
-    for word in content.get("words", []) if isinstance(content, dict) else []:
-        word["confidence"] = round(word["confidence"], _CONFIDENCE_DIGITS)
+    for name in ("words", "segments"):
+        for part in content.get(name, []) if isinstance(content, dict) else []:
+            part["confidence"] = round(part["confidence"], _CONFIDENCE_DIGITS)
     return content

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -48,11 +49,167 @@ def test_all_routes_and_formats_give_the_same_text(post: Post) -> None:
     audio = (EVENTS / "sample.wav").read_bytes()
     text = post("/transcribe", audio)[2]["text"]
     body, content_type = multipart({"model": "whisper-1"}, audio)
-    assert post("/v1/audio/transcriptions", body, content_type)[2] == {"text": text}
+    reply = post("/v1/audio/transcriptions", body, content_type)[2]
+    assert reply == {"text": text, "usage": {"type": "duration", "seconds": 7}}
     body, content_type = multipart({"model": "whisper-1", "response_format": "text"}, audio)
     status, headers, reply = post("/v1/audio/transcriptions", body, content_type)
     assert (status, reply.decode()) == (200, text + "\n")
     assert headers["Content-Type"].startswith("text/plain")
+
+
+def test_segments_hold_the_words_and_the_text(post: Post) -> None:
+    body = post("/transcribe", (EVENTS / "sample.wav").read_bytes())[2]
+    assert " ".join(segment["text"] for segment in body["segments"]) == body["text"]
+    assert [segment["id"] for segment in body["segments"]] == list(range(len(body["segments"])))
+    assert body["segments"][0]["start"] == body["words"][0]["start"]
+    assert body["segments"][-1]["end"] == body["words"][-1]["end"]
+    assert all(0 < segment["confidence"] <= 1 for segment in body["segments"])
+    assert body["language"] == "en"
+
+
+SEGMENT_FIELDS = {
+    "id", "seek", "start", "end", "text", "tokens", "temperature", "avg_logprob", "compression_ratio", "no_speech_prob",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("granularities", "listed"),
+    [
+        ([], {"segments"}),
+        (["segment"], {"segments"}),
+        (["word"], {"words"}),
+        (["word", "segment"], {"words", "segments"}),
+    ],
+)
+@pytest.mark.parametrize("route", ["form", "query"])
+def test_verbose_json_lists_what_the_granularities_ask_for(
+    post: Post, route: str, granularities: list[str], listed: set[str]
+) -> None:
+    fields = [("response_format", "verbose_json"), *(("timestamp_granularities[]", value) for value in granularities)]
+    body = ask(post, route, fields)[2]
+    assert set(body) == {"task", "language", "duration", "text", "usage"} | listed
+    assert (body["task"], body["language"]) == ("transcribe", "english")
+    for word in body.get("words", []):
+        assert set(word) == {"word", "start", "end"}
+    for segment in body.get("segments", []):
+        assert set(segment) == SEGMENT_FIELDS
+        assert segment["avg_logprob"] < 0
+        assert 0 <= segment["no_speech_prob"] <= 1
+        assert segment["compression_ratio"] > 0
+        assert len(segment["tokens"]) == len(segment["text"])
+
+
+def ask(post: Post, route: str, fields: list[tuple[str, str]]) -> tuple[int, dict[str, str], Any]:
+    """Posts the sample with options, in a form or in the query."""
+    audio = (EVENTS / "sample.wav").read_bytes()
+    if route == "form":
+        return post("/v1/audio/transcriptions", *multipart(fields, audio))
+    return invoke(http_event("POST", "/transcribe", {"content-type": "audio/wav"}, audio, urlencode(fields)))
+
+
+def test_both_routes_take_the_same_options(post: Post) -> None:
+    for fields in (
+        [("response_format", "json")],
+        [("response_format", "json"), ("include[]", "logprobs")],
+        [("response_format", "text")],
+        [("response_format", "srt")],
+        [("response_format", "vtt")],
+        [("response_format", "verbose_json")],
+        [("stream", "true")],
+        [("language", "de")],
+        [("response_format", "srt"), ("stream", "true")],
+    ):
+        of_form, of_query = (ask(post, route, fields) for route in ("form", "query"))
+        assert of_form[0] == of_query[0]
+        assert of_form[1]["Content-Type"] == of_query[1]["Content-Type"]
+        assert of_form[2] == of_query[2]
+
+
+def test_logprobs_spell_the_text(post: Post) -> None:
+    body = ask(post, "form", [("include[]", "logprobs")])[2]
+    assert "".join(entry["token"] for entry in body["logprobs"]).replace(" ", "") == body["text"].replace(" ", "")
+    for entry in body["logprobs"]:
+        assert entry["logprob"] <= 0
+        assert bytes(entry["bytes"]).decode() == entry["token"]
+
+
+def test_a_stream_is_a_delta_for_each_segment_and_the_whole_at_the_end(post: Post) -> None:
+    status, headers, body = ask(post, "form", [("stream", "true"), ("include[]", "logprobs")])
+    assert (status, headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+    blocks = body.decode().split("\n\n")
+    assert blocks.pop() == ""
+    events = [json.loads(block.removeprefix("data: ")) for block in blocks]
+    *deltas, done = events
+    assert len(deltas) == 2
+    assert {event["type"] for event in deltas} == {"transcript.text.delta"}
+    assert done["type"] == "transcript.text.done"
+    assert "".join(event["delta"] for event in deltas) == done["text"]
+    assert [entry for event in deltas for entry in event["logprobs"]] == done["logprobs"]
+    usage = done["usage"]
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    assert usage["input_token_details"]["audio_tokens"] == usage["input_tokens"] == 160
+    assert usage["output_tokens"] == len(done["logprobs"])
+
+
+@pytest.mark.parametrize("format_", ["json", "text", "srt", "vtt", "verbose_json"])
+def test_audio_without_words_makes_a_reply_of_every_format(post: Post, format_: str) -> None:
+    form, content_type = multipart({"response_format": format_}, encode(np.zeros((1600, 1), np.float32), RATE))
+    status, _, body = post("/v1/audio/transcriptions", form, content_type)
+    assert status == 200
+    if format_.endswith("json"):
+        assert body["text"] == ""
+    else:
+        assert body.decode().strip() in ("", "WEBVTT")
+
+
+def test_a_translation_is_refused_and_names_the_way_out(post: Post) -> None:
+    form, content_type = multipart({"model": "whisper-1"}, encode(noise(), RATE))
+    status, _, body = post("/v1/audio/translations", form, content_type)
+    assert status == 400
+    assert_error(body, "unsupported_operation")
+    assert "/v1/audio/transcriptions" in body["error"]["message"]
+    assert body["error"]["param"] == "model"
+
+
+def test_the_deployed_model_is_listed_and_described() -> None:
+    _, _, health = invoke(http_event("GET", "/health", {}, b""))
+    status, _, models = invoke(http_event("GET", "/v1/models", {}, b""))
+    assert (status, models["object"]) == (200, "list")
+    (model,) = models["data"]
+    assert model == {"id": health["model"]["name"], "object": "model", "created": 0, "owned_by": "hark"}
+    assert invoke(http_event("GET", f"/v1/models/{model['id']}", {}, b""))[2] == model
+
+
+@pytest.mark.parametrize("name", ["whisper-2", "%3Cscript%3E", "x" * 3000])
+def test_an_unknown_model_is_404_and_names_the_known_one(name: str) -> None:
+    status, _, body = invoke(http_event("GET", f"/v1/models/{name}", {}, b""))
+    assert status == 404
+    assert_error(body, "model_not_found")
+    assert "hark-small" in body["error"]["message"]
+    assert len(body["error"]["message"]) < 300
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/openapi.json", "/docs"])
+def test_head_is_get_without_the_body(path: str) -> None:
+    got = invoke(http_event("GET", path, {}, b""))
+    status, headers, body = invoke(http_event("HEAD", path, {}, b""))
+    assert (status, headers, body) == (got[0], got[1], b"")
+
+
+@pytest.mark.parametrize(("path", "allow"), [("/transcribe", "POST, OPTIONS"), ("/v1/models/x", "GET, HEAD, OPTIONS")])
+def test_options_names_the_methods_of_a_path(path: str, allow: str) -> None:
+    status, headers, body = invoke(http_event("OPTIONS", path, {}, b""))
+    assert (status, headers["Allow"], body) == (204, allow, b"")
+
+
+@pytest.mark.parametrize("query", ["a=1&" * 100, "response_format=%FF", "\ud800=1", "&&==&", "file=x"])
+def test_a_query_that_makes_no_sense_is_refused_or_ignored(query: str) -> None:
+    event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, encode(noise(), RATE))
+    status, _, body = invoke({**event, "rawQueryString": query})
+    if query == "&&==&":
+        assert_error(body, "invalid_parameter")
+    assert status == 400
+    json.dumps(body).encode()
 
 
 def test_health_names_the_model_and_its_measured_wer() -> None:
@@ -62,6 +219,7 @@ def test_health_names_the_model_and_its_measured_wer() -> None:
     assert body["model"]["name"]
     assert body["model"]["version"]
     assert body["model"]["measured"]["wer"] >= 0
+    assert body["limits"] == {"body_bytes": 4_500_000, "audio_s": 600.0}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +256,6 @@ BAD_AUDIO = {
     "NaN": (encode(np.full((RATE, 1), np.nan, np.float32), RATE, "WAV", "FLOAT"), "invalid_audio"),
     "4 kHz": (encode(noise(1, 4000), 4000), "invalid_audio"),
     "200 kHz": (encode(noise(0.1, 200000), 200000), "invalid_audio"),
-    "9 channels": (encode(noise(0.1, channels=9), RATE), "invalid_audio"),
     "too long": (encode(np.zeros((8000 * 601, 1), np.float32), 8000, "FLAC"), "audio_too_long"),
 }
 
@@ -140,7 +297,10 @@ def test_a_body_of_text_that_is_no_unicode_is_refused() -> None:
     assert_error(body, "invalid_audio")
 
 
-@pytest.mark.parametrize("path", ["/", "/transcribe/more", "/v1/chat/completions", "/%2e%2e/etc/passwd", "/HEALTH"])
+@pytest.mark.parametrize(
+    "path",
+    ["/transcribe/more", "/v1/models/", "/v1/models/a/b", "/v1/chat/completions", "/%2e%2e/etc/passwd", "/HEALTH"],
+)
 def test_an_unknown_route_is_404(path: str) -> None:
     status, _, body = invoke(http_event("GET", path, {}, b""))
     assert status == 404
@@ -149,7 +309,13 @@ def test_an_unknown_route_is_404(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
-    [("GET", "/transcribe", "POST"), ("PUT", "/v1/audio/transcriptions", "POST"), ("DELETE", "/health", "GET")],
+    [
+        ("GET", "/transcribe", "POST"),
+        ("PUT", "/v1/audio/transcriptions", "POST"),
+        ("GET", "/v1/audio/translations", "POST"),
+        ("DELETE", "/health", "GET, HEAD"),
+        ("POST", "/v1/models/whisper-1", "GET, HEAD"),
+    ],
 )
 def test_a_wrong_method_is_405_and_says_which_is_right(method: str, path: str, allow: str) -> None:
     status, headers, body = invoke(http_event(method, path, {}, b""))
@@ -163,7 +329,8 @@ FORMS: dict[str, tuple[dict[str, str], bool, str, str | None]] = {
     "unknown field": ({"colour": "red"}, True, "invalid_parameter", "colour"),
     "unknown format": ({"response_format": "vtt2"}, True, "invalid_parameter", "response_format"),
     "another language": ({"language": "de"}, True, "invalid_parameter", "language"),
-    "streaming": ({"stream": "true"}, True, "invalid_parameter", "stream"),
+    "speakers": ({"known_speaker_names[]": "agent"}, True, "invalid_parameter", "known_speaker_names"),
+    "contradiction": ({"stream": "true", "response_format": "srt"}, True, "conflicting_parameters", "stream"),
 }
 
 
@@ -172,9 +339,17 @@ def test_a_form_that_asks_for_what_is_not_there_is_refused_by_name(post: Post, n
     fields, with_file, code, param = FORMS[name]
     form, content_type = multipart(fields, encode(noise(), RATE) if with_file else None)
     status, _, body = post("/v1/audio/transcriptions", form, content_type)
-    assert status == 400
+    assert status == (422 if code == "conflicting_parameters" else 400)
     assert_error(body, code)
     assert body["error"]["param"] == param
+
+
+def test_two_files_in_a_form_are_refused(post: Post) -> None:
+    form, content_type = multipart({"file": "one"}, encode(noise(), RATE))
+    status, _, body = post("/v1/audio/transcriptions", form, content_type)
+    assert status == 400
+    assert_error(body, "invalid_parameter")
+    assert body["error"]["param"] == "file"
 
 
 @pytest.mark.parametrize("cut", [5, 60, 200, 3000])
@@ -213,6 +388,12 @@ def test_a_fault_of_our_own_is_a_500_that_tells_nothing(post: Post, monkeypatch:
     assert status == 500
     assert body == {"error": {"message": "The server failed; try again later.", "type": "server_error", "param": None,
                               "code": None}}  # fmt: skip
+
+
+def test_a_server_that_publishes_no_metrics_keeps_none(capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(250):  # Powertools publishes at a hundred values
+        invoke(http_event("GET", "/health", {}, b""))
+    assert capfd.readouterr().out == ""
 
 
 AS_LAMBDA = """

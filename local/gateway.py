@@ -1,0 +1,52 @@
+"""What stands before the function on AWS: the key check of the authorizer and the throttle of API Gateway."""
+
+import hmac
+import threading
+import time
+from collections.abc import Callable
+
+# API Gateway's answer to a request over the limit; HTTP APIs let nobody change it.
+THROTTLED_BODY = '{"message":"Too Many Requests"}'
+
+
+def wants_key(method: str, path: str) -> bool:
+    """Says whether a request needs the key: what transcribes and what lists models does; pages and contract do not.
+
+    A browser asks for the methods of a path (OPTIONS) without credentials.
+    """
+    return method != "OPTIONS" and (path == "/transcribe" or path.startswith("/v1/"))
+
+
+def key_is_right(authorization: str, key: str) -> bool:
+    """Compares the key of an Authorization header, `Bearer KEY`, in a time that tells nothing of where they differ."""
+    scheme, _, sent = authorization.partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(sent.strip().encode(), key.encode())
+
+
+class Throttle:
+    """A token bucket, which is how API Gateway limits requests.
+
+    Args:
+        rate_hz: requests a second that pass in the long run.
+        burst: requests that pass at once.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, rate_hz: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate_hz = rate_hz
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._at_s = clock()
+        self._turn = threading.Lock()
+
+    def lets_pass(self) -> bool:
+        """Takes a token for one request, if there is one."""
+        with self._turn:
+            now_s = self._clock()
+            self._tokens = min(self._burst, self._tokens + (now_s - self._at_s) * self._rate_hz)
+            self._at_s = now_s
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True

@@ -1,0 +1,131 @@
+"""openapi.yaml is what the endpoint does: schemathesis makes requests of it, good and bad, and judges every reply."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+import yaml
+
+from handler import contract
+from local.event import http_event
+from tests.conftest import ROOT, invoke
+from tests.server import Server, serve
+
+CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+# About 300 requests, in 10 to 20 seconds.
+MAX_EXAMPLES = 60
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serve() as running:
+        yield running
+
+
+def test_schemathesis_finds_no_failure(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", "tests/contract/schemathesis.toml"),
+        *("run", "openapi.yaml", "--url", server.url, "--phases", "examples,coverage,fuzzing", "--seed", "1"),
+        *("--max-examples", str(MAX_EXAMPLES), "--continue-on-failure", "--no-color", "--warnings", "off"),
+        # How much of what it makes up is left out, and how fast, is no matter of the contract.
+        *("--suppress-health-check", "all"),
+    ]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.contract.hooks", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    counts = re.search(r"(\d+) generated", done.stdout)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    assert counts
+    with capsys.disabled():
+        print(f"\nschemathesis: {counts[0]}", end=" ")
+    assert int(counts[1]) > 200
+
+
+def test_the_json_that_is_served_is_the_yaml() -> None:
+    status, headers, body = invoke(http_event("GET", "/openapi.json", {}, b""))
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert body == CONTRACT, "run `make contract`"
+
+
+def test_its_version_is_the_projects() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert CONTRACT["info"]["version"] == project["version"]
+
+
+def test_every_error_code_is_described() -> None:
+    from handler import errors
+
+    described = json.dumps(CONTRACT["components"]["responses"])
+    for error in errors.RequestError.__subclasses__():
+        assert f"`{error.code}`" in described, error.__name__
+
+
+class Page(HTMLParser):
+    """What the tests look at of a page: its ids, the addresses it names, its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.addresses: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.add(value or "")
+            if name in ("src", "href"):
+                self.addresses.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def page() -> Page:
+    status, headers, body = invoke(http_event("GET", "/docs", {}, b""))
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    return Page(body.decode())
+
+
+def test_the_page_describes_every_operation_and_every_object(page: Page) -> None:
+    for path, methods in CONTRACT["paths"].items():
+        assert path in page.text
+        for operation in methods.values():
+            assert operation["operationId"] in page.ids
+    for name, schema in CONTRACT["components"]["schemas"].items():
+        assert (f"schema-{name}" in page.ids) is ("properties" in schema)
+        for field in schema.get("properties", {}):
+            assert field in page.text
+
+
+def test_every_link_of_the_page_leads_somewhere(page: Page) -> None:
+    for address in page.addresses:
+        assert address == "openapi.json" or address.removeprefix("#") in page.ids
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page: Page) -> None:
+    assert not page.tags & {"script", "link", "img", "iframe", "object"}
+    assert "default-src 'none'" in invoke(http_event("GET", "/docs", {}, b""))[1]["Content-Security-Policy"]
+    assert "url(" not in contract.page().text
+
+
+def test_the_page_escapes_what_stands_in_the_contract() -> None:
+    from handler.docs_page import render
+
+    hostile = json.loads(json.dumps(CONTRACT).replace("Speech to text", "<script>alert(1)</script>"))
+    assert "<script>" not in render(hostile)
+
+
+def test_serving_the_contract_needs_no_yaml() -> None:
+    program = "import sys; from handler import contract; contract.page(); print('yaml' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"

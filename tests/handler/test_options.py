@@ -1,0 +1,128 @@
+"""What a request asks for: the same fields, in a form and in a query, with the same refusals."""
+
+from typing import Any
+
+import pytest
+
+from handler import options
+from handler.errors import ConflictingParameters, InvalidParameter
+from handler.options import Options
+
+
+def test_without_fields_the_defaults_hold() -> None:
+    assert options.parse([]) == Options(None, frozenset({"segment"}), False, False)
+
+
+@pytest.mark.parametrize("response_format", options.RESPONSE_FORMATS)
+def test_every_format_of_the_published_api_is_known(response_format: str) -> None:
+    assert options.parse([("response_format", response_format)]).response_format == response_format
+
+
+@pytest.mark.parametrize("name", ["timestamp_granularities", "timestamp_granularities[]"])
+@pytest.mark.parametrize("values", [["word"], ["segment"], ["word", "segment"]])
+def test_granularities_come_in_both_spellings(name: str, values: list[str]) -> None:
+    fields = [("response_format", "verbose_json"), *((name, value) for value in values)]
+    assert options.parse(fields).granularities == set(values)
+
+
+@pytest.mark.parametrize("name", ["include", "include[]"])
+def test_logprobs_are_included_on_demand(name: str) -> None:
+    assert options.parse([(name, "logprobs")]).logprobs
+
+
+@pytest.mark.parametrize(("value", "stream"), [("true", True), ("True", True), ("false", False), ("", False)])
+def test_stream_is_true_or_false(value: str, stream: bool) -> None:
+    assert options.parse([("stream", value)]).stream is stream
+
+
+@pytest.mark.parametrize("language", ["en", "EN", "en-US", "en_GB", "eng", "English", "en-Latn-US", ""])
+def test_english_is_known_by_every_name(language: str) -> None:
+    assert options.parse([("language", language)]) == Options()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("model", "whisper-1")],
+        [("model", "a model that nobody knows")],
+        [("prompt", "Umlaute: äöü")],
+        [("temperature", "0")],
+        [("temperature", "0.7")],
+        [("temperature", "1")],
+        [("chunking_strategy", "auto")],
+        [("languages[]", "de"), ("languages[]", "en")],
+    ],
+)
+def test_what_has_no_effect_is_accepted(fields: list[tuple[str, str]]) -> None:
+    assert options.parse(fields) == Options()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model", "language", "languages[]", "prompt", "response_format", "temperature", "stream", "chunking_strategy",
+     "timestamp_granularities[]", "include[]"],
+)  # fmt: skip
+def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
+    assert options.parse([(name, "")]) == Options()
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ([("colour", "red")], "colour"),
+        ([("model[]", "whisper-1")], "model[]"),
+        ([("response_format", "diarized_json")], "response_format"),
+        ([("response_format", "JSON")], "response_format"),
+        ([("timestamp_granularities[]", "letter"), ("response_format", "verbose_json")], "timestamp_granularities"),
+        ([("include[]", "tokens")], "include"),
+        ([("language", "pt-BR")], "language"),
+        ([("language", "enx")], "language"),
+        ([("language", "en-")], "language"),
+        ([("languages[]", "de"), ("languages[]", "fr")], "languages"),
+        ([("temperature", "1.1")], "temperature"),
+        ([("temperature", "-0.1")], "temperature"),
+        ([("temperature", "nan")], "temperature"),
+        ([("temperature", "warm")], "temperature"),
+        ([("stream", "yes")], "stream"),
+        ([("chunking_strategy", '{"type": "server_vad"}')], "chunking_strategy"),
+        ([("known_speaker_names[]", "agent")], "known_speaker_names"),
+        ([("known_speaker_references[]", "data:audio/wav;base64,UklG")], "known_speaker_references"),
+        ([("keywords[]", "Hark")], "keywords"),
+        ([("language", "en"), ("language", "en")], "language"),
+        ([("response_format", "json"), ("response_format", "text")], "response_format"),
+        ([("timestamp_granularities[]", "word")] * 3, "timestamp_granularities"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_name(fields: list[tuple[str, str]], param: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        options.parse(fields)
+    assert caught.value.param == param
+    assert param.split("[")[0] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"timestamp_granularities[]": "word"}, "timestamp_granularities"),
+        ({"timestamp_granularities": "segment", "response_format": "srt"}, "timestamp_granularities"),
+        ({"include[]": "logprobs", "response_format": "verbose_json"}, "include"),
+        ({"include": "logprobs", "response_format": "text"}, "include"),
+        ({"stream": "true", "response_format": "verbose_json"}, "stream"),
+        ({"stream": "true", "response_format": "vtt"}, "stream"),
+    ],
+)
+def test_fields_that_contradict_each_other_are_refused_as_such(fields: dict[str, str], param: str) -> None:
+    with pytest.raises(ConflictingParameters) as caught:
+        options.parse(fields.items())
+    assert (caught.value.status, caught.value.param) == (422, param)
+
+
+def test_a_refusal_repeats_only_the_start_of_what_was_sent() -> None:
+    def message(fields: dict[str, Any]) -> str:
+        with pytest.raises(InvalidParameter) as caught:
+            options.parse(fields.items())
+        return str(caught.value)
+
+    for name in ("response_format", "timestamp_granularities[]", "include"):
+        assert len(message({name: "x" * 10_000})) < 250
+    assert len(message({"x" * 10_000: "1"})) < 250

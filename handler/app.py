@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import form, render
+from handler import form, render, site
 from handler.errors import (
     InvalidBody,
     MethodNotAllowed,
@@ -40,7 +40,7 @@ recognizer = Recognizer(settings.model_path)
 app = APIGatewayHttpResolver()
 
 # The methods of each path, for a 405 that says what would work.
-_METHODS = {"/transcribe": "POST", "/v1/audio/transcriptions": "POST", "/health": "GET"}
+_METHODS = {"/transcribe": "POST", "/v1/audio/transcriptions": "POST", "/health": "GET", "/": "GET, HEAD"}
 # Bodies of these types are certainly not audio. Anything else is tried: clients label audio in many ways, and curl
 # labels what nobody labelled application/x-www-form-urlencoded.
 _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "image/", "application/pdf")
@@ -76,7 +76,26 @@ def post_transcriptions() -> _Reply:
 @app.get("/health")
 def get_health() -> _Reply:
     """Says which model answers and how well it was measured to do."""
-    return _reply(200, render.health(recognizer.spec))
+    return _reply(200, render.health(recognizer.spec, settings.max_audio_s))
+
+
+@app.route("/", method=["GET", "HEAD"])
+def get_page() -> Response[bytes]:
+    """Sends the web page."""
+    return site.reply(site.PAGE, app.current_event.headers)
+
+
+@app.route("", method=["GET", "HEAD"])
+def get_page_without_slash() -> _Reply:
+    """Leads from the bare name of a stage to its page, whose addresses are relative."""
+    return Response(308, "text/plain", "", {"Location": f"{app.current_event.request_context.stage}/"})
+
+
+@app.route("/static/<name>", method=["GET", "HEAD"])
+@app.route("/static/<version>/<name>", method=["GET", "HEAD"])
+def get_static(name: str, version: str = "") -> Response[bytes]:
+    """Sends a file of the web page."""
+    return site.reply(name, app.current_event.headers, version)
 
 
 def _transcribe(audio: bytes, timings: Timings | None = None) -> tuple[Transcript, Timings]:

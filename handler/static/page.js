@@ -60,6 +60,7 @@ function complain(title, message, offers = []) {
   $("problem-message").textContent = message;
   for (const id of ["shrink", "retry"]) $(id).hidden = !offers.includes(id);
   $("key-form").hidden = true;
+  $("problem").classList.remove("question");
   $("problem").hidden = false;
   say("");
   const first = offers.find((id) => !$(id).hidden) ?? "dismiss";
@@ -74,6 +75,7 @@ function onRefusal(refusal) {
   complain(refusal.title, refusal.message, refusal.again ? ["retry"] : []);
   if (refusal.code !== "invalid_api_key") return;
   if (state.key) complain("This key was not accepted", "Check it for missing letters, or ask whoever runs this endpoint.");
+  else $("problem").classList.add("question");
   forgetKey();
   $("key-form").hidden = false;
   $("key").focus();
@@ -439,5 +441,5 @@ if (state.endpoint) {
   const { model, limits } = state.endpoint;
   if (limits) $("limits").textContent = `English, up to ${Math.floor(limits.audio_s / 60)} minutes.`;
   const wer = model.measured?.wer;
-  $("model").textContent = `Model ${model.name} ${model.version}${wer ? `; of 100 words it gets about ${Math.round(100 * wer)} wrong` : ""}.`;
+  $("model").textContent = `Model ${model.name} ${model.version}${wer ? ` gets about ${Math.round(100 * wer)} of 100 words wrong` : ""}.`;
 }

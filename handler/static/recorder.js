@@ -121,8 +121,8 @@ export class LevelMeter {
     context.fillStyle = colour;
     const step = LevelMeter.BAR_PX + LevelMeter.GAP_PX;
     for (let i = 0; i * step < width; i++) {
-      // A dot where nothing was heard or nothing was yet: the line that speech will rise from.
-      const length = Math.max(LevelMeter.BAR_PX, (this.#levels[bar - i] ?? 0) * height);
+      // Squared, since decibels make everything said look alike. A dot where nothing was heard or nothing was yet: the line that speech will rise from.
+      const length = Math.max(LevelMeter.BAR_PX, (this.#levels[bar - i] ?? 0) ** 2 * height);
       context.globalAlpha = bar - i < 0 ? 0.3 : 1;
       context.beginPath();
       context.roundRect(width - (i + 1) * step, (height - length) / 2, LevelMeter.BAR_PX, length, LevelMeter.BAR_PX / 2);

@@ -19,7 +19,11 @@ from handler.errors import UnknownRoute
 PAGE = "index.html"
 
 _FOLDER = Path(__file__).resolve().parent / "static"
-_MEDIA_TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript"}
+_MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
 # Nothing is loaded from elsewhere, nothing runs but our own files, nobody frames the page, no text becomes markup.
 _CONTENT_SECURITY_POLICY = "; ".join(
     (

@@ -1,14 +1,11 @@
 """Serves the handler over HTTP: `python -m local.serve [--port 8000] [--host 127.0.0.1]`.
 
 Every request becomes an API Gateway event, every reply an HTTP response. Clients are served side by side, but the
-handler runs one request at a time, as one Lambda environment does. With HARK_LOCAL_KEY in the environment, transcribing
-needs that key as a bearer token.
+handler runs one request at a time, as one Lambda environment does.
 """
 
 import argparse
-import hmac
 import json
-import os
 import sys
 import threading
 import time
@@ -25,8 +22,6 @@ from local.event import context_for, http_event, reply_body
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 MAX_BODY_BYTES = MAX_EVENT_BYTES * 3 // 4
 _THREADS = 8
-# What costs computing; the page, the documents and the health check are open.
-_KEY_ROUTES = frozenset({"/transcribe", "/v1/audio/transcriptions"})
 
 
 class LocalServer:
@@ -39,7 +34,6 @@ class LocalServer:
         self._handler = app.lambda_handler
         self._errors = errors
         self._turn = threading.Lock()
-        self._key = os.environ.get("HARK_LOCAL_KEY", "")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answers one request."""
@@ -48,7 +42,7 @@ class LocalServer:
         request.max_content_length = MAX_BODY_BYTES
         try:
             body = request.get_data(cache=False)
-            response = self._invoke(request, body) if self._admits(request) else self._unauthorized()
+            response = self._invoke(request, body)
         except RequestEntityTooLarge:
             error = self._errors.AudioTooLong(
                 f"The body is larger than {MAX_BODY_BYTES} bytes, the most that reaches a Lambda function; "
@@ -58,19 +52,6 @@ class LocalServer:
         elapsed_ms = (time.perf_counter() - since) * 1000
         print(f"{request.method} {request.path} {response.status_code} {elapsed_ms:.0f} ms", flush=True)
         return response(environ, start_response)
-
-    def _admits(self, request: Request) -> bool:
-        if not self._key or request.path not in _KEY_ROUTES:
-            return True
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._key.encode())
-
-    def _unauthorized(self) -> Response:
-        message = "The API key is missing or wrong; send it as 'Authorization: Bearer KEY'."
-        body = self._errors.error_body(message, "invalid_request_error", "invalid_api_key")
-        return Response(
-            json.dumps(body), 401, {"WWW-Authenticate": "Bearer"}, content_type="application/json"
-        )
 
     def _invoke(self, request: Request, body: bytes) -> Response:
         event = http_event(

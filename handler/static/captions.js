@@ -31,11 +31,17 @@ function vtt(reply) {
 function cues(reply) {
   let last_ms = 0;
   return reply.segments.flatMap(screens).map(({ start, end, lines }) => {
-    const start_ms = Math.max(Math.round(start * 1000), last_ms);
+    const start_ms = Math.max(round(start * 1000), last_ms);
     const shown_s = Math.min(Math.max(end - start_ms / 1000, SHORTEST_S), LONGEST_S);
-    last_ms = start_ms + Math.round(shown_s * 1000);
+    last_ms = start_ms + round(shown_s * 1000);
     return { start_ms, end_ms: last_ms, lines };
   });
+}
+
+// Halves go to the even neighbour, as in Python.
+function round(number) {
+  const up = Math.round(number);
+  return up - number === 0.5 && up % 2 ? up - 1 : up;
 }
 
 // A segment fits one screen, but for a word of more than two lines.

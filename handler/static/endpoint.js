@@ -51,7 +51,7 @@ export function transcribe(recording, { key, signal, onProgress }) {
     request.responseType = "text";
     request.setRequestHeader("Content-Type", recording.type || "application/octet-stream");
     if (key) request.setRequestHeader("Authorization", `Bearer ${key}`);
-    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.upload.onprogress = (event) => event.loaded < event.total && onProgress(event.loaded / event.total);
     request.upload.onload = () => onProgress(1);
     request.onload = () => {
       const body = parse(request.responseText);

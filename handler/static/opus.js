@@ -59,7 +59,8 @@ function headFor(rate_hz) {
 
 function mux(packets, head, length_ticks) {
   const skip = new DataView(head.buffer, head.byteOffset).getUint16(10, true);
-  const tags = new Uint8Array([..."OpusTags", "\4", "\0", "\0", "\0", ..."Hark", "\0", "\0", "\0", "\0"].map((c) => c.charCodeAt(0)));
+  // Vendor of four letters, no comments.
+  const tags = new TextEncoder().encode("OpusTags\x04\0\0\0Hark\0\0\0\0");
   const pages = [page([head], 0, 0, 2), page([tags], 0, 1, 0)];
   let ticks = 0;
   for (let start = 0; start < packets.length; start += PACKETS_PER_PAGE) {

@@ -2,7 +2,7 @@
 
 import { health, Refusal, transcribe } from "./endpoint.js";
 import { LevelMeter, NoMicrophone, Recorder } from "./recorder.js";
-import { decode, pack, RATE_HZ, statedDuration, wav } from "./sound.js";
+import { decode, pack, probe, RATE_HZ, wav } from "./sound.js";
 import { analyse, Spectrogram } from "./spectrogram.js";
 import { clock, TranscriptView } from "./transcript.js";
 
@@ -17,19 +17,31 @@ const KEY_NAME = "hark-key";
 // After so long without a sound, the microphone is likely the wrong one.
 const SILENT_S = 3;
 const SILENT_LEVEL = 0.02;
+// Whoever pressed twice by mistake said nothing.
+const SHORTEST_S = 0.3;
 const ARROW_STEP_S = 2;
+const COMPRESS = "Compress it, as MP3 or M4A for example, or send a part of it.";
 
 const state = {
   /** What GET health says, or null. */
   endpoint: null,
-  key: sessionStorage.getItem(KEY_NAME) ?? "",
+  key: storage()?.getItem(KEY_NAME) ?? "",
   recorder: null,
   /** The recording being worked on: {name, blob, samples (null: not decoded)}. */
   recording: null,
-  /** Ends the work in progress. */
-  abort: null,
+  /** Ends the work in progress: an AbortController, a new one for each step. */
+  step: new AbortController(),
   reply: null,
 };
+
+// What the tab remembers, or null where the visitor has forbidden it to.
+function storage() {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
 
 // --- states -------------------------------------------------------------------------------------------------------
 
@@ -83,14 +95,14 @@ function onRefusal(refusal) {
 
 function forgetKey() {
   state.key = "";
-  sessionStorage.removeItem(KEY_NAME);
+  storage()?.removeItem(KEY_NAME);
 }
 
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   state.key = $("key").value.trim();
   $("key").value = "";
-  if ($("remember").checked) sessionStorage.setItem(KEY_NAME, state.key);
+  if ($("remember").checked) storage()?.setItem(KEY_NAME, state.key);
   send(state.recording.blob);
 });
 $("retry").addEventListener("click", () => send(state.recording.blob));
@@ -138,21 +150,20 @@ async function endRecording() {
 
 async function stopRecording() {
   const name = `Recording, ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
-  const seconds = state.recorder.elapsed_s;
+  const { elapsed_s } = state.recorder;
+  const signal = work(name, "Preparing");
   const original = await endRecording();
-  work(name, "Preparing");
-  const samples = await decode(original);
+  if (elapsed_s < SHORTEST_S) {
+    show("idle");
+    complain("That was too short", "Press Record, speak, and press Stop when you are done.");
+    return;
+  }
   // What browsers record differs from one to the next; as WAV or Ogg Opus every endpoint reads it, and the words' times
   // are those of the very samples that are played. A browser that cannot decode its own recording sends it as it is.
+  const samples = await decode(original);
   const packed = samples && (await pack(samples, limitBytes()));
   state.recording = { name, blob: packed ?? original, samples };
-  if (seconds < 0.3) complainOfNothing();
-  else send(state.recording.blob);
-}
-
-function complainOfNothing() {
-  show("idle");
-  complain("That was too short", "Press Record, speak, and press Stop when you are done.");
+  if (!signal.aborted) send(state.recording.blob);
 }
 
 $("stop").addEventListener("click", stopRecording);
@@ -205,23 +216,22 @@ async function take(file) {
   if (isBusy()) return;
   audio.pause();
   state.recording = { name: file.name, blob: file, samples: null };
-  work(file.name, "Reading");
+  const signal = work(file.name, "Reading");
   const most_s = state.endpoint?.limits?.audio_s ?? Infinity;
-  const duration_s = await statedDuration(file);
+  const { isPlayable, duration_s } = await probe(file);
+  if (signal.aborted) return;
   if (duration_s > most_s) {
     show("idle");
     complain("This recording is too long", `It lasts ${clock(duration_s)}; this endpoint takes up to ${clock(most_s)}. Send a part of it.`);
-    return;
-  }
-  if (file.size > limitBytes()) offerToShrink(file, duration_s !== null);
+  } else if (file.size > limitBytes()) offerToShrink(file, isPlayable);
   else send(file);
 }
 
 function offerToShrink(file, isPlayable) {
   show("idle");
   const sizes = `It has ${megabytes(file.size)}; this endpoint takes ${megabytes(limitBytes())} at once.`;
-  if (isPlayable) complain("This file is too big", `${sizes} This browser can make it small enough, without loss that matters to speech.`, ["shrink"]);
-  else complain("This file is too big", `${sizes} Compress it, as MP3 or M4A for example, or send a part of it.`);
+  if (isPlayable) complain("This file is too big", `${sizes} This browser can make it small enough, without a loss that matters to speech.`, ["shrink"]);
+  else complain("This file is too big", `${sizes} ${COMPRESS}`);
 }
 
 function megabytes(bytes) {
@@ -230,19 +240,22 @@ function megabytes(bytes) {
 
 $("shrink").addEventListener("click", async () => {
   const { recording } = state;
-  work(recording.name, "Shrinking");
+  const signal = work(recording.name, "Shrinking");
   recording.samples = await decode(recording.blob);
   const packed = recording.samples && (await pack(recording.samples, limitBytes()));
-  if (document.body.dataset.state !== "working") return; // cancelled meanwhile
-  if (packed) send((recording.blob = packed));
-  else {
+  if (signal.aborted) return;
+  if (packed) {
+    recording.blob = packed;
+    send(packed);
+  } else {
     show("idle");
-    complain("This file is too big", "This browser cannot make it small enough. Compress it, as MP3 or M4A for example, or send a part of it.");
+    complain("This file is too big", `This browser cannot make it small enough. ${COMPRESS}`);
   }
 });
 
 // --- sending ------------------------------------------------------------------------------------------------------
 
+/** Shows that something is being done, with a way out; returns the AbortSignal of that way. */
 function work(name, stage) {
   settle();
   show("working");
@@ -251,6 +264,8 @@ function work(name, stage) {
   $("stage").textContent = `${stage} …`;
   say(stage);
   $("cancel").focus();
+  state.step = new AbortController();
+  return state.step.signal;
 }
 
 function onProgress(share) {
@@ -266,9 +281,7 @@ function onProgress(share) {
 
 async function send(blob) {
   const { recording } = state;
-  state.abort = new AbortController();
-  const { signal } = state.abort;
-  work(recording.name, "Sending");
+  const signal = work(recording.name, "Sending");
   try {
     const sent = transcribe(blob, { key: state.key, signal, onProgress });
     // The picture is made while the endpoint works.
@@ -285,7 +298,7 @@ async function send(blob) {
 }
 
 $("cancel").addEventListener("click", () => {
-  state.abort?.abort();
+  state.step.abort();
   say("Cancelled.");
   startAgain();
 });

@@ -54,6 +54,7 @@ export class Recorder {
   constructor(stream) {
     this.#stream = stream;
     this.#context = new AudioContext();
+    this.#context.resume(); // Safari starts it suspended, since the visitor's click lies before the question
     this.#analyser = this.#context.createAnalyser();
     this.#analyser.fftSize = 2048;
     this.#samples = new Float32Array(this.#analyser.fftSize);

@@ -28,21 +28,25 @@ export async function decode(blob) {
   }
 }
 
-/** Returns the length in seconds that the file itself states, without decoding it; null where it cannot be told. */
-export function statedDuration(blob) {
+/**
+ * Asks the browser what a file is, without decoding it.
+ * @param {Blob} blob
+ * @returns {Promise<{isPlayable: boolean, duration_s: number | null}>} null: the file does not say.
+ */
+export function probe(blob) {
   return new Promise((resolve) => {
     const audio = new Audio();
     const url = URL.createObjectURL(blob);
-    const done = (duration_s) => {
+    const done = (isPlayable) => {
       clearTimeout(timer);
+      resolve({ isPlayable, duration_s: Number.isFinite(audio.duration) ? audio.duration : null });
       audio.removeAttribute("src");
       URL.revokeObjectURL(url);
-      resolve(Number.isFinite(duration_s) ? duration_s : null);
     };
-    const timer = setTimeout(done, METADATA_MS, null);
+    const timer = setTimeout(done, METADATA_MS, false);
     audio.preload = "metadata";
-    audio.onloadedmetadata = () => done(audio.duration);
-    audio.onerror = () => done(null);
+    audio.onloadedmetadata = () => done(true);
+    audio.onerror = () => done(false);
     audio.src = url;
   });
 }

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import EVENTS, encode
 
-from .conftest import SAMPLE, Open, ask, drop, give, repeated, shown_words, wait_for
+from .conftest import SAMPLE, Open, ask, drop, give, repeated, shown_words, until, wait_for
 
 
 def posts(page: Page) -> list[Any]:
@@ -104,7 +104,7 @@ def test_progress_is_shown_while_sending_and_can_be_cancelled(page: Page) -> Non
     conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 40_000}
     session.send("Network.emulateNetworkConditions", conditions)
     give(page, SAMPLE)
-    page.wait_for_function("/^Sending, [1-9]/.test(document.getElementById('stage').textContent)")
+    until(page, "/^Sending, [1-9]/.test(document.getElementById('stage').textContent)")
     first = page.evaluate("document.getElementById('progress').value")
     page.wait_for_timeout(1000)
     assert page.evaluate("document.getElementById('progress').value") > first > 0
@@ -152,3 +152,23 @@ def test_names_are_text_and_never_markup(open_page: Open) -> None:
     wait_for(page, "result")
     assert page.inner_text("#result-title") == "<img src=x onerror=alert(1)>.wav"
     assert page.locator("#result-title img").count() == 0
+
+
+def test_what_is_cancelled_before_it_is_sent_is_not_sent(page: Page) -> None:
+    sent = posts(page)
+    page.evaluate(
+        """() => {
+            const decode = OfflineAudioContext.prototype.decodeAudioData;
+            OfflineAudioContext.prototype.decodeAudioData = async function (data) {
+                await new Promise((resolve) => setTimeout(resolve, 600));
+                return decode.call(this, data);
+            };
+        }"""
+    )
+    give(page, encode(np.zeros((30 * 48000, 2), np.float32), 48000))
+    page.click("#shrink")
+    wait_for(page, "working")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1200)
+    assert page.is_visible("#intake")
+    assert not sent

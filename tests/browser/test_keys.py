@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import KEY, SAMPLE, Open, give, shown_words, wait_for
+from .conftest import KEY, SAMPLE, Open, give, shown_words, until_ready, wait_for
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_key_outlives_a_reload_only_if_the_visitor_ticks_the_box(page: Page,
     answer(page, KEY)
     wait_for(page, "result")
     page.reload()
-    page.wait_for_function("document.getElementById('model').textContent")
+    until_ready(page)
     give(page, SAMPLE)
     wait_for(page, "result" if remember else "problem")
     assert page.evaluate("localStorage.length + document.cookie.length") == 0

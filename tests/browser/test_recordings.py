@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from .conftest import Open, shown_words, wait_for
+from .conftest import Open, shown_words, until, wait_for
 
 
 def record(page: Page, seconds: float) -> None:
@@ -54,7 +54,7 @@ def test_the_microphone_is_let_go_after_the_recording(page: Page) -> None:
     for button in ("#stop", "#discard"):
         record(page, 1)
         page.click(button)
-        page.wait_for_function("given.getTracks().every((track) => track.readyState === 'ended')")
+        until(page, "given.getTracks().every((track) => track.readyState === 'ended')")
         if button == "#stop":
             wait_for(page, "result")
             page.click("#again")
@@ -87,7 +87,15 @@ def test_a_denied_microphone_is_explained(open_page: Open) -> None:
 
 def test_a_missing_microphone_is_explained(page: Page) -> None:
     page.evaluate(
-        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('none', 'NotFoundError'); }"
+        "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }; }"
     )
     page.click("#record")
     expect(page.locator("#problem-title")).to_have_text("No microphone was found")
+
+
+def test_a_recording_of_an_instant_is_said_to_be_too_short(page: Page) -> None:
+    page.evaluate(
+        "() => { document.getElementById('stop').addEventListener('focus', (event) => event.target.click()); }"
+    )
+    page.click("#record")
+    expect(page.locator("#problem-title")).to_have_text("That was too short")

@@ -125,8 +125,8 @@ $("record").addEventListener("click", async () => {
   meter.clear();
   show("recording");
   say("Recording.");
-  $("stop").focus();
   watch(state.recorder, { heard_s: 0 });
+  $("stop").focus();
 });
 
 // Draws level and time, once per frame of the screen.
@@ -149,6 +149,7 @@ async function endRecording() {
 }
 
 async function stopRecording() {
+  if (!state.recorder) return; // pressed as time ran out
   const name = `Recording, ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
   const { elapsed_s } = state.recorder;
   const signal = work(name, "Preparing");
@@ -168,7 +169,7 @@ async function stopRecording() {
 
 $("stop").addEventListener("click", stopRecording);
 $("discard").addEventListener("click", async () => {
-  await endRecording();
+  if (state.recorder) await endRecording();
   say("Discarded.");
   startAgain();
 });

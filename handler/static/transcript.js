@@ -9,6 +9,10 @@ export const UNSURE_BELOW = 0.5;
 // A word is over faster than an eye finds it: it stays lit for a moment, unless the next begins.
 const AFTERGLOW_S = 0.2;
 
+// Subtitles are too short to be read one by one: they are joined to paragraphs, up to a pause or for so long.
+const PAUSE_S = 1;
+const LONGEST_PARAGRAPH_S = 30;
+
 /** Returns seconds as m:ss, or h:mm:ss. */
 export function clock(seconds) {
   const whole = Math.floor(seconds);
@@ -37,8 +41,9 @@ export class TranscriptView {
     this.#words = reply.words;
     this.#lit = -1;
     this.#elements = reply.words.map((word, i) => wordElement(word, i));
-    this.#root.replaceChildren(...this.#segmentElements(reply.segments));
-    this.#root.classList.toggle("stamped", reply.segments.length > 1);
+    const paragraphs = paragraphsOf(reply.segments);
+    this.#root.replaceChildren(...this.#paragraphElements(paragraphs));
+    this.#root.classList.toggle("stamped", paragraphs.length > 1);
     return reply.words.some(isUnsure);
   }
 
@@ -48,6 +53,7 @@ export class TranscriptView {
     if (i !== this.#lit) {
       this.#elements[this.#lit]?.setAttribute("aria-selected", "false");
       this.#elements[i]?.setAttribute("aria-selected", "true");
+      if (i >= 0) this.#keepInSight(this.#elements[i]);
       this.#lit = i;
     }
     return this.#words[i] ?? null;
@@ -63,23 +69,29 @@ export class TranscriptView {
     return low && now_s < this.#words[low - 1].end + AFTERGLOW_S ? low - 1 : -1;
   }
 
-  #segmentElements(segments) {
+  // Scrolls on for whoever reads along, and leaves those alone who have scrolled elsewhere.
+  #keepInSight(element) {
+    const previous = this.#elements[Number(element.dataset.index) - 1];
+    if (!previous || !isInSight(previous) || isInSight(element)) return;
+    element.scrollIntoView({ block: "center" });
+  }
+
+  #paragraphElements(paragraphs) {
     let next = 0;
-    return segments.map((segment) => {
-      const count = segment.text.split(" ").length;
+    return paragraphs.map(({ start, words }) => {
       const element = document.createElement("div");
-      element.className = "segment";
+      element.className = "paragraph";
       element.setAttribute("role", "group");
-      element.setAttribute("aria-label", clock(segment.start));
-      if (segments.length > 1) {
+      element.setAttribute("aria-label", clock(start));
+      if (paragraphs.length > 1) {
         const stamp = document.createElement("span");
         stamp.className = "stamp";
         stamp.setAttribute("aria-hidden", "true");
-        stamp.textContent = clock(segment.start);
+        stamp.textContent = clock(start);
         element.append(stamp);
       }
-      for (const word of this.#elements.slice(next, next + count)) element.append(word, " ");
-      next += count;
+      for (const word of this.#elements.slice(next, next + words)) element.append(word, " ");
+      next += words;
       return element;
     });
   }
@@ -108,6 +120,25 @@ export class TranscriptView {
     this.#elements[i].tabIndex = 0;
     this.#elements[i].focus();
   }
+}
+
+/** Joins segments to paragraphs: when each begins and how many words it has. */
+function paragraphsOf(segments) {
+  const paragraphs = [];
+  let previous = null;
+  for (const segment of segments) {
+    const last = paragraphs.at(-1);
+    const words = segment.text.split(" ").length;
+    if (last && segment.start - previous.end < PAUSE_S && segment.end - last.start < LONGEST_PARAGRAPH_S) last.words += words;
+    else paragraphs.push({ start: segment.start, words });
+    previous = segment;
+  }
+  return paragraphs;
+}
+
+function isInSight(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return top >= 0 && bottom <= window.innerHeight;
 }
 
 function isUnsure(word) {

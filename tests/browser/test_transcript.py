@@ -135,6 +135,31 @@ def test_words_more_likely_wrong_than_right_are_marked_and_explained(page: Page,
     assert page.is_visible("#legend")
 
 
+def test_segments_are_read_as_paragraphs_that_end_at_pauses(page: Page, reply: dict[str, Any]) -> None:
+    times_s = [(0, 6), (6.2, 12), (13.5, 20), (20, 26), (26, 32), (32, 38), (38, 44), (44, 50)]
+    words = reply["text"].split()[: len(times_s)]
+    segments = [{"start": start, "end": end, "text": word} for (start, end), word in zip(times_s, words, strict=True)]
+    timed = [{"word": s["text"], "start": s["start"], "end": s["end"], "confidence": 1} for s in segments]
+    made = {**reply, "text": " ".join(words), "segments": segments, "words": timed, "duration": 50}
+    page.route("**/transcribe", lambda route: route.fulfill(json=made))
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    assert page.locator(".stamp").all_inner_texts() == ["0:00", "0:13", "0:38"]
+    expected = [" ".join(words[:2]), " ".join(words[2:6]), " ".join(words[6:])]
+    assert [text.split("\n")[-1].strip() for text in page.locator(".paragraph").all_inner_texts()] == expected
+
+
+def test_a_transcript_longer_than_the_screen_scrolls_on_as_it_is_heard(open_page: Open, reply: dict[str, Any]) -> None:
+    page = open_page(viewport={"width": 360, "height": 400})
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    words = page.locator(".word")
+    words.nth(2).click()
+    until(page, "document.getElementById('audio').currentTime > 4")
+    lit = page.locator('.word[aria-selected="true"]')
+    expect(lit.or_(words.last).first).to_be_in_viewport()
+
+
 def test_the_text_is_copied(result: Page, reply: dict[str, Any]) -> None:
     result.click("#copy")
     expect(result.locator("#copy")).to_have_text("Copied")

@@ -27,6 +27,7 @@ export class TranscriptView {
   #words = [];
   #elements = [];
   #lit = -1;
+  #lastLit = null;
 
   /** @param {HTMLElement} root @param {(start_s: number) => void} choose called with where the chosen word begins. */
   constructor(root, choose) {
@@ -40,6 +41,7 @@ export class TranscriptView {
   show(reply) {
     this.#words = reply.words;
     this.#lit = -1;
+    this.#lastLit = null;
     this.#elements = reply.words.map((word, i) => wordElement(word, i));
     const paragraphs = paragraphsOf(reply.segments);
     this.#root.replaceChildren(...this.#paragraphElements(paragraphs));
@@ -53,8 +55,8 @@ export class TranscriptView {
     if (i !== this.#lit) {
       this.#elements[this.#lit]?.setAttribute("aria-selected", "false");
       this.#elements[i]?.setAttribute("aria-selected", "true");
-      if (i >= 0) this.#keepInSight(this.#elements[i]);
       this.#lit = i;
+      if (i >= 0) this.#keepInSight(this.#elements[i]);
     }
     return this.#words[i] ?? null;
   }
@@ -71,9 +73,9 @@ export class TranscriptView {
 
   // Scrolls on for whoever reads along, and leaves those alone who have scrolled elsewhere.
   #keepInSight(element) {
-    const previous = this.#elements[Number(element.dataset.index) - 1];
-    if (!previous || !isInSight(previous) || isInSight(element)) return;
-    element.scrollIntoView({ block: "center" });
+    const readsAlong = this.#lastLit && shareInSight(this.#lastLit) > 0;
+    if (readsAlong && shareInSight(element) < 1) element.scrollIntoView({ block: "center" });
+    this.#lastLit = element;
   }
 
   #paragraphElements(paragraphs) {
@@ -136,9 +138,9 @@ function paragraphsOf(segments) {
   return paragraphs;
 }
 
-function isInSight(element) {
+function shareInSight(element) {
   const { top, bottom } = element.getBoundingClientRect();
-  return top >= 0 && bottom <= window.innerHeight;
+  return (Math.min(bottom, window.innerHeight) - Math.max(top, 0)) / (bottom - top);
 }
 
 function isUnsure(word) {

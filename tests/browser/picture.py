@@ -10,7 +10,7 @@ from . import chromium, server
 
 OUTPUT = ROOT / "docs" / "page.png"
 SAMPLE = EVENTS / "sample.wav"
-SIZE = {"width": 880, "height": 560}
+SIZE = {"width": 880, "height": 545}
 # Where in the sample: about the middle, in a word.
 MOMENT_S = 2.8
 # Free fonts like those most visitors' systems have (packages fonts-inter and fonts-sil-charis); bare Debian has DejaVu.
@@ -21,7 +21,7 @@ def main() -> int:
     """Serves, opens, transcribes, and takes the picture."""
     with server.serving() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.path(), args=chromium.flags(SAMPLE))
-        page = browser.new_page(viewport=SIZE, device_scale_factor=1.5, color_scheme="light")
+        page = browser.new_page(viewport=SIZE, device_scale_factor=1.4, color_scheme="light")
         page.goto(f"{address}/")
         page.evaluate(f"Object.entries({FONTS}).forEach((font) => document.documentElement.style.setProperty(...font))")
         page.set_input_files("#file", SAMPLE)

@@ -76,7 +76,7 @@ def post_transcriptions() -> _Reply:
 @app.get("/health")
 def get_health() -> _Reply:
     """Says which model answers and how well it was measured to do."""
-    return _reply(200, render.health(recognizer.spec, settings.max_audio_s))
+    return _reply(200, render.health(recognizer.spec))
 
 
 @app.route("/", method=["GET", "HEAD"])

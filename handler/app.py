@@ -48,6 +48,25 @@ _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "ima
 _Reply = Response[str]
 
 
+@app.route("/", method=["GET", "HEAD"])
+def get_page() -> Response[bytes]:
+    """Sends the web page."""
+    return site.reply(site.PAGE, app.current_event.headers)
+
+
+@app.route("", method=["GET", "HEAD"])
+def get_page_without_slash() -> _Reply:
+    """Leads from the bare name of a stage to its page, whose addresses are relative."""
+    return Response(308, "text/plain", "", {"Location": f"{app.current_event.request_context.stage}/"})
+
+
+@app.route("/static/<name>", method=["GET", "HEAD"])
+@app.route("/static/<version>/<name>", method=["GET", "HEAD"])
+def get_static(name: str, version: str = "") -> Response[bytes]:
+    """Sends a file of the web page."""
+    return site.reply(name, app.current_event.headers, version)
+
+
 @app.post("/transcribe")
 def post_transcribe() -> _Reply:
     """Transcribes the raw bytes of the body; replies with text, word times and confidences."""
@@ -77,25 +96,6 @@ def post_transcriptions() -> _Reply:
 def get_health() -> _Reply:
     """Says which model answers and how well it was measured to do."""
     return _reply(200, render.health(recognizer.spec))
-
-
-@app.route("/", method=["GET", "HEAD"])
-def get_page() -> Response[bytes]:
-    """Sends the web page."""
-    return site.reply(site.PAGE, app.current_event.headers)
-
-
-@app.route("", method=["GET", "HEAD"])
-def get_page_without_slash() -> _Reply:
-    """Leads from the bare name of a stage to its page, whose addresses are relative."""
-    return Response(308, "text/plain", "", {"Location": f"{app.current_event.request_context.stage}/"})
-
-
-@app.route("/static/<name>", method=["GET", "HEAD"])
-@app.route("/static/<version>/<name>", method=["GET", "HEAD"])
-def get_static(name: str, version: str = "") -> Response[bytes]:
-    """Sends a file of the web page."""
-    return site.reply(name, app.current_event.headers, version)
 
 
 def _transcribe(audio: bytes, timings: Timings | None = None) -> tuple[Transcript, Timings]:

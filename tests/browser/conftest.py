@@ -1,5 +1,6 @@
 """A real Chromium that speaks to a real `make serve`, and a page in it that nothing may go wrong on unseen."""
 
+import base64
 import http.client
 import json
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, JSHandle, Page, expect, sync_playwright
 
 from tests.conftest import EVENTS
 
@@ -17,7 +18,8 @@ from . import chromium, server
 
 SAMPLE = EVENTS / "sample.wav"
 KEY = "a-key-of-the-tests"
-WAIT_MS = 15_000
+# A machine that trains a model beside the tests is slow.
+WAIT_MS = 60_000
 
 Open = Callable[..., Page]
 
@@ -133,16 +135,22 @@ def give(page: Page, file: Path | bytes, name: str = "clip.wav", media_type: str
 
 def drop(page: Page, content: bytes, name: str, media_type: str) -> None:
     """Drops a file somewhere on the page, as a browser does."""
-    transfer = page.evaluate_handle(
-        """([bytes, name, type]) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
-            return transfer;
-        }""",
-        [list(content), name, media_type],
-    )
+    transfer = carried(page, content, name, media_type)
     for event in ("dragenter", "dragover", "drop"):
         page.dispatch_event("main", event, {"dataTransfer": transfer})
+
+
+def carried(page: Page, content: bytes, name: str, media_type: str) -> JSHandle:
+    """Returns the DataTransfer object in which a browser hands a file over."""
+    return page.evaluate_handle(
+        """([base64, name, type]) => {
+            const transfer = new DataTransfer();
+            const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, { type }));
+            return transfer;
+        }""",
+        [base64.b64encode(content).decode(), name, media_type],
+    )
 
 
 def wait_for(page: Page, section: str) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import EVENTS, encode
 
-from .conftest import SAMPLE, Open, ask, drop, give, repeated, shown_words, until, wait_for
+from .conftest import SAMPLE, Open, ask, carried, drop, give, repeated, shown_words, until, wait_for
 
 
 def posts(page: Page) -> list[Any]:
@@ -33,13 +33,9 @@ def test_a_chosen_file_is_transcribed(page: Page, address: str) -> None:
 
 
 def test_a_pasted_file_is_transcribed(page: Page, reply: dict[str, Any]) -> None:
+    transfer = carried(page, SAMPLE.read_bytes(), "pasted.wav", "audio/wav")
     page.evaluate(
-        """(bytes) => {
-            const clipboardData = new DataTransfer();
-            clipboardData.items.add(new File([new Uint8Array(bytes)], "pasted.wav", { type: "audio/wav" }));
-            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
-        }""",
-        list(SAMPLE.read_bytes()),
+        "(clipboardData) => { document.dispatchEvent(new ClipboardEvent('paste', { clipboardData })); }", transfer
     )
     assert shown_words(page) == reply["text"].split()
 

@@ -10,7 +10,8 @@ IMAGE  ?= hark
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-clients check format train evaluate export contract image test-container lock clean
+.PHONY: help run serve test test-clients check format train evaluate export contract image test-browser test-container \
+        lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -56,10 +57,13 @@ contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from 
 image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
 	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
 
+test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on Debian gets it installed)
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
 test-container: $(VENV)/dev.done  ## the image under sam and the real runtime emulator (needs root or Docker)
 	$(BIN)/python -m pytest tests/container $(ARGS)
 
-lock: $(VENV)/dev.done  ## pin what the dependencies pull in, as installed now, in constraints.txt
+lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, in constraints.txt
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | sed -E 's/\+cpu$$//' \
 	    | grep -vE '^(nvidia-|triton|cuda-|pip|setuptools|hark)' > constraints.txt
 
@@ -77,3 +81,7 @@ $(VENV)/dev.done: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) with everything, torch included: this takes some minutes ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/local.done
+
+$(VENV)/browser.done: $(VENV)/dev.done
+	@$(PIP) --editable '.[browser]'
+	@touch $@

@@ -15,7 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import contract, form, options, render
+from handler import contract, form, options, render, site
 from handler.errors import (
     InvalidBody,
     InvalidParameter,
@@ -53,6 +53,7 @@ _METHODS = {
     "/v1/audio/transcriptions": ["POST"],
     "/v1/audio/translations": ["POST"],
     _MODELS: _READ,
+    "/": _READ,
     "/health": _READ,
     "/openapi.json": _READ,
     "/docs": _READ,
@@ -64,6 +65,25 @@ _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "ima
 _MAX_QUERY_FIELDS = 32
 
 _Reply = Response[str]
+
+
+@app.route("/", method=_READ)
+def get_page() -> Response[bytes]:
+    """Sends the web page."""
+    return site.reply(site.PAGE, app.current_event.headers)
+
+
+@app.route("", method=_READ)
+def get_page_without_slash() -> _Reply:
+    """Leads from the bare name of a stage to its page, whose addresses are relative."""
+    return Response(308, "text/plain", "", {"Location": f"{app.current_event.request_context.stage}/"})
+
+
+@app.route("/static/<name>", method=_READ)
+@app.route("/static/<version>/<name>", method=_READ)
+def get_static(name: str, version: str = "") -> Response[bytes]:
+    """Sends a file of the web page."""
+    return site.reply(name, app.current_event.headers, version)
 
 
 @app.post("/transcribe")

@@ -1,0 +1,52 @@
+"""`python -m local.serve` as a process of its own, and the handler below a stage of API Gateway."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import waitress
+from werkzeug.wrappers import Request, Response
+
+from local.event import context_for, http_event, reply_body
+from tests.conftest import ROOT
+
+
+@contextmanager
+def serving(**variables: str) -> Iterator[str]:
+    """Yields the address of a server with additional environment variables, without a slash at the end."""
+    command = [sys.executable, "-m", "local.serve", "--port", "0"]
+    environment = {**os.environ, **variables}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
+        assert process.stdout
+        address = process.stdout.readline().split()[3]
+        # It writes a line for every request, and would stop at a full pipe.
+        drain = threading.Thread(target=process.stdout.read)
+        drain.start()
+        try:
+            yield address
+        finally:
+            process.terminate()
+            drain.join()
+
+
+@contextmanager
+def staged(stage: str) -> Iterator[str]:
+    """Yields the address of the handler as API Gateway serves it below a stage, without a slash at the end."""
+    from handler.app import lambda_handler
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        event = http_event(request.method, request.path, dict(request.headers), request.get_data())
+        event["requestContext"]["stage"] = stage
+        reply = lambda_handler(event, context_for(event))  # type: ignore[arg-type]
+        return Response(reply_body(reply), reply["statusCode"], reply["headers"])(environ, start_response)
+
+    server = waitress.create_server(answer, host="127.0.0.1", port=0, threads=1)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}/{stage}"
+    server.close()

@@ -1,0 +1,101 @@
+"""From the microphone to the words."""
+
+import re
+from difflib import SequenceMatcher
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from .conftest import Open, shown_words, until, wait_for
+
+
+def record(page: Page, seconds: float) -> None:
+    page.click("#record")
+    wait_for(page, "recording")
+    page.wait_for_timeout(1000 * seconds)
+
+
+def test_what_the_microphone_hears_is_transcribed(page: Page, reply: dict[str, Any]) -> None:
+    record(page, 6.8)
+    page.click("#stop")
+    words = shown_words(page)
+    # The browser's encoder and noise suppression lie between: nearly the same words, not quite.
+    assert SequenceMatcher(None, words, reply["text"].split()).ratio() > 0.6
+    assert re.match(r"Recording, \d", page.inner_text("#result-title"))
+
+
+def test_level_and_time_are_shown_while_recording(page: Page) -> None:
+    page.click("#record")
+    levels, clocks = set(), set()
+    for _ in range(25):
+        page.wait_for_timeout(100)
+        levels.add(int(page.get_attribute("#level", "aria-valuenow") or 0))
+        clocks.add(page.inner_text("#elapsed"))
+    assert max(levels) > 50
+    assert min(levels) < 30
+    assert {"0:00", "0:01", "0:02"} <= clocks
+    painted = page.evaluate(
+        """() => {
+            const canvas = document.getElementById("level-canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.filter((value, i) => i % 4 === 3 && value > 200).length;
+        }"""
+    )
+    assert painted > 500
+
+
+def test_the_microphone_is_let_go_after_the_recording(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wish) => (window.given = await ask(wish));
+        }"""
+    )
+    for button in ("#stop", "#discard"):
+        record(page, 1)
+        page.click(button)
+        until(page, "given.getTracks().every((track) => track.readyState === 'ended')")
+        if button == "#stop":
+            wait_for(page, "result")
+            page.click("#again")
+
+
+def test_a_discarded_recording_is_not_sent(page: Page) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    record(page, 0.5)
+    page.keyboard.press("Escape")
+    wait_for(page, "intake")
+    page.wait_for_timeout(300)
+    assert "POST" not in sent
+
+
+def test_a_recording_is_sent_as_audio_that_every_endpoint_reads(page: Page) -> None:
+    record(page, 1.5)
+    with page.expect_request("**/transcribe") as sent:
+        page.click("#stop")
+    assert sent.value.headers["content-type"] == "audio/wav"
+
+
+def test_a_denied_microphone_is_explained(open_page: Open) -> None:
+    page = open_page(microphone=False)
+    page.click("#record")
+    expect(page.locator("#problem-title")).to_have_text("The microphone is not allowed")
+    assert "address bar" in page.inner_text("#problem-message")
+    assert page.is_visible("#intake")
+
+
+def test_a_missing_microphone_is_explained(page: Page) -> None:
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }; }"
+    )
+    page.click("#record")
+    expect(page.locator("#problem-title")).to_have_text("No microphone was found")
+
+
+def test_a_recording_of_an_instant_is_said_to_be_too_short(page: Page) -> None:
+    page.evaluate(
+        "() => { document.getElementById('stop').addEventListener('focus', (event) => event.target.click()); }"
+    )
+    page.click("#record")
+    expect(page.locator("#problem-title")).to_have_text("That was too short")

@@ -1,0 +1,217 @@
+"""The transcript: lit as it is heard, a way into the recording, and something to take along."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import DATA, encode
+
+from .conftest import SAMPLE, Open, ask, give, until, wait_for
+
+
+@pytest.fixture
+def result(page: Page) -> Page:
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    return page
+
+
+def now_s(page: Page) -> float:
+    seconds: float = page.evaluate("document.getElementById('audio').currentTime")
+    return seconds
+
+
+def test_words_light_up_as_the_audio_plays(result: Page, reply: dict[str, Any]) -> None:
+    result.click("#play")
+    seen = result.evaluate(
+        """() => new Promise((resolve) => {
+            const audio = document.getElementById("audio");
+            const seen = [];
+            const look = () => {
+                const lit = document.querySelectorAll('.word[aria-selected="true"]');
+                seen.push([audio.currentTime, [...lit].map((word) => Number(word.dataset.index))]);
+                if (audio.currentTime < 4.5) requestAnimationFrame(look);
+                else resolve(seen);
+            };
+            look();
+        })"""
+    )
+    words = reply["words"]
+    frame_s = 0.1
+    for time_s, lit in seen:
+        assert len(lit) <= 1
+        for i in lit:
+            assert words[i]["start"] - frame_s <= time_s <= words[i]["end"] + 0.2 + frame_s
+    was_lit = {i for _, lit in seen for i in lit}
+    begun = {i for i, word in enumerate(words) if word["start"] < 4.5 - frame_s}
+    assert begun <= was_lit
+
+
+def test_a_click_on_a_word_plays_from_there(result: Page, reply: dict[str, Any]) -> None:
+    result.locator(".word").nth(14).click()
+    until(result, "!document.getElementById('audio').paused")
+    start_s = reply["words"][14]["start"]
+    assert start_s <= now_s(result) < start_s + 1.5
+    assert result.get_attribute("#play", "aria-label") == "Pause"
+
+
+def test_arrow_keys_move_from_word_to_word_and_enter_plays(result: Page, reply: dict[str, Any]) -> None:
+    words = result.locator(".word")
+    words.first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+        result.keyboard.press(key)
+    expect(words.nth(2)).to_be_focused()
+    result.keyboard.press("End")
+    expect(words.last).to_be_focused()
+    result.keyboard.press("Enter")
+    until(result, "!document.getElementById('audio').paused")
+    assert now_s(result) >= reply["words"][-1]["start"]
+    assert result.locator('.word[tabindex="0"]').count() == 1
+
+
+def test_a_click_on_the_spectrogram_and_its_keys_move_the_playhead(result: Page, reply: dict[str, Any]) -> None:
+    position = result.locator("#position")
+    box = position.bounding_box()
+    assert box
+    result.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
+    assert now_s(result) == pytest.approx(reply["duration"] / 2, abs=0.05)
+    position.focus()
+    result.keyboard.press("ArrowLeft")
+    assert now_s(result) == pytest.approx(reply["duration"] / 2 - 2, abs=0.05)
+    result.keyboard.press("Home")
+    assert now_s(result) == 0
+    assert position.get_attribute("aria-valuetext") == "0:00 of 0:06"
+
+
+def test_the_spectrogram_shows_sound_where_there_is_sound(page: Page) -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype(np.float32)
+    give(page, encode(np.concatenate([np.zeros(16000, np.float32), tone]), 16000))
+    wait_for(page, "result")
+    alpha = page.evaluate(
+        """() => {
+            const { width, height } = document.getElementById("spectrogram");
+            const image = document.getElementById("spectrogram").getContext("2d").getImageData(0, 0, width, height);
+            return [width, height, [...image.data].filter((_, i) => i % 4 === 3)];
+        }"""
+    )
+    picture = np.array(alpha[2]).reshape(alpha[1], alpha[0])
+    half = alpha[0] // 2
+    assert picture[:, 10 : half - 20].max() == 0  # the playhead is at the left edge
+    loudest = picture[:, half + 20 :].mean(axis=1).argmax()
+
+    def mel(hz: float) -> float:
+        return 2595 * float(np.log10(1 + hz / 700))
+
+    height = (mel(1000) - mel(60)) / (mel(7600) - mel(60))
+    assert 1 - loudest / alpha[1] == pytest.approx(height, abs=0.03)
+
+
+@pytest.mark.parametrize("ratio", [1, 2, 3])
+def test_the_spectrogram_is_as_fine_as_the_screen(open_page: Open, ratio: int) -> None:
+    page = open_page(device_scale_factor=ratio)
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    wide, css = page.evaluate(
+        "(({ width, clientWidth }) => [width, clientWidth])(document.querySelector('#spectrogram'))"
+    )
+    assert wide == ratio * css
+
+
+def test_words_more_likely_wrong_than_right_are_marked_and_explained(page: Page, reply: dict[str, Any]) -> None:
+    # What the model is unsure of changes with every model: the confidences here are the test's.
+    words = [{**word, "confidence": 0.49 if i == 3 else 0.5} for i, word in enumerate(reply["words"])]
+    page.route("**/transcribe", lambda route: route.fulfill(json={**reply, "words": words}))
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    marked = page.locator("#transcript .unsure")
+    assert marked.count() == 1
+    assert marked.get_attribute("data-index") == "3"
+    assert "49 % sure" in (marked.get_attribute("title") or "")
+    assert "dotted" in marked.evaluate("(word) => getComputedStyle(word).textDecoration")
+    assert page.is_visible("#legend")
+
+
+def test_segments_are_read_as_paragraphs_that_end_at_pauses(page: Page, reply: dict[str, Any]) -> None:
+    times_s = [(0, 6), (6.2, 12), (13.5, 20), (20, 26), (26, 32), (32, 38), (38, 44), (44, 50)]
+    words = reply["text"].split()[: len(times_s)]
+    segments = [{"start": start, "end": end, "text": word} for (start, end), word in zip(times_s, words, strict=True)]
+    timed = [{"word": s["text"], "start": s["start"], "end": s["end"], "confidence": 1} for s in segments]
+    made = {**reply, "text": " ".join(words), "segments": segments, "words": timed, "duration": 50}
+    page.route("**/transcribe", lambda route: route.fulfill(json=made))
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    assert page.locator(".stamp").all_inner_texts() == ["0:00", "0:13", "0:38"]
+    expected = [" ".join(words[:2]), " ".join(words[2:6]), " ".join(words[6:])]
+    assert [text.split("\n")[-1].strip() for text in page.locator(".paragraph").all_inner_texts()] == expected
+
+
+def test_a_transcript_longer_than_the_screen_scrolls_on_as_it_is_heard(open_page: Open, reply: dict[str, Any]) -> None:
+    page = open_page(viewport={"width": 360, "height": 400})
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    words = page.locator(".word")
+    words.nth(2).click()
+    until(page, "document.getElementById('audio').currentTime > 4")
+    page.evaluate("document.getElementById('audio').pause()")
+    expect(page.locator('.word[aria-selected="true"]')).to_be_in_viewport()
+
+
+def test_the_text_is_copied(result: Page, reply: dict[str, Any]) -> None:
+    result.click("#copy")
+    expect(result.locator("#copy")).to_have_text("Copied")
+    assert result.evaluate("navigator.clipboard.readText()") == reply["text"]
+
+
+def conversation() -> bytes:
+    """Returns utterances of the tests one after the other, enough for several subtitles."""
+    import soundfile as sf
+
+    clips = [sf.read(DATA / f"{i:02}.ogg", dtype="float32")[0] for i in range(8)]
+    return encode(np.concatenate(clips), 16000)
+
+
+def downloaded(page: Page, extension: str) -> tuple[str, str]:
+    with page.expect_download() as download:
+        page.click(f'[data-download="{extension}"]')
+    return download.value.suggested_filename, download.value.path().read_text()
+
+
+def test_downloads_are_what_the_api_itself_renders(page: Page, address: str) -> None:
+    audio = conversation()
+    give(page, audio, "My meeting.wav")
+    wait_for(page, "result")
+    for extension, response_format in {"txt": "text", "srt": "srt", "vtt": "vtt"}.items():
+        name, content = downloaded(page, extension)
+        assert name == f"My meeting.{extension}"
+        assert content == ask(f"{address}/transcribe?response_format={response_format}", audio)[2]
+    assert json.loads(downloaded(page, "json")[1]) == json.loads(ask(f"{address}/transcribe", audio)[2])
+
+
+def test_subtitles_of_any_text_are_laid_out_as_by_the_api(page: Page, address: str) -> None:
+    from handler import subtitles
+
+    random = np.random.default_rng(0)
+    replies = []
+    for _ in range(200):
+        segments, end_s = [], 0.0
+        for _ in range(random.integers(0, 5)):
+            lengths = [random.integers(1, 60 if random.random() < 0.1 else 9) for _ in range(random.integers(1, 18))]
+            text = " ".join("".join(random.choice(list("ab'&<"), length)) for length in lengths)
+            start_s = round(end_s + float(random.uniform(0, 2)), 3)
+            end_s = round(start_s + float(random.uniform(0.05, 9)), 3)
+            segments.append({"start": start_s, "end": end_s, "text": text})
+        replies.append({"segments": segments})
+    script = f"""async (replies) => {{
+        const {{ FORMATS }} = await import("{address}/static/captions.js");
+        return replies.map((reply) => [FORMATS.srt[1](reply), FORMATS.vtt[1](reply)]);
+    }}"""
+    for reply, (srt, vtt) in zip(replies, page.evaluate(script, replies), strict=True):
+        segments = [SimpleNamespace(start_s=s["start"], end_s=s["end"], text=s["text"]) for s in reply["segments"]]
+        transcript: Any = SimpleNamespace(segments=segments)
+        # Python's textwrap leaves a space at the end of a line before a word that it breaks.
+        assert srt == subtitles.srt(transcript).replace(" \n", "\n")
+        assert vtt == subtitles.vtt(transcript).replace(" \n", "\n")

@@ -1,0 +1,92 @@
+"""Where somebody may be speaking: energy over a noise floor that is tracked band by band.
+
+Speech changes its spectrum all the time, so every band falls back to the background again and again, even while
+somebody talks through a fan. What rises above that floor, averaged over the bands, is taken for speech: music and
+slamming doors too, since a word that is lost is worse than a noise that is heard. What never changes (silence, hum,
+hiss, a constant offset) is not speech at any level. Levels are compared with each other, never with full scale, so
+quiet speech is found as loud speech is.
+
+`benchmarks.long_recording` measures what it misses and what it keeps.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handler.features import mel_filters
+
+STEP_S = 0.01
+
+_WINDOW_S = 0.032
+_BANDS = 20
+_LOWEST_HZ = 100.0  # below is hum, rumble and constant offset
+_HIGHEST_HZ = 7600.0
+# Digital silence has no level; the rounding of 16 bits lies at this one.
+_FLOOR_DB = -95.0
+# Averaged over this, noise becomes steady and the shortest sounds of speech still stand out.
+_SMOOTHED_S = 0.07
+# The background is what a band falls below this share of the time.
+_BACKGROUND_SHARE = 0.1
+# Steady noise stays within this of its own background; speech rises out of any it can be understood in.
+_STEADY_DB = 3.0
+# Speech begins where the excess passes this share of the highest, and this at least.
+_ONSET_SHARE, _ONSET_DB = 0.12, 1.5
+# Less than this may be one steady sound of a voice, from end to end.
+_SHORT_S = 2.0
+_CHUNK_FRAMES = 512
+
+
+def excess_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
+    """Computes how far the bands rise above their background, on average.
+
+    Args:
+        samples: [samples] mono float32: what is to be searched, with its surroundings, which are best half a minute.
+        sample_rate_hz: rate of `samples`.
+
+    Returns:
+        [steps] in dB, one every `STEP_S`, centred on it.
+    """
+    levels = _band_levels_db(samples, sample_rate_hz)
+    if not len(levels):
+        return np.zeros(0, np.float32)
+    levels = _smooth(levels, round(_SMOOTHED_S / STEP_S))
+    background = _quantile(levels, _BACKGROUND_SHARE)
+    excess: NDArray[np.float32] = np.maximum(levels - background, 0).mean(axis=1)
+    return excess
+
+
+def is_speech(excess: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tells which steps may hold speech, from what `excess_db` returned: [steps] bool."""
+    if not len(excess):
+        return np.zeros(0, np.bool_)
+    lowest, highest = np.quantile(excess, [_BACKGROUND_SHARE, 0.98])
+    if highest - lowest < _STEADY_DB:
+        return np.full(len(excess), len(excess) * STEP_S < _SHORT_S)
+    return excess > lowest + max(_ONSET_DB, _ONSET_SHARE * (highest - lowest))
+
+
+def _band_levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
+    """Returns [steps, bands]."""
+    step, size = round(STEP_S * sample_rate_hz), round(_WINDOW_S * sample_rate_hz)
+    padded = np.pad(samples, (size // 2, size - size // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][: len(samples) // step]
+    filters = mel_filters(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
+    window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
+    levels = np.empty((len(frames), _BANDS), np.float32)
+    for start in range(0, len(frames), _CHUNK_FRAMES):
+        spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        np.matmul(power, filters, out=levels[start : start + _CHUNK_FRAMES])
+    return 10 * np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10))))
+
+
+def _smooth(levels: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Averages [steps, bands] over `width` steps around each; the edges are repeated."""
+    padded = np.pad(levels, ((width // 2 + 1, (width - 1) // 2), (0, 0)), mode="edge").astype(np.float64)
+    total = padded.cumsum(axis=0)
+    return ((total[width:] - total[:-width]) / width).astype(np.float32)
+
+
+def _quantile(levels: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Returns the level of each band that it falls below for this share of the time."""
+    at = int(share * (len(levels) - 1))
+    return np.partition(levels, at, axis=0)[at]

@@ -8,7 +8,7 @@ word times are apart, what voice activity detection missed and kept, time and pe
 
 import argparse
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -108,7 +108,9 @@ def _transcribe(path: Path, model: Path) -> None:
     since = time.perf_counter()
     transcript = transcribe(path.read_bytes(), recognizer, float("inf"), Timings())
     seconds = time.perf_counter() - since
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    # Not getrusage, whose maximum goes on from the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    peak_mb = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1000  # type: ignore[index]
     words = [(word.word, word.start_s, word.end_s, word.confidence) for word in transcript.words]
     json.dump({"words": words, "seconds": seconds, "peak_mb": peak_mb}, sys.stdout)
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jiwer
@@ -146,11 +146,11 @@ def activity(assembled: Assembled, windows: Sequence[tuple[int, int]]) -> tuple[
 
 def one_by_one(assembled: Assembled, recognizer: Recognizer) -> list[Word]:
     """Transcribes every utterance alone; times are those of the whole recording."""
-    words = []
+    words: list[Word] = []
     for start, end in assembled.spans.tolist():
         offset_s = start / recognizer.spec.sample_rate_hz
-        for word in transcribe_samples(assembled.samples[start:end], recognizer, Timings()).words:
-            words.append(Word(word.word, word.start_s + offset_s, word.end_s + offset_s, word.confidence))
+        heard = transcribe_samples(assembled.samples[start:end], recognizer, Timings())
+        words += [replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s) for word in heard.words]
     return words
 
 
@@ -160,12 +160,13 @@ def report(assembled: Assembled, alone: list[Word], together: Long, recognizer: 
     duration_s = len(assembled.samples) / spec.sample_rate_hz
     rates = [word_error_rate(assembled.texts, [word.word for word in words]) for words in (alone, together.words)]
     differences_s = time_differences_s(alone, together.words)
+    spoken = sum(len(text.split()) for text in assembled.texts)
     windows = segments.split(assembled.samples, spec.sample_rate_hz, spec.max_window_s)
     missed, kept = activity(assembled, windows)
     lengths_s = np.array([end - start for start, end in windows]) / spec.sample_rate_hz
     return "\n".join(
         [
-            f"{duration_s / 3600:.2f} h, {len(assembled.texts)} utterances, {sum(len(t.split()) for t in assembled.texts)} words",
+            f"{duration_s / 3600:.2f} h, {len(assembled.texts)} utterances, {spoken} words",
             f"WER  utterances {rates[0]:.4f}  whole {rates[1]:.4f}  difference {rates[1] - rates[0]:+.4f}",
             f"times of equal words, whole against utterances: median {np.median(differences_s) * 1000:.0f} ms, "
             f"95 % within {np.quantile(differences_s, 0.95) * 1000:.0f} ms",

@@ -1,7 +1,7 @@
 """What the bytes of an audio file say about it: which container it is, and whether it is whole.
 
 The kind is found from the bytes, since names and Content-Types are often wrong. Decoders read a truncated file to the
-point where it breaks off and report nothing. A caller whose upload broke off would get half a transcript and never know.
+point where it breaks off and report nothing: a caller whose upload broke off would get half a transcript and not know.
 
 Sources: RIFF (Microsoft/IBM 1991), AIFF-C (Apple 1991), Core Audio Format (Apple), Ogg (RFC 3533), the Xing/Info header
 of variable bit rate MP3 as LAME writes it, ADTS (ISO/IEC 13818-7), ISO base media (ISO/IEC 14496-12), EBML (RFC 8794)

@@ -9,6 +9,7 @@ Source: PyAV (https://pyav.basswood-io.com), FFmpeg's demuxers and decoders.
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import av
 import numpy as np
@@ -46,7 +47,7 @@ def duration_s(data: bytes, kind: str) -> float:
                 last = max(last or 0, packet.pts + (packet.duration or 0))
             total += packet.duration or 0
         spanned = last - first if first is not None and last is not None else 0
-        return float(max(spanned, total) * stream.time_base)
+        return max(spanned, total) * _tick_s(stream)
 
 
 def blocks(data: bytes, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -71,7 +72,7 @@ def blocks(data: bytes, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
                     read_s = frame.time - start_s
             yield rate_hz, _samples(frame)
             read_s += frame.samples / rate_hz
-        indexed_s = float((stream.duration or 0) * stream.time_base)
+        indexed_s = (stream.duration or 0) * _tick_s(stream)
     if kind == "mov" and read_s < indexed_s - _MISSING_S:
         raise InvalidAudio(
             f"The audio is cut short: {read_s:.1f} of {indexed_s:.1f} s could be decoded; send the whole file."
@@ -81,7 +82,7 @@ def blocks(data: bytes, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
 @contextmanager
 def _opened(data: bytes, kind: str) -> Iterator[tuple[InputContainer, AudioStream]]:
     try:
-        with av.open(io.BytesIO(data), format=kind, metadata_errors="ignore") as container:
+        with av.open(io.BytesIO(data), "r", format=kind, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise InvalidAudio("The file has no audio; send a recording with sound.")
             yield container, container.streams.audio[0]
@@ -91,15 +92,20 @@ def _opened(data: bytes, kind: str) -> Iterator[tuple[InputContainer, AudioStrea
         ) from error
 
 
+def _tick_s(stream: AudioStream) -> float:
+    """Returns the unit of the stream's times."""
+    return float(stream.time_base or 0)
+
+
 def _samples(frame: AudioFrame) -> NDArray[np.float32]:
     """Returns [frames, channels] float32 in -1..1, whatever the decoder's sample format is."""
-    values = frame.to_ndarray()
+    values: NDArray[Any] = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
     if values.dtype.kind == "f":
         return values.astype(np.float32)
-    if values.dtype == np.uint8:  # the one unsigned format: its middle is 128
-        return (values.astype(np.float32) - 128) / 128
-    return values.astype(np.float32) / -float(np.iinfo(values.dtype).min)
+    limits = np.iinfo(values.dtype)
+    middle = 128 if limits.min == 0 else 0  # 8 bits are unsigned
+    return (values.astype(np.float32) - middle) / np.float32(limits.max - middle + 1)
 
 
 def _silence(seconds: float, rate_hz: int, channels: int) -> Iterator[NDArray[np.float32]]:

@@ -15,7 +15,7 @@ INPUT_NAMES = ("log_mel", "lengths")
 OUTPUT_NAMES = ("log_probs", "output_lengths")
 
 # Seconds of padded audio that run through the network together: short windows share a call, long ones go alone. On one
-# thread more at once is no faster (4x LSTM: 68 s take 7 % longer and 55 MB more), and memory is what a Lambda is paid by.
+# thread more at once is no faster (4x LSTM: 68 s take 7 % longer and 55 MB more), and a Lambda is paid for its memory.
 _BATCH_S = 17.0
 
 

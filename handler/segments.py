@@ -19,7 +19,7 @@ _LEAD_S, _TAIL_S = 0.2, 0.25
 # Speech as short as this is no word, alone between silences.
 _SHORTEST_S = 0.1
 # What is further apart than this, silence kept around it not counted, goes into windows of its own.
-_APART_S = 0.5
+_APART_S = 1.0
 # Where nobody pauses for a whole window, it ends in the quietest stretch of `_PAUSE_S` of its last part.
 _SEARCHED_SHARE = 0.5
 _PAUSE_S = 0.1
@@ -131,7 +131,7 @@ def _stretches(speech: NDArray[np.bool_], start: int) -> list[tuple[int, int]]:
     lead, tail, shortest = (round(seconds / voice.STEP_S) for seconds in (_LEAD_S, _TAIL_S, _SHORTEST_S))
     edges = np.flatnonzero(np.diff(np.r_[False, speech, False].astype(np.int8))).reshape(-1, 2)
     merged: list[tuple[int, int]] = []
-    for a, b in np.clip(edges + [-lead, tail], start, len(speech)).tolist():
+    for a, b in np.clip(edges + np.array([-lead, tail]), start, len(speech)).tolist():
         if merged and a <= merged[-1][1]:
             merged[-1] = (merged[-1][0], b)
         else:

@@ -22,10 +22,15 @@ _LOWEST_HZ = 100.0  # below is hum, rumble and constant offset
 _HIGHEST_HZ = 7600.0
 # Digital silence has no level; the rounding of 16 bits lies at this one.
 _FLOOR_DB = -95.0
+# What is further below the loudest is background, however still it is elsewhere: gates and editors leave digital
+# silence beside the noise of the room.
+_RANGE_DB = 60.0
 # Averaged over this, noise becomes steady and the shortest sounds of speech still stand out.
 _SMOOTHED_S = 0.07
 # The background is what a band falls below this share of the time.
 _BACKGROUND_SHARE = 0.1
+# And the loudest is what is reached for the rest of it: single clicks say nothing.
+_LOUDEST_SHARE = 0.98
 # Steady noise stays within this of its own background; speech rises out of any it can be understood in.
 _STEADY_DB = 3.0
 # Speech begins where the excess passes this share of the highest, and this at least.
@@ -49,6 +54,7 @@ def excess_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.f
     if not len(levels):
         return np.zeros(0, np.float32)
     levels = _smooth(levels, round(_SMOOTHED_S / STEP_S))
+    np.maximum(levels, np.quantile(levels.max(axis=1), _LOUDEST_SHARE) - _RANGE_DB, out=levels)
     background = _quantile(levels, _BACKGROUND_SHARE)
     excess: NDArray[np.float32] = np.maximum(levels - background, 0).mean(axis=1)
     return excess
@@ -58,10 +64,11 @@ def is_speech(excess: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tells which steps may hold speech, from what `excess_db` returned: [steps] bool."""
     if not len(excess):
         return np.zeros(0, np.bool_)
-    lowest, highest = np.quantile(excess, [_BACKGROUND_SHARE, 0.98])
+    lowest, highest = np.quantile(excess, [_BACKGROUND_SHARE, _LOUDEST_SHARE])
     if highest - lowest < _STEADY_DB:
-        return np.full(len(excess), len(excess) * STEP_S < _SHORT_S)
-    return excess > lowest + max(_ONSET_DB, _ONSET_SHARE * (highest - lowest))
+        return np.full(len(excess), bool(highest) and len(excess) * STEP_S < _SHORT_S)  # 0 is digital silence
+    speech: NDArray[np.bool_] = excess > lowest + max(_ONSET_DB, _ONSET_SHARE * (highest - lowest))
+    return speech
 
 
 def _band_levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
@@ -76,17 +83,20 @@ def _band_levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArra
         spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         np.matmul(power, filters, out=levels[start : start + _CHUNK_FRAMES])
-    return 10 * np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10))))
+    np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
+    return np.multiply(levels, np.float32(10), out=levels)
 
 
 def _smooth(levels: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     """Averages [steps, bands] over `width` steps around each; the edges are repeated."""
     padded = np.pad(levels, ((width // 2 + 1, (width - 1) // 2), (0, 0)), mode="edge").astype(np.float64)
     total = padded.cumsum(axis=0)
-    return ((total[width:] - total[:-width]) / width).astype(np.float32)
+    smoothed: NDArray[np.float32] = ((total[width:] - total[:-width]) / width).astype(np.float32)
+    return smoothed
 
 
 def _quantile(levels: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     """Returns the level of each band that it falls below for this share of the time."""
     at = int(share * (len(levels) - 1))
-    return np.partition(levels, at, axis=0)[at]
+    quantile: NDArray[np.float32] = np.partition(levels, at, axis=0)[at]
+    return quantile

@@ -82,15 +82,27 @@ def transcribe(data: bytes, recognizer: Runner, max_duration_s: float, timings: 
         handler.errors.RequestError: the audio cannot be used; see `handler.audio.blocks`.
     """
     blocks = audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s)
-    return _transcribe(timings.each("decode", blocks), recognizer, timings)
+    return _transcript(*recognize(timings.each("decode", blocks), recognizer, timings), recognizer.spec, timings)
 
 
 def transcribe_samples(samples: NDArray[np.float32], recognizer: Runner, timings: Timings) -> Transcript:
     """Turns [samples] mono float32 at the model's rate into a transcript."""
-    return _transcribe([samples], recognizer, timings)
+    return _transcript(*recognize([samples], recognizer, timings), recognizer.spec, timings)
 
 
-def _transcribe(blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings) -> Transcript:
+def recognize(
+    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings
+) -> tuple[list[tuple[float, Tokens]], float]:
+    """Turns a recording, block by block, into tokens.
+
+    Args:
+        blocks: [samples] mono float32 at the model's rate.
+        recognizer: the loaded model.
+        timings: takes the milliseconds of each stage.
+
+    Returns:
+        (start in seconds, tokens) of each window, in order, and the duration of the recording in seconds.
+    """
     spec = recognizer.spec
     heard = 0
 
@@ -110,8 +122,12 @@ def _transcribe(blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timin
         with timings.stage("ctc"):
             tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
             found += zip([window.start / spec.sample_rate_hz for window in batch], tokens, strict=True)
+    return found, heard / spec.sample_rate_hz
+
+
+def _transcript(found: list[tuple[float, Tokens]], duration_s: float, spec: ModelSpec, timings: Timings) -> Transcript:
     with timings.stage("ctc"):
-        return transcript.build(found, spec, heard / spec.sample_rate_hz)
+        return transcript.build(found, spec, duration_s)
 
 
 def _batched(windows: Iterable[Window], samples: int) -> Iterator[list[Window]]:

@@ -1,10 +1,11 @@
 """Tokens -> words with times and confidences -> transcript."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from handler import confidence, ctc, word_times
 from handler.ctc import Tokens
 from handler.spec import ModelSpec
 
@@ -16,7 +17,7 @@ class Word:
     Attributes:
         word: its letters.
         start_s, end_s: seconds from the start of the recording.
-        confidence: geometric mean of its letters' probabilities, 0..1.
+        confidence: how likely the word is right, 0..1.
     """
 
     word: str
@@ -51,27 +52,12 @@ def build(windows: Iterable[tuple[float, Tokens]], spec: ModelSpec, duration_s: 
 
 
 def words(tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> list[Word]:
-    """Groups the letters between spaces into words."""
-    found: list[Word] = []
-    letters: list[int] = []
-    for i, label in enumerate(tokens.labels):
-        if spec.labels[label] == " ":
-            if letters:
-                found.append(_word(letters, tokens, spec, offset_s, duration_s))
-            letters = []
-        else:
-            letters.append(i)
-    if letters:
-        found.append(_word(letters, tokens, spec, offset_s, duration_s))
-    return found
-
-
-def _word(letters: Sequence[int], tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Word:
-    frame_s = 1 / spec.output_frames_per_second
-    mean_log_confidence = np.log(np.maximum(tokens.confidences[list(letters)], 1e-10)).mean()
-    return Word(
-        word="".join(spec.labels[tokens.labels[i]] for i in letters),
-        start_s=round(min(offset_s + float(tokens.starts[letters[0]]) * frame_s, duration_s), 3),
-        end_s=round(min(offset_s + float(tokens.ends[letters[-1]]) * frame_s, duration_s), 3),
-        confidence=round(float(np.exp(mean_log_confidence)), 4),
-    )
+    """Puts letters, times and confidence of each word of a window together."""
+    found = ctc.words(tokens, spec.labels)
+    spans_s = np.minimum(offset_s + word_times.spans_s(tokens, found, spec), duration_s).round(3).tolist()
+    confidences = confidence.of_words(tokens, found, spec).round(4).tolist()
+    texts = ["".join(spec.labels[label] for label in tokens.labels[letters]) for letters in found]
+    return [
+        Word(text, start_s, end_s, sure)
+        for text, (start_s, end_s), sure in zip(texts, spans_s, confidences, strict=True)
+    ]

@@ -14,6 +14,8 @@ from handler.ctc import Tokens
 from handler.spec import CONFIDENCE_FEATURES, ModelSpec
 
 _LEAST_PROBABILITY = 1e-10
+# Beyond these odds the network's probabilities differ by rounding.
+_LARGEST_LOG_ODDS = 9.2
 
 
 def of_words(tokens: Tokens, words: Sequence[slice], spec: ModelSpec) -> NDArray[np.float64]:
@@ -39,8 +41,15 @@ def features(tokens: Tokens, words: Sequence[slice]) -> NDArray[np.float64]:
         letters = log_probs[word]
         # A space that was doubtful may have cut a word in two; at the edges of the window there is none.
         spaces = log_probs[[i for i in (word.start - 1, word.stop) if 0 <= i < len(log_probs)]]
-        row[:] = 1.0, letters.mean(), letters.min(), spaces.min(initial=0.0), np.log(len(letters))
+        least = letters.min()
+        row[:] = 1.0, letters.mean(), least, _log_odds(least), spaces.min(initial=0.0), np.log(len(letters))
     return rows
+
+
+def _log_odds(log_prob: float) -> float:
+    """Returns log(p / (1 - p)): where a network is nearly sure, this still tells 0.99 from 0.999."""
+    doubt = -np.expm1(log_prob)
+    return float(np.clip(log_prob - np.log(max(doubt, _LEAST_PROBABILITY)), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS))
 
 
 def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:

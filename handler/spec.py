@@ -16,7 +16,7 @@ METADATA_KEY = "hark.spec"
 SPEC_FORMAT = 1
 NORMALISATIONS = ("utterance", "none")
 # What word confidences are computed from; see `handler.confidence`.
-CONFIDENCE_FEATURES = ("bias", "mean_log_prob", "min_log_prob", "space_log_prob", "log_letters")
+CONFIDENCE_FEATURES = ("bias", "mean_log_prob", "min_log_prob", "min_log_odds", "space_log_prob", "log_letters")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ features are normalised over the window, which ought to hold speech. Windows are
 silence, hold what belongs together, and are no longer than the model's `max_window_s`. Silence is in none of them.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -71,11 +72,12 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
     step = round(voice.STEP_S * sample_rate_hz)
     longest = max(2, int(max_window_s * sample_rate_hz) // step)
     context = round(_CONTEXT_S / voice.STEP_S) * step
-    held = np.zeros(0, np.float32)
+    held, levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
     held_start = done = 0  # in samples of the recording: where `held` begins, what has been dealt with
     for more, last in _gathered(blocks, context):
         held = np.concatenate([held, more])
-        excess = voice.excess_db(within_full_scale(held), sample_rate_hz)
+        levels = _with_levels(levels, held, sample_rate_hz)
+        excess = voice.excess_db(levels)
         found, done_step = _cut(excess, (done - held_start) // step, longest, last)
         for first, end in found:
             # What does not fill the last step of the recording goes with it.
@@ -83,17 +85,30 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
             yield Window(held_start + first * step, within_full_scale(held[first * step : end_sample]))
         done = held_start + done_step * step
         forgotten = max(0, (done - held_start - context) // step * step)
-        held, held_start = held[forgotten:], held_start + forgotten
+        held, levels, held_start = held[forgotten:], levels[forgotten // step :], held_start + forgotten
+
+
+def _with_levels(levels: NDArray[np.float32], held: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
+    """Adds the levels of what came since to [steps, bands], those of the first steps of `held`."""
+    step = round(voice.STEP_S * sample_rate_hz)
+    # The last ones reached beyond what was there, and the first new ones reach back.
+    reach = math.ceil(voice.REACH_S / voice.STEP_S)
+    first = len(levels) - 2 * reach
+    if first <= 0:
+        return voice.levels_db(held, sample_rate_hz)
+    return np.concatenate([levels[: first + reach], voice.levels_db(held[first * step :], sample_rate_hz)[reach:]])
 
 
 def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tuple[NDArray[np.float32], bool]]:
     """Puts blocks together until there are at least so many samples; says whether they are the last."""
     parts: list[NDArray[np.float32]] = []
+    samples = 0
     for block in blocks:
-        if sum(map(len, parts)) >= least:
+        if samples >= least:
             yield np.concatenate(parts), False
-            parts = []
+            parts, samples = [], 0
         parts.append(block)
+        samples += len(block)
     yield np.concatenate([*parts, np.zeros(0, np.float32)]), True
 
 
@@ -101,7 +116,7 @@ def _cut(excess: NDArray[np.float32], start: int, longest: int, last: bool) -> t
     """Finds the windows that are certain, whatever comes after `excess`.
 
     Args:
-        excess: [steps], of `voice.excess_db`.
+        excess: [steps] of `voice.excess_db`.
         start: the first step that is in no window yet.
         longest: no window has more steps.
         last: nothing comes after.

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from handler.features import mel_filters
 
 STEP_S = 0.01
+# How far what a step is judged by reaches to both sides.
+REACH_S = 0.016
 
-_WINDOW_S = 0.032
 _BANDS = 20
 _LOWEST_HZ = 100.0  # below is hum, rumble and constant offset
 _HIGHEST_HZ = 7600.0
@@ -40,23 +41,47 @@ _SHORT_S = 2.0
 _CHUNK_FRAMES = 512
 
 
-def excess_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
-    """Computes how far the bands rise above their background, on average.
+def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
+    """Computes the level of each band.
 
     Args:
-        samples: [samples] mono float32: what is to be searched, with its surroundings, which are best half a minute.
+        samples: [samples] mono float32.
         sample_rate_hz: rate of `samples`.
 
     Returns:
-        [steps] in dB, one every `STEP_S`, centred on it.
+        [steps, bands] in dB, one every `STEP_S`, of what lies within `REACH_S` of it.
     """
-    levels = _band_levels_db(samples, sample_rate_hz)
+    step, size = round(STEP_S * sample_rate_hz), round(2 * REACH_S * sample_rate_hz)
+    # Floating-point recordings may be so loud that their squares overflow.
+    scale = np.float32(max(1.0, float(np.abs(samples).max(initial=0.0))))
+    padded = np.pad(samples / scale if scale > 1 else samples, (size // 2, size - size // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][: len(samples) // step]
+    filters = mel_filters(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
+    window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
+    levels = np.empty((len(frames), _BANDS), np.float32)
+    for start in range(0, len(frames), _CHUNK_FRAMES):
+        spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        np.matmul(power, filters, out=levels[start : start + _CHUNK_FRAMES])
+    np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
+    decibels: NDArray[np.float32] = levels * np.float32(10) + np.float32(20) * np.log10(scale)
+    return decibels
+
+
+def excess_db(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Computes how far the bands rise above their background, on average.
+
+    Args:
+        levels: [steps, bands] of `levels_db`: what is searched, with its surroundings, best half a minute of them.
+
+    Returns:
+        [steps] in dB.
+    """
     if not len(levels):
         return np.zeros(0, np.float32)
-    levels = _smooth(levels, round(_SMOOTHED_S / STEP_S))
-    np.maximum(levels, np.quantile(levels.max(axis=1), _LOUDEST_SHARE) - _RANGE_DB, out=levels)
-    background = _quantile(levels, _BACKGROUND_SHARE)
-    excess: NDArray[np.float32] = np.maximum(levels - background, 0).mean(axis=1)
+    smooth = _smooth(levels, round(_SMOOTHED_S / STEP_S))
+    np.maximum(smooth, np.quantile(smooth.max(axis=1), _LOUDEST_SHARE) - _RANGE_DB, out=smooth)
+    excess: NDArray[np.float32] = np.maximum(smooth - _quantile(smooth, _BACKGROUND_SHARE), 0).mean(axis=1)
     return excess
 
 
@@ -69,22 +94,6 @@ def is_speech(excess: NDArray[np.float32]) -> NDArray[np.bool_]:
         return np.full(len(excess), bool(highest) and len(excess) * STEP_S < _SHORT_S)  # 0 is digital silence
     speech: NDArray[np.bool_] = excess > lowest + max(_ONSET_DB, _ONSET_SHARE * (highest - lowest))
     return speech
-
-
-def _band_levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
-    """Returns [steps, bands]."""
-    step, size = round(STEP_S * sample_rate_hz), round(_WINDOW_S * sample_rate_hz)
-    padded = np.pad(samples, (size // 2, size - size // 2))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][: len(samples) // step]
-    filters = mel_filters(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
-    window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
-    levels = np.empty((len(frames), _BANDS), np.float32)
-    for start in range(0, len(frames), _CHUNK_FRAMES):
-        spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        np.matmul(power, filters, out=levels[start : start + _CHUNK_FRAMES])
-    np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
-    return np.multiply(levels, np.float32(10), out=levels)
 
 
 def _smooth(levels: NDArray[np.float32], width: int) -> NDArray[np.float32]:

@@ -61,7 +61,7 @@ def test_spoken_words_are_where_they_are_said_to_be() -> None:
         assert len(spoken.words) == len(spoken.spans_s)
         assert (np.diff(spoken.spans_s.ravel()) >= 0).all()
         assert spoken.spans_s[-1, 1] < len(spoken.samples) / 16000
-        sound = np.flatnonzero(voice.is_speech(voice.excess_db(spoken.samples, 16000))) * voice.STEP_S
+        sound = np.flatnonzero(voice.is_speech(voice.excess_db(voice.levels_db(spoken.samples, 16000)))) * voice.STEP_S
         assert spoken.spans_s[0, 0] == pytest.approx(sound[0], abs=0.1)
 
 

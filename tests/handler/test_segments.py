@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handler import segments
+from handler import segments, voice
 from handler.pipeline import Timings, transcribe_samples
 from handler.recognizer import Recognizer
 from handler.segments import split, windows
@@ -47,6 +47,15 @@ def test_windows_hold_all_speech_in_order_and_none_is_too_long(
     if pause_s > 1:
         assert heard.mean() < 0.8
         assert len(found) == len(spans)
+
+
+@pytest.mark.parametrize("block_s", [0.06, 1.0, 13.0])
+def test_levels_found_block_by_block_are_those_of_the_whole(speech: np.ndarray, block_s: float) -> None:
+    levels = np.zeros((0, 0), np.float32)
+    for end in range(int(block_s * RATE), len(speech), int(block_s * RATE)):
+        levels = segments._with_levels(levels, speech[:end], RATE)
+    levels = segments._with_levels(levels, speech, RATE)
+    np.testing.assert_allclose(levels, voice.levels_db(speech, RATE), atol=1e-3)
 
 
 def test_cuts_fall_into_pauses(speech: np.ndarray) -> None:

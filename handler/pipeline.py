@@ -70,7 +70,7 @@ class Timings:
 
 
 def transcribe(data: bytes, recognizer: Runner, max_duration_s: float, timings: Timings) -> Transcript:
-    """Turns the bytes of an audio file into a transcript, holding about a minute of it at a time.
+    """Turns the bytes of an audio file into a transcript, holding no more than some minutes of it at a time.
 
     Args:
         data: a whole audio file.

@@ -59,7 +59,7 @@ def split(samples: NDArray[np.float32], sample_rate_hz: int, max_window_s: float
 def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_window_s: float) -> Iterator[Window]:
     """Finds the windows of a recording while it is being decoded.
 
-    No more is held of it than what is needed to judge the next window: about a minute.
+    No more is held of it than what is needed to judge the next window: about two minutes.
 
     Args:
         blocks: [samples] mono float32, each going on where the one before ended.
@@ -74,14 +74,15 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
     context = round(_CONTEXT_S / voice.STEP_S) * step
     held, levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
     held_start = done = 0  # in samples of the recording: where `held` begins, what has been dealt with
-    for more, last in _gathered(blocks, context):
+    for more, last in _gathered(blocks, 2 * context):
         held = np.concatenate([held, more])
         levels = _with_levels(levels, held, sample_rate_hz)
         excess = voice.excess_db(levels)
         found, done_step = _cut(excess, (done - held_start) // step, longest, last)
         for first, end in found:
-            # What does not fill the last step of the recording goes with it.
-            end_sample = len(held) if last and end == len(excess) else end * step
+            # What does not fill the last step of the recording goes with it, where there is room.
+            last_one = last and end == len(excess)
+            end_sample = min(len(held), (first + longest) * step) if last_one else end * step
             yield Window(held_start + first * step, within_full_scale(held[first * step : end_sample]))
         done = held_start + done_step * step
         forgotten = max(0, (done - held_start - context) // step * step)
@@ -133,7 +134,8 @@ def _cut(excess: NDArray[np.float32], start: int, longest: int, last: bool) -> t
             return found, first
         end = _end(stretches, longest, apart)
         if end - first > longest:
-            end = _quietest(excess, first, min(first + longest, end - apart))
+            # Something is left for the next window, too.
+            end = _quietest(excess, first, max(first + longest // 2, min(first + longest, end - apart)))
         found.append((first, end))
         start = end
         stretches = [(max(a, start), b) for a, b in stretches if b > start]
@@ -161,15 +163,15 @@ def _end(stretches: list[tuple[int, int]], longest: int, apart: int) -> int:
     pause of its later part.
     """
     first, end = stretches[0]
-    best, best_pause = end, -1
+    pauses: list[tuple[int, int]] = []  # how long, and after which end
     for next_first, next_end in stretches[1:]:
         pause = next_first - end
         if pause >= apart:
-            return end
-        if pause >= best_pause or end - first < longest * (1 - _SEARCHED_SHARE):
-            best, best_pause = end, pause
+            break
+        pauses.append((pause, end))
         if next_end - first > longest:
-            return best
+            later = [each for each in pauses if each[1] - first >= longest * (1 - _SEARCHED_SHARE)]
+            return max(later or pauses[-1:])[1]
         end = next_end
     return end
 

@@ -139,13 +139,13 @@ def test_no_more_than_the_surroundings_of_a_window_are_held(speech: np.ndarray) 
 
     def blocks():
         nonlocal decoded
-        for _ in range(40):  # more than four minutes
+        for _ in range(80):  # more than eight minutes
             decoded += len(speech)
             yield speech
 
     for window in windows(blocks(), RATE, LONGEST_S):
-        assert decoded - window.start <= 90 * RATE
-    assert decoded == 40 * len(speech)
+        assert decoded - window.start <= 120 * RATE
+    assert decoded == 80 * len(speech)
 
 
 def test_a_long_recording_repeats_the_words_of_a_short_one(recognizer: Recognizer, speech: np.ndarray) -> None:
@@ -165,16 +165,12 @@ def test_a_long_recording_repeats_the_words_of_a_short_one(recognizer: Recognize
         assert heard[-1].end_s - start / RATE == pytest.approx(once.words[-1].end_s, abs=0.1)
 
 
-def test_memory_and_batches_stay_small(speech: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    longest = 0
-    gathered = segments._gathered
-
-    def watched(blocks, least):
-        nonlocal longest
-        for samples, last in gathered(blocks, least):
-            longest = max(longest, len(samples))
-            yield samples, last
-
-    monkeypatch.setattr(segments, "_gathered", watched)
-    assert len(list(windows([speech] * 30, RATE, LONGEST_S))) > 5
-    assert longest <= 40 * RATE
+@pytest.mark.parametrize("extra_samples", [0, 1, 159])
+@pytest.mark.parametrize("longest_s", [0.5, 3.0, 17.0])
+def test_no_window_is_too_long_by_a_sample(extra_samples: int, longest_s: float) -> None:
+    rng = np.random.default_rng(0)
+    steps = np.repeat(10 ** rng.uniform(-2, 0, 170), RATE // 10)
+    samples = (rng.normal(0, 0.2, len(steps) + extra_samples) * np.r_[steps, np.ones(extra_samples)]).astype(np.float32)
+    found = split(samples, RATE, longest_s)
+    assert found
+    assert all(0 < end - start <= longest_s * RATE for start, end in found)

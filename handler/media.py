@@ -86,7 +86,7 @@ def _opened(data: bytes, kind: str) -> Iterator[tuple[InputContainer, AudioStrea
             if not container.streams.audio:
                 raise InvalidAudio("The file has no audio; send a recording with sound.")
             yield container, container.streams.audio[0]
-    except (av.FFmpegError, ValueError, OverflowError, LookupError) as error:
+    except (av.FFmpegError, ValueError, ArithmeticError, LookupError) as error:
         raise InvalidAudio(
             "The audio cannot be decoded; send the whole file, or another format such as WAV."
         ) from error

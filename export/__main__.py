@@ -1,7 +1,8 @@
 """Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST] [--output models/asr.onnx] [--precision int8]`.
 
 Traces the network, proves the graph equal to it, quantises it, measures fp32 and int8 on the dev manifest as they are
-served, and only then writes the file, with the spec and the measured figures in its metadata.
+served, fits word times and confidences (`export.calibrate`), and only then writes the file, with the spec and the
+measured figures in its metadata.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from export.calibrate import calibrated
 from export.errors import ProofError
 from export.graph import trace, write_spec
 from export.proof import prove_dynamic, prove_equal
@@ -65,7 +67,8 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
             raise ProofError(f"int8 has a WER {loss:.4f} higher than fp32; at most {max_wer_loss} is accepted.")
         figures = {**measured[precision].summary(), "on": dev.name, "precision": precision}
         figures |= {"fp32_wer": round(measured["fp32"].rates.wer, 5), "fp32_cer": round(measured["fp32"].rates.cer, 5)}
-        write_spec(chosen, dataclasses.replace(spec, measured=figures))
+        fitted = calibrated(Recognizer(chosen), utterances)
+        write_spec(chosen, dataclasses.replace(fitted, measured=figures))
         Recognizer(chosen)  # the handler's own reading of the finished file
         chosen.replace(output)
     print(f"wrote {output}")

@@ -1,10 +1,11 @@
-"""What an audio file's container says about its own length, to tell a whole file from one that was cut off.
+"""What the bytes of an audio file say about it: which container it is, and whether it is whole.
 
-libsndfile reads a truncated WAV, AIFF, CAF, AU, Ogg or MP3 file to the point where it breaks off and reports nothing.
-A caller whose upload broke off would get half a transcript and never know.
+The kind is found from the bytes, since names and Content-Types are often wrong. Decoders read a truncated file to the
+point where it breaks off and report nothing: a caller whose upload broke off would get half a transcript and not know.
 
 Sources: RIFF (Microsoft/IBM 1991), AIFF-C (Apple 1991), Core Audio Format (Apple), Ogg (RFC 3533), the Xing/Info header
-of variable bit rate MP3 as LAME writes it.
+of variable bit rate MP3 as LAME writes it, ADTS (ISO/IEC 13818-7), ISO base media (ISO/IEC 14496-12), EBML (RFC 8794)
+with the elements of Matroska (RFC 9559).
 """
 
 import struct
@@ -16,33 +17,60 @@ _UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
 _OGG_HEADER_BYTES = 27
 # The Xing header lies behind the side information of the first MP3 frame, which is at most 4 + 32 bytes long.
 _XING_WITHIN_BYTES = 64
+_ADTS_HEADER_BYTES = 7
+# The boxes an ISO base media file may begin with; old QuickTime files have no "ftyp".
+_FIRST_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"})
+_SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
+
+# Formats that begin with bytes of their own, by the names FFmpeg has for them.
+_MAGICS = (
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"caff", "caf"),
+    (b".snd", "au"),
+    (b"\x1aE\xdf\xa3", "matroska"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+    (b"#!AMR", "amr"),
+)
+_RIFF_KINDS = {b"WAVE": "wav", b"AVI ": "avi", b"AIFF": "aiff", b"AIFC": "aiff"}
+
+
+def kind(data: bytes) -> str:
+    """Returns the container by FFmpeg's name of it, such as "wav" or "matroska"; "" for what is none of them."""
+    for magic, name in _MAGICS:
+        if data.startswith(magic):
+            return name
+    if data[:4] in (b"RIFF", b"RIFX", b"FORM"):
+        return _RIFF_KINDS.get(data[8:12], "")
+    if data[4:8] in _FIRST_BOXES:
+        return "mov"
+    header = data[_id3_bytes(data) :][:2]
+    if len(header) == 2 and header[0] == 0xFF and header[1] >= 0xE0:
+        return "aac" if header[1] & 0xF6 == 0xF0 else "mp3"  # the layer is 0 in ADTS, 1 to 3 in MPEG audio
+    return "mp3" if data.startswith(b"ID3") else ""
 
 
 def check_complete(data: bytes) -> None:
-    """Refuses a file that ends before its container says it does; other formats pass.
+    """Refuses a file that ends before its container says it does; formats that do not say pass.
 
     Raises:
         InvalidAudio: bytes are missing at the end.
     """
-    magic, kind = data[:4], data[8:12]
-    if magic == b"RIFF" and kind == b"WAVE":
-        missing = _missing_in_chunks(data, b"data", "<4sI", 12)
-    elif magic == b"RIFX" and kind == b"WAVE":
-        missing = _missing_in_chunks(data, b"data", ">4sI", 12)
-    elif magic == b"FORM" and kind in (b"AIFF", b"AIFC"):
-        missing = _missing_in_chunks(data, b"SSND", ">4sI", 12)
-    elif magic == b"caff":
-        missing = _missing_in_chunks(data, b"data", ">4sQ", 8)
-    elif magic == b".snd":
-        missing = _missing_in_au(data)
-    elif magic == b"OggS":
-        missing = _missing_in_ogg(data)
-    elif magic[:3] == b"ID3" or (len(data) > 1 and data[0] == 0xFF and data[1] >= 0xE0):
-        missing = _missing_in_mp3(data)
-    else:
-        return
+    missing = _MISSING.get(kind(data), lambda _: 0)(data)
     if missing > 0:
         raise InvalidAudio(f"The audio is cut short: at least {missing} bytes are missing; send the whole file.")
+
+
+def _missing_in_wav(data: bytes) -> int:
+    return _missing_in_chunks(data, b"data", ">4sI" if data.startswith(b"RIFX") else "<4sI", 12)
+
+
+def _missing_in_aiff(data: bytes) -> int:
+    return _missing_in_chunks(data, b"SSND", ">4sI", 12)
+
+
+def _missing_in_caf(data: bytes) -> int:
+    return _missing_in_chunks(data, b"data", ">4sQ", 8)
 
 
 def _missing_in_chunks(data: bytes, wanted: bytes, header: str, at: int) -> int:
@@ -73,12 +101,16 @@ def _missing_in_ogg(data: bytes) -> int:
     return segments_end + sum(data[at + _OGG_HEADER_BYTES : segments_end]) - len(data)
 
 
+def _id3_bytes(data: bytes) -> int:
+    """Returns how long the ID3 tag in front is; its size has 7 bits in each of four bytes."""
+    if not data.startswith(b"ID3") or len(data) < 10:
+        return 0
+    return 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+
+
 def _missing_in_mp3(data: bytes) -> int:
     """Returns how many bytes the stream lacks, where its first frame says how long it is."""
-    start = 0
-    if data[:3] == b"ID3" and len(data) >= 10:  # the tag's size has 7 bits in each of four bytes
-        size = sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
-        start = 10 + size
+    start = _id3_bytes(data)
     first = data[start : start + _XING_WITHIN_BYTES]
     at = max(first.find(b"Xing"), first.find(b"Info"))
     if at < 0 or start + at + 16 > len(data):
@@ -87,3 +119,70 @@ def _missing_in_mp3(data: bytes) -> int:
     if not flags & 2:
         return 0
     return int(start + (then_bytes if flags & 1 else frames_or_bytes) - len(data))
+
+
+def _missing_in_adts(data: bytes) -> int:
+    """Returns how many bytes the last frame lacks; each says how long it is."""
+    at = _id3_bytes(data)
+    while at + _ADTS_HEADER_BYTES <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
+        frame_bytes = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
+        at += max(frame_bytes, _ADTS_HEADER_BYTES)
+    return at - len(data)
+
+
+def _missing_in_iso_media(data: bytes) -> int:
+    """Returns how many bytes the last box lacks, or one where the index or the media is not there at all."""
+    at, names = 0, set()
+    while at + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        names.add(name)
+        if size == 0:  # to the end of the file
+            return 0
+        if size == 1 and at + 16 <= len(data):
+            size = struct.unpack_from(">Q", data, at + 8)[0]
+        at += max(size, 8)
+    # Recorders that cannot seek write the index last: without it nothing can be read.
+    return max(at - len(data), 1 if b"mdat" in names and not {b"moov", b"moof"} & names else 0)
+
+
+def _missing_in_matroska(data: bytes) -> int:
+    """Returns how many bytes the last element lacks; browsers leave the sizes of what holds it unknown."""
+    at = 0
+    while at < len(data):
+        element, at = _ebml_number(data, at, keep_marker=True)
+        size, at = _ebml_number(data, at, keep_marker=False)
+        if element is None or at > len(data):
+            return at - len(data)
+        if size is not None and element != _SEGMENT:
+            at += size
+        elif size is not None and at + size > len(data):
+            return at + size - len(data)
+        elif element not in (_SEGMENT, _CLUSTER):
+            return 0  # no other element may leave its size open: the decoder says what is wrong
+    return at - len(data)
+
+
+def _ebml_number(data: bytes, at: int, keep_marker: bool) -> tuple[int | None, int]:
+    """Reads a variable-length integer; returns it (None: unknown, or not one) and where the next thing begins."""
+    first = data[at] if at < len(data) else 0
+    if not first:
+        return None, at + 1
+    length = 9 - first.bit_length()
+    value = int.from_bytes(data[at : at + length], "big")
+    marker = 1 << 7 * length
+    if keep_marker:
+        return value, at + length
+    return (None if value == 2 * marker - 1 else value & (marker - 1)), at + length
+
+
+_MISSING = {
+    "wav": _missing_in_wav,
+    "aiff": _missing_in_aiff,
+    "caf": _missing_in_caf,
+    "au": _missing_in_au,
+    "ogg": _missing_in_ogg,
+    "mp3": _missing_in_mp3,
+    "aac": _missing_in_adts,
+    "mov": _missing_in_iso_media,
+    "matroska": _missing_in_matroska,
+}

@@ -3,6 +3,7 @@
 Source: Graves et al., "Connectionist Temporal Classification" (ICML 2006), best path decoding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,3 +46,18 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
     bounds = np.stack([starts, ends], axis=1).ravel()
     peaks = np.maximum.reduceat(np.r_[best_log_probs, -np.inf], bounds)[::2]
     return Tokens(best[starts], starts, ends, np.exp(peaks.astype(np.float64)))
+
+
+def words(tokens: Tokens, labels: Sequence[str]) -> list[slice]:
+    """Finds the words: runs of tokens between spaces.
+
+    Args:
+        tokens: of one window.
+        labels: the character of each label.
+
+    Returns:
+        where each word's letters are in `tokens`, in order.
+    """
+    is_letter = np.array([labels[label] != " " for label in tokens.labels], np.int8)
+    edges = np.flatnonzero(np.diff(np.r_[0, is_letter, 0])).reshape(-1, 2)
+    return [slice(start, end) for start, end in edges.tolist()]

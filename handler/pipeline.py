@@ -1,17 +1,24 @@
 """The one way through: bytes -> samples -> windows -> log-mel -> log-probabilities -> tokens -> transcript."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handler import audio, ctc, features, segments, transcript
+from handler.ctc import Tokens
+from handler.segments import Window
 from handler.spec import ModelSpec
 from handler.transcript import Transcript
+
+_T = TypeVar("_T")
+
+# Windows are handed to the recogniser by the minute, so that it can put those of one length together.
+_BATCH_S = 60.0
 
 
 class Runner(Protocol):
@@ -25,18 +32,36 @@ class Runner(Protocol):
 
 @dataclass
 class Timings:
-    """Milliseconds of wall time by stage, in the order the stages first ran."""
+    """Milliseconds of wall time by stage, in the order the stages first ended.
+
+    Stages may lie in each other, as decoding lies in what asks for the next block: each counts its own time alone.
+    """
 
     stages_ms: dict[str, float] = field(default_factory=dict)
+    _inner_s: float = 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Adds the time the block takes to a stage."""
-        since = time.perf_counter()
+        since, inner_before_s = time.perf_counter(), self._inner_s
+        self._inner_s = 0.0
         try:
             yield
         finally:
-            self.stages_ms[name] = self.stages_ms.get(name, 0.0) + (time.perf_counter() - since) * 1000
+            elapsed_s = time.perf_counter() - since
+            self.stages_ms[name] = self.stages_ms.get(name, 0.0) + (elapsed_s - self._inner_s) * 1000
+            self._inner_s = inner_before_s + elapsed_s
+
+    def each(self, name: str, items: Iterable[_T]) -> Iterator[_T]:
+        """Passes items on and adds the time that making them takes to a stage."""
+        iterator = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
 
     @property
     def total_ms(self) -> float:
@@ -45,7 +70,7 @@ class Timings:
 
 
 def transcribe(data: bytes, recognizer: Runner, max_duration_s: float, timings: Timings) -> Transcript:
-    """Turns the bytes of an audio file into a transcript.
+    """Turns the bytes of an audio file into a transcript, holding no more than some minutes of it at a time.
 
     Args:
         data: a whole audio file.
@@ -54,23 +79,64 @@ def transcribe(data: bytes, recognizer: Runner, max_duration_s: float, timings: 
         timings: takes the milliseconds of each stage.
 
     Raises:
-        handler.errors.RequestError: the audio cannot be used; see `handler.audio.decode`.
+        handler.errors.RequestError: the audio cannot be used; see `handler.audio.blocks`.
     """
-    with timings.stage("decode"):
-        samples = audio.decode(data, recognizer.spec.sample_rate_hz, max_duration_s)
-    return transcribe_samples(samples, recognizer, timings)
+    blocks = audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s)
+    return _transcript(*recognize(timings.each("decode", blocks), recognizer, timings), recognizer.spec, timings)
 
 
 def transcribe_samples(samples: NDArray[np.float32], recognizer: Runner, timings: Timings) -> Transcript:
     """Turns [samples] mono float32 at the model's rate into a transcript."""
+    return _transcript(*recognize([samples], recognizer, timings), recognizer.spec, timings)
+
+
+def recognize(
+    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings
+) -> tuple[list[tuple[float, Tokens]], float]:
+    """Turns a recording, block by block, into tokens.
+
+    Args:
+        blocks: [samples] mono float32 at the model's rate.
+        recognizer: the loaded model.
+        timings: takes the milliseconds of each stage.
+
+    Returns:
+        (start in seconds, tokens) of each window, in order, and the duration of the recording in seconds.
+    """
     spec = recognizer.spec
-    with timings.stage("segment"):
-        windows = segments.split(samples, spec.sample_rate_hz, spec.max_window_s)
-    with timings.stage("features"):
-        log_mels = [features.log_mel(samples[start:end], spec) for start, end in windows]
-    with timings.stage("recognize"):
-        log_probs = recognizer.run(log_mels)
+    heard = 0
+
+    def counted() -> Iterator[NDArray[np.float32]]:
+        nonlocal heard
+        for block in blocks:
+            heard += len(block)
+            yield block
+
+    found: list[tuple[float, Tokens]] = []
+    windows = timings.each("segment", segments.windows(counted(), spec.sample_rate_hz, spec.max_window_s))
+    for batch in _batched(windows, round(_BATCH_S * spec.sample_rate_hz)):
+        with timings.stage("features"):
+            log_mels = [features.log_mel(window.samples, spec) for window in batch]
+        with timings.stage("recognize"):
+            log_probs = recognizer.run(log_mels)
+        with timings.stage("ctc"):
+            tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
+            found += zip([window.start / spec.sample_rate_hz for window in batch], tokens, strict=True)
+    return found, heard / spec.sample_rate_hz
+
+
+def _transcript(found: list[tuple[float, Tokens]], duration_s: float, spec: ModelSpec, timings: Timings) -> Transcript:
     with timings.stage("ctc"):
-        tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
-        starts_s = [start / spec.sample_rate_hz for start, _ in windows]
-        return transcript.build(zip(starts_s, tokens, strict=True), spec, len(samples) / spec.sample_rate_hz)
+        return transcript.build(found, spec, duration_s)
+
+
+def _batched(windows: Iterable[Window], samples: int) -> Iterator[list[Window]]:
+    """Puts windows together until they hold so many samples."""
+    batch: list[Window] = []
+    for window in windows:
+        batch.append(window)
+        if sum(len(each.samples) for each in batch) >= samples:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,21 +1,48 @@
-"""Long audio -> windows the model can take, cut where the speaker pauses.
+"""A recording, block by block -> the windows the model hears: speech without the silence between, cut in pauses.
 
-A recurrent network trained on utterances of some seconds loses the thread on minutes of audio, and memory grows with
-length. Windows are no longer than the model's `max_window_s` and end in the quietest place of their last part.
+A network trained on utterances of some seconds loses the thread on minutes of audio, memory grows with length, and
+features are normalised over the window, which ought to hold speech. Windows are utterances: they begin and end in
+silence, hold what belongs together, and are no longer than the model's `max_window_s`. Silence is in none of them.
 """
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A window is cut in its last part, where the quietest stretch of `_PAUSE_S` lies: about the shortest pause between
-# words.
-_SEARCHED_SHARE = 0.4
-_PAUSE_S = 0.2
-_STEP_S = 0.01
+from handler import voice
+from handler.audio import within_full_scale
+
+# Kept before and after what was found: sounds of speech begin and end below any threshold.
+_LEAD_S, _TAIL_S = 0.2, 0.25
+# Speech as short as this is no word, alone between silences.
+_SHORTEST_S = 0.1
+# What is further apart than this, silence kept around it not counted, goes into windows of its own.
+_APART_S = 1.0
+# Where nobody pauses for a whole window, it ends in the quietest stretch of `_PAUSE_S` of its last part.
+_SEARCHED_SHARE = 0.5
+_PAUSE_S = 0.1
+# The background is judged from this much of what was heard before, and at least as much of what comes.
+_CONTEXT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """What goes through the network at once.
+
+    Attributes:
+        start: where it begins in the recording, in samples.
+        samples: [samples] mono float32, peak at most 1.
+    """
+
+    start: int
+    samples: NDArray[np.float32]
 
 
 def split(samples: NDArray[np.float32], sample_rate_hz: int, max_window_s: float) -> list[tuple[int, int]]:
-    """Cuts audio into windows that follow each other without gap or overlap.
+    """Finds the windows of a recording that is there as a whole.
 
     Args:
         samples: [samples] mono float32.
@@ -23,29 +50,137 @@ def split(samples: NDArray[np.float32], sample_rate_hz: int, max_window_s: float
         max_window_s: no window is longer.
 
     Returns:
-        (start, end) of each window, in samples; at least one window if there are samples.
+        (start, end) of each window, in samples, in order and without overlap; none where nobody speaks.
     """
-    longest = int(max_window_s * sample_rate_hz)
-    windows: list[tuple[int, int]] = []
-    start = 0
-    while len(samples) - start > longest:
-        earliest = start + int(longest * (1 - _SEARCHED_SHARE))
-        end = earliest + _quietest(samples[earliest : start + longest], sample_rate_hz)
-        windows.append((start, end))
+    found = windows([samples], sample_rate_hz, max_window_s)
+    return [(window.start, window.start + len(window.samples)) for window in found]
+
+
+def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_window_s: float) -> Iterator[Window]:
+    """Finds the windows of a recording while it is being decoded.
+
+    No more is held of it than what is needed to judge the next window: about two minutes.
+
+    Args:
+        blocks: [samples] mono float32, each going on where the one before ended.
+        sample_rate_hz: rate of `blocks`.
+        max_window_s: no window is longer.
+
+    Yields:
+        windows in order, without overlap; none where nobody speaks.
+    """
+    step = round(voice.STEP_S * sample_rate_hz)
+    longest = max(2, int(max_window_s * sample_rate_hz) // step)
+    context = round(_CONTEXT_S / voice.STEP_S) * step
+    held, levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    held_start = done = 0  # in samples of the recording: where `held` begins, what has been dealt with
+    for more, last in _gathered(blocks, 2 * context):
+        held = np.concatenate([held, more])
+        levels = _with_levels(levels, held, sample_rate_hz)
+        excess = voice.excess_db(levels)
+        found, done_step = _cut(excess, (done - held_start) // step, longest, last)
+        for first, end in found:
+            # What does not fill the last step of the recording goes with it, where there is room.
+            last_one = last and end == len(excess)
+            end_sample = min(len(held), (first + longest) * step) if last_one else end * step
+            yield Window(held_start + first * step, within_full_scale(held[first * step : end_sample]))
+        done = held_start + done_step * step
+        forgotten = max(0, (done - held_start - context) // step * step)
+        held, levels, held_start = held[forgotten:], levels[forgotten // step :], held_start + forgotten
+
+
+def _with_levels(levels: NDArray[np.float32], held: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
+    """Adds the levels of what came since to [steps, bands], those of the first steps of `held`."""
+    step = round(voice.STEP_S * sample_rate_hz)
+    # The last ones reached beyond what was there, and the first new ones reach back.
+    reach = math.ceil(voice.REACH_S / voice.STEP_S)
+    first = len(levels) - 2 * reach
+    if first <= 0:
+        return voice.levels_db(held, sample_rate_hz)
+    return np.concatenate([levels[: first + reach], voice.levels_db(held[first * step :], sample_rate_hz)[reach:]])
+
+
+def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tuple[NDArray[np.float32], bool]]:
+    """Puts blocks together until there are at least so many samples; says whether they are the last."""
+    parts: list[NDArray[np.float32]] = []
+    samples = 0
+    for block in blocks:
+        if samples >= least:
+            yield np.concatenate(parts), False
+            parts, samples = [], 0
+        parts.append(block)
+        samples += len(block)
+    yield np.concatenate([*parts, np.zeros(0, np.float32)]), True
+
+
+def _cut(excess: NDArray[np.float32], start: int, longest: int, last: bool) -> tuple[list[tuple[int, int]], int]:
+    """Finds the windows that are certain, whatever comes after `excess`.
+
+    Args:
+        excess: [steps] of `voice.excess_db`.
+        start: the first step that is in no window yet.
+        longest: no window has more steps.
+        last: nothing comes after.
+
+    Returns:
+        (first step, end) of each window, and where the next may begin.
+    """
+    found: list[tuple[int, int]] = []
+    apart = round(_APART_S / voice.STEP_S)
+    stretches = _stretches(voice.is_speech(excess), start)
+    while stretches:
+        first = stretches[0][0]
+        if not last and first + longest + apart > len(excess):
+            return found, first
+        end = _end(stretches, longest, apart)
+        if end - first > longest:
+            # Something is left for the next window, too.
+            end = _quietest(excess, first, max(first + longest // 2, min(first + longest, end - apart)))
+        found.append((first, end))
         start = end
-    if start < len(samples):
-        windows.append((start, len(samples)))
-    return windows
+        stretches = [(max(a, start), b) for a, b in stretches if b > start]
+    # Speech that begins where this ends reaches back by its lead.
+    return found, len(excess) if last else max(start, len(excess) - round(2 * _LEAD_S / voice.STEP_S))
 
 
-def _quietest(samples: NDArray[np.float32], sample_rate_hz: int) -> int:
-    """Returns the middle, in samples, of the stretch of `_PAUSE_S` that carries the least energy."""
-    step = max(1, int(_STEP_S * sample_rate_hz))
-    steps = len(samples) // step
-    width = round(_PAUSE_S / _STEP_S)
-    if steps <= width:
-        return len(samples)
-    energy = np.square(samples[: steps * step].astype(np.float64)).reshape(steps, step).sum(axis=1)
-    total = np.cumsum(np.r_[0.0, energy])
-    stretches = total[width:] - total[:-width]
-    return int((stretches.argmin() + width / 2) * step)
+def _stretches(speech: NDArray[np.bool_], start: int) -> list[tuple[int, int]]:
+    """Returns (first step, end) of what is speech or close around it, from `start` on."""
+    lead, tail, shortest = (round(seconds / voice.STEP_S) for seconds in (_LEAD_S, _TAIL_S, _SHORTEST_S))
+    edges = np.flatnonzero(np.diff(np.r_[False, speech, False].astype(np.int8))).reshape(-1, 2)
+    merged: list[tuple[int, int]] = []
+    for a, b in np.clip(edges + np.array([-lead, tail]), start, len(speech)).tolist():
+        if merged and a <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], b)
+        else:
+            merged.append((a, b))
+    return [(a, b) for a, b in merged if speech[a:b].sum() >= shortest]
+
+
+def _end(stretches: list[tuple[int, int]], longest: int, apart: int) -> int:
+    """Returns where the window ends that begins with the first of (first step, end) stretches.
+
+    It takes the stretches that are close to each other; where they are too many for one window, it ends in the longest
+    pause of its later part.
+    """
+    first, end = stretches[0]
+    pauses: list[tuple[int, int]] = []  # how long, and after which end
+    for next_first, next_end in stretches[1:]:
+        pause = next_first - end
+        if pause >= apart:
+            break
+        pauses.append((pause, end))
+        if next_end - first > longest:
+            later = [each for each in pauses if each[1] - first >= longest * (1 - _SEARCHED_SHARE)]
+            return max(later or pauses[-1:])[1]
+        end = next_end
+    return end
+
+
+def _quietest(excess: NDArray[np.float32], first: int, end: int) -> int:
+    """Returns the middle of the quietest stretch of `_PAUSE_S` in the last part of a window."""
+    width = round(_PAUSE_S / voice.STEP_S)
+    earliest = min(first + round((end - first) * (1 - _SEARCHED_SHARE)), max(first + 1, end - width))
+    total = np.cumsum(np.r_[0.0, excess[earliest:end]])
+    if len(total) <= width:
+        return end
+    return int(earliest + (total[width:] - total[:-width]).argmin() + width // 2)

@@ -6,6 +6,7 @@ metadata under `METADATA_KEY`. The handler reads it there, so none of its number
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ from handler.errors import ModelError
 METADATA_KEY = "hark.spec"
 SPEC_FORMAT = 1
 NORMALISATIONS = ("utterance", "none")
+# What word confidences are computed from; see `handler.confidence`.
+CONFIDENCE_FEATURES = ("bias", "mean_log_prob", "min_log_prob", "min_log_odds", "space_log_prob", "log_letters")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class ModelSpec:
         blank: index of the CTC blank in `labels`.
         time_subsampling: input frames per output frame.
         max_window_s: the longest stretch of audio to feed at once; longer audio is cut at pauses.
+        word_start_shift_s, word_end_shift_s: what is added to the times of a word's first and last frame to get where
+            the word begins and ends; see `handler.word_times`.
+        word_confidence: weight of each of `CONFIDENCE_FEATURES`; none where the model was not calibrated.
         training_data: what the model learned from, in words.
         measured: figures of the evaluation that came with the model, for example {"wer": 0.25, "cer": 0.1}.
     """
@@ -54,6 +60,9 @@ class ModelSpec:
     blank: int
     time_subsampling: int
     max_window_s: float
+    word_start_shift_s: float = 0.0
+    word_end_shift_s: float = 0.0
+    word_confidence: dict[str, float] = field(default_factory=dict)
     training_data: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
 
@@ -72,6 +81,10 @@ class ModelSpec:
                 "blank": 0 <= self.blank < len(self.labels) and self.labels[self.blank] == "",
                 "time_subsampling": self.time_subsampling > 0,
                 "max_window_s": self.max_window_s > 0,
+                "word_start_shift_s": abs(self.word_start_shift_s) < self.max_window_s,
+                "word_end_shift_s": abs(self.word_end_shift_s) < self.max_window_s,
+                "word_confidence": set(self.word_confidence) <= set(CONFIDENCE_FEATURES)
+                and all(math.isfinite(weight) for weight in self.word_confidence.values()),
             }.items()
             if not ok
         ]

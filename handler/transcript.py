@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from handler import cues
+from handler import confidence, ctc, cues, word_times
 from handler.ctc import Tokens
 from handler.spec import ModelSpec
 
@@ -23,7 +23,7 @@ class Word:
     Attributes:
         word: its letters.
         start_s, end_s: seconds from the start of the recording.
-        confidence: geometric mean of its letters' probabilities, 0..1.
+        confidence: how likely the word is right, 0..1.
     """
 
     word: str
@@ -118,33 +118,21 @@ def build(windows: Iterable[tuple[float, Tokens]], spec: ModelSpec, duration_s: 
 
 
 def _words(tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Iterator[_Spoken]:
-    """Groups the letters between spaces into words."""
+    """Puts letters, times and confidence of each word of a window together."""
+    found = ctc.words(tokens, spec.labels)
+    spans_s = np.minimum(offset_s + word_times.spans_s(tokens, found, spec), duration_s).round(3).tolist()
+    confidences = confidence.of_words(tokens, found, spec).round(4).tolist()
     labels: list[int] = tokens.labels.tolist()
     log_probs: list[float] = np.log(np.maximum(tokens.confidences, _LEAST_PROBABILITY)).tolist()
-    spaces = [i for i, label in enumerate(labels) if spec.labels[label] == " "]
-    start = 0
-    for end in [*spaces, len(labels)]:
-        if start < end:
-            letters = slice(start, end)
-            yield _Spoken(
-                _word(letters, tokens, spec, offset_s, duration_s),
-                tuple(labels[letters]),
-                tuple(log_probs[letters]),
-                # Before the first word of a window there is the cut, and no doubt that it ends a word.
-                log_probs[start - 1] if start else 0.0,
-            )
-        start = end + 1
-
-
-def _word(letters: slice, tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Word:
-    frame_s = 1 / spec.output_frames_per_second
-    mean_log_confidence = np.log(np.maximum(tokens.confidences[letters], _LEAST_PROBABILITY)).mean()
-    return Word(
-        word="".join(spec.labels[label] for label in tokens.labels[letters]),
-        start_s=round(min(offset_s + float(tokens.starts[letters][0]) * frame_s, duration_s), 3),
-        end_s=round(min(offset_s + float(tokens.ends[letters][-1]) * frame_s, duration_s), 3),
-        confidence=round(float(np.exp(mean_log_confidence)), 4),
-    )
+    for letters, (start_s, end_s), sure in zip(found, spans_s, confidences, strict=True):
+        token_ids = tuple(labels[letters])
+        yield _Spoken(
+            Word("".join(spec.labels[label] for label in token_ids), start_s, end_s, sure),
+            token_ids,
+            tuple(log_probs[letters]),
+            # Before the first word of a window there is the cut, and no doubt that it ends a word.
+            log_probs[letters.start - 1] if letters.start else 0.0,
+        )
 
 
 def _segment(phrase: Sequence[_Spoken], spec: ModelSpec) -> Segment:

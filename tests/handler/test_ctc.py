@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handler.ctc import greedy
+from handler.ctc import Tokens, greedy, words
 
 BLANK, A, B = 0, 1, 2
 
@@ -56,3 +56,19 @@ def test_greedy_agrees_with_a_plain_loop_on_random_emissions() -> None:
                 expected.append(label)
             previous = label
         assert greedy(log_probs, blank=3).labels.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("   ", []),
+        ("ab", ["ab"]),
+        (" ab  a b ", ["ab", "a", "b"]),
+    ],
+)
+def test_words_are_what_stands_between_spaces(text: str, expected: list[str]) -> None:
+    labels = ("", " ", "a", "b")
+    indices = np.array([labels.index(character) for character in text], np.intp)
+    tokens = Tokens(indices, indices, indices, np.ones(len(text)))
+    assert [text[letters] for letters in words(tokens, labels)] == expected

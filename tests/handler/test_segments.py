@@ -1,44 +1,176 @@
-"""Long audio is cut at pauses, without gap or overlap."""
+"""Recordings are cut into windows at pauses, while they are decoded; silence is in none of them."""
 
 import numpy as np
 import pytest
 
+from handler import segments, voice
 from handler.pipeline import Timings, transcribe_samples
 from handler.recognizer import Recognizer
-from handler.segments import split
+from handler.segments import split, windows
 
 RATE = 16000
+LONGEST_S = 17.0
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.01, 5.0, 17.0, 17.01, 40.0, 133.7])
-def test_windows_cover_everything_once_and_none_is_too_long(seconds: float) -> None:
-    samples = np.random.default_rng(0).normal(0, 0.1, int(seconds * RATE)).astype(np.float32)
-    windows = split(samples, RATE, 17.0)
-    assert [0, *(end for _, end in windows)][: len(windows)] == [start for start, _ in windows]
-    assert (windows[-1][1] if windows else 0) == len(samples)
-    assert all(0 < end - start <= 17 * RATE for start, end in windows)
+def silence(seconds: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 3e-4, int(seconds * RATE)).astype(np.float32)
 
 
-def test_cuts_fall_into_pauses() -> None:
-    samples = np.random.default_rng(0).normal(0, 0.1, 40 * RATE).astype(np.float32)
-    for pause_s in (14.0, 26.0):
-        samples[int(pause_s * RATE) : int((pause_s + 0.3) * RATE)] = 0
-    assert [end / RATE for _, end in split(samples, RATE, 17.0)][:2] == [
-        pytest.approx(14.15, abs=0.06),
-        pytest.approx(26.15, abs=0.06),
-    ]
+def repeated(speech: np.ndarray, times: int, pause_s: float) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Returns the sample several times with pauses before, between and after, and where it is."""
+    parts, spans = [silence(pause_s)], []
+    for _ in range(times):
+        at = sum(map(len, parts))
+        spans.append((at, at + len(speech)))
+        parts += [speech, silence(pause_s)]
+    return np.concatenate(parts), spans
 
 
-def test_silence_is_split_too() -> None:
-    assert len(split(np.zeros(60 * RATE, np.float32), RATE, 17.0)) >= 4
+@pytest.mark.parametrize("block_s", [0.3, 7.0, 1000.0])
+@pytest.mark.parametrize("pause_s", [0.0, 0.4, 3.0])
+def test_windows_hold_all_speech_in_order_and_none_is_too_long(
+    speech: np.ndarray, block_s: float, pause_s: float
+) -> None:
+    samples, spans = repeated(speech, 20, pause_s)
+    size = int(block_s * RATE)
+    found = list(windows((samples[i : i + size] for i in range(0, len(samples), size)), RATE, LONGEST_S))
+    end = 0
+    heard = np.zeros(len(samples), bool)
+    for window in found:
+        assert window.start >= end
+        assert 0 < len(window.samples) <= LONGEST_S * RATE
+        end = window.start + len(window.samples)
+        np.testing.assert_array_equal(window.samples, samples[window.start : end])
+        heard[window.start : end] = True
+    loud = np.abs(samples) > 0.02
+    assert heard[loud].mean() > 0.9999
+    if pause_s > 1:
+        assert heard.mean() < 0.8
+        assert len(found) == len(spans)
+
+
+@pytest.mark.parametrize("block_s", [0.06, 1.0, 13.0])
+def test_levels_found_block_by_block_are_those_of_the_whole(speech: np.ndarray, block_s: float) -> None:
+    levels = np.zeros((0, 0), np.float32)
+    for end in range(int(block_s * RATE), len(speech), int(block_s * RATE)):
+        levels = segments._with_levels(levels, speech[:end], RATE)
+    levels = segments._with_levels(levels, speech, RATE)
+    np.testing.assert_allclose(levels, voice.levels_db(speech, RATE), atol=1e-3)
+
+
+def test_cuts_fall_into_pauses(speech: np.ndarray) -> None:
+    spoken = speech[RATE // 2 : -RATE // 2]  # without the silence around
+    samples, _ = repeated(spoken, 12, 0.3)  # too short a pause to be left out, so windows hold more than one
+    found = split(samples, RATE, LONGEST_S)
+    assert 3 < len(found) < 10
+    for _, cut in found[:-1]:
+        assert np.abs(samples[cut - RATE // 20 : cut + RATE // 20]).max() < 0.01
+
+
+def test_where_nobody_pauses_cuts_fall_into_quiet_places() -> None:
+    rng = np.random.default_rng(0)
+    steps = np.repeat(10 ** rng.uniform(-1.5, -0.5, 800), RATE // 10)  # 80 s of something that changes all the time
+    samples = (rng.normal(0, 1, len(steps)) * steps).astype(np.float32) * 0.3
+    quiet_s = [15.0, 29.0, 43.5]
+    for at in quiet_s:
+        samples[int(at * RATE) : int((at + 0.15) * RATE)] *= 0.01
+    found = split(samples, RATE, LONGEST_S)
+    assert [end / RATE for _, end in found[:3]] == [pytest.approx(at + 0.075, abs=0.08) for at in quiet_s]
+    assert [start for start, _ in found[1:]] == [end for _, end in found[:-1]]  # nothing is lost at a cut
+
+
+SECONDS = np.arange(60 * RATE) / RATE
+NOISE = np.random.default_rng(0).normal(0, 1, 60 * RATE)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(SECONDS * 0, id="digital silence"),
+        pytest.param(SECONDS[:RATE] * 0, id="a second of it"),
+        pytest.param(SECONDS * 0 + 0.3, id="constant offset"),
+        pytest.param(np.rint(NOISE) / 32768, id="rounding"),
+        pytest.param(NOISE * 0.1, id="hiss"),
+        pytest.param(np.clip(NOISE, -1, 1), id="clipped noise"),
+        pytest.param(0.3 * np.sin(2 * np.pi * 50 * SECONDS), id="hum"),
+        pytest.param((np.arange(60 * RATE) == 30 * RATE) * 0.9, id="one click"),
+        pytest.param(SECONDS[:0], id="nothing"),
+    ],
+)
+def test_where_nobody_speaks_there_is_no_window_and_no_text(samples: np.ndarray, recognizer: Recognizer) -> None:
+    samples = samples.astype(np.float32)
+    assert split(samples, RATE, LONGEST_S) == []
+    transcript = transcribe_samples(samples, recognizer, Timings())
+    assert transcript.words == ()
+    assert transcript.duration_s == len(samples) / RATE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda samples: samples * 0.003, id="50 dB softer"),
+        pytest.param(lambda samples: np.clip(samples * 20, -1, 1), id="clipped"),
+        pytest.param(lambda samples: samples * 1e30, id="far over full scale"),
+        pytest.param(lambda samples: samples * 0.5 + 0.4, id="constant offset"),
+        pytest.param(
+            lambda samples: samples + 0.05 * np.sin(2 * np.pi * 50 * np.arange(len(samples)) / RATE), id="hum"
+        ),
+        pytest.param(lambda samples: samples + np.random.default_rng(1).normal(0, 0.02, len(samples)), id="noise"),
+    ],
+)
+def test_speech_is_found_at_any_level_and_in_noise(change, speech: np.ndarray) -> None:
+    samples, spans = repeated(speech, 4, 3.0)
+    found = split(change(samples).astype(np.float32), RATE, LONGEST_S)
+    assert len(found) == len(spans)
+    for (start, end), (spoken_from, spoken_to) in zip(found, spans, strict=True):
+        # The sample begins and ends with half a second of silence of its own.
+        assert spoken_from - 0.1 * RATE < start < spoken_from + 0.5 * RATE
+        assert spoken_to + 0.1 * RATE > end > spoken_to - 0.65 * RATE
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.3, 1.0])
+def test_a_short_steady_sound_may_be_a_voice(seconds: float) -> None:
+    vowel = np.sin(2 * np.pi * 200 * np.arange(int(seconds * RATE)) / RATE).astype(np.float32) + silence(seconds)
+    assert split(vowel, RATE, LONGEST_S) in ([(0, len(vowel))], []) if seconds < 0.1 else [(0, len(vowel))]
+
+
+def test_no_more_than_the_surroundings_of_a_window_are_held(speech: np.ndarray) -> None:
+    decoded = 0
+
+    def blocks():
+        nonlocal decoded
+        for _ in range(80):  # more than eight minutes
+            decoded += len(speech)
+            yield speech
+
+    for window in windows(blocks(), RATE, LONGEST_S):
+        assert decoded - window.start <= 120 * RATE
+    assert decoded == 80 * len(speech)
 
 
 def test_a_long_recording_repeats_the_words_of_a_short_one(recognizer: Recognizer, speech: np.ndarray) -> None:
     once = transcribe_samples(speech, recognizer, Timings())
-    pause = np.zeros(int(0.6 * RATE), np.float32)
-    thrice = transcribe_samples(np.concatenate([speech, pause] * 3), recognizer, Timings())
-    assert thrice.duration_s == pytest.approx(3 * (once.duration_s + 0.6))
-    assert abs(len(thrice.words) - 3 * len(once.words)) <= 3
-    assert thrice.words[-1].end_s > 2 * once.duration_s
-    starts = [word.start_s for word in thrice.words]
+    samples, spans = repeated(speech, 30, 1.5)  # four minutes
+    together = transcribe_samples(samples, recognizer, Timings())
+    assert together.duration_s == len(samples) / RATE
+    assert abs(len(together.words) - 30 * len(once.words)) <= 30  # a word of twenty
+    starts = [word.start_s for word in together.words]
     assert starts == sorted(starts)
+    for start, end in spans:
+        heard = [word for word in together.words if start <= word.start_s * RATE < end]
+        texts = [word.word for word in heard]
+        # The sample begins and ends alike each time, and its words lie where they lie in the sample.
+        assert texts[0] == once.words[0].word
+        assert heard[0].start_s - start / RATE == pytest.approx(once.words[0].start_s, abs=0.1)
+        assert heard[-1].end_s - start / RATE == pytest.approx(once.words[-1].end_s, abs=0.1)
+
+
+@pytest.mark.parametrize("extra_samples", [0, 1, 159])
+@pytest.mark.parametrize("longest_s", [0.5, 3.0, 17.0])
+def test_no_window_is_too_long_by_a_sample(extra_samples: int, longest_s: float) -> None:
+    rng = np.random.default_rng(0)
+    steps = np.repeat(10 ** rng.uniform(-2, 0, 170), RATE // 10)
+    samples = (rng.normal(0, 0.2, len(steps) + extra_samples) * np.r_[steps, np.ones(extra_samples)]).astype(np.float32)
+    found = split(samples, RATE, longest_s)
+    assert found
+    assert all(0 < end - start <= longest_s * RATE for start, end in found)

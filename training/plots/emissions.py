@@ -53,7 +53,10 @@ def listen(data: bytes, runner: Runner) -> tuple[list[Window], Transcript]:
     """
     spec = runner.spec
     samples = audio.decode(data, spec.sample_rate_hz, float("inf"))
-    cuts = segments.split(samples, spec.sample_rate_hz, spec.max_window_s)
+    # Where nobody speaks there are no windows: the start is shown, as what it is.
+    cuts = segments.split(samples, spec.sample_rate_hz, spec.max_window_s) or [
+        (0, min(len(samples), int(spec.max_window_s * spec.sample_rate_hz)))
+    ]
     log_mels = [features.log_mel(samples[start:end], spec) for start, end in cuts]
     log_probs = runner.run(log_mels)
     starts_s = [start / spec.sample_rate_hz for start, _ in cuts]

@@ -1,0 +1,173 @@
+"""Measures what confidences and word times are worth: `python -m benchmarks.calibration MANIFEST [--model FILE]`.
+
+Fits both as `export.calibrate` does, but never to what they are judged by: confidences of a speaker's words are fitted
+to the other speakers (without speakers, to the other half of the utterances), word times to other texts. Writes the
+tables into docs/calibration.md, between its two marks, and prints them.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.calibrate import Heard, Respecified, fit_confidence, hear, time_errors_s
+from handler import confidence
+from handler.errors import HarkError
+from handler.pipeline import Runner
+from handler.recognizer import Recognizer
+from handler.spec import CONFIDENCE_FEATURES
+from training.manifest import Utterance, read_manifest
+from training.text import normalise
+
+DOCUMENT = Path("docs/calibration.md")
+_BEGIN, _END = "<!-- begin: python -m benchmarks.calibration -->", "<!-- end -->"
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Words of similar confidence: how many, their mean confidence, the share of them that is right."""
+
+    words: int
+    confidence: float
+    accuracy: float
+
+
+def held_out(heard: Heard) -> NDArray[np.float64]:
+    """Returns [words] confidences, each by weights fitted to the words of other groups."""
+    groups = heard.groups
+    folds = groups if len(np.unique(groups)) <= _BINS else groups % 2
+    confidences = np.zeros(len(groups))
+    for fold in np.unique(folds):
+        inside = folds == fold
+        others = Heard(heard.features[~inside], heard.right[~inside], groups[~inside])
+        weights = fit_confidence(others)
+        values = heard.features[inside] @ np.array([weights[name] for name in CONFIDENCE_FEATURES])
+        confidences[inside] = confidence.logistic(values)
+    return confidences
+
+
+def bins(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin | None]:
+    """Sorts words into `_BINS` equal steps of confidence; None where there are no words."""
+    steps = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
+    found: list[Bin | None] = []
+    for step in range(_BINS):
+        inside = steps == step
+        found.append(
+            Bin(int(inside.sum()), float(confidences[inside].mean()), float(right[inside].mean()))
+            if inside.any()
+            else None
+        )
+    return found
+
+
+def expected_calibration_error(found: Sequence[Bin | None]) -> float:
+    """Mean distance of confidence and accuracy, bins weighed by their words (Guo et al., ICML 2017)."""
+    filled = [each for each in found if each]
+    words = sum(each.words for each in filled)
+    return sum(each.words * abs(each.confidence - each.accuracy) for each in filled) / words
+
+
+def ranking(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Returns how often a right word is surer than a wrong one (area under the ROC curve), ties counting half."""
+    order = np.argsort(confidences, kind="stable")
+    _, inverse, counts = np.unique(confidences[order], return_inverse=True, return_counts=True)
+    ranks = np.empty(len(order))
+    ranks[order] = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    rights, wrongs = int(right.sum()), int((~right).sum())
+    return float((ranks[right].sum() - rights * (rights + 1) / 2) / (rights * wrongs))
+
+
+def tables(recognizer: Runner, utterances: Sequence[Utterance], manifest: str) -> str:
+    """Measures, and says it in Markdown."""
+    spec = recognizer.spec
+    heard = hear(recognizer, utterances)
+    bare = np.exp(heard.features[:, CONFIDENCE_FEATURES.index("mean_log_prob")])
+    fitted = held_out(heard)
+    rows = [
+        f"| {step / _BINS:.1f} to {(step + 1) / _BINS:.1f} | "
+        + (f"{found.words} | {found.confidence:.3f} | {found.accuracy:.3f} |" if found else "0 | | |")
+        for step, found in enumerate(bins(fitted, heard.right))
+    ]
+    errors = [expected_calibration_error(bins(each, heard.right)) for each in (bare, fitted)]
+    ranks = [ranking(each, heard.right) for each in (bare, fitted)]
+    return "\n".join(
+        [
+            f"{spec.name} {spec.version} on {manifest}: {len(heard.right)} words were recognised, "
+            f"{heard.right.mean():.1%} of them right.",
+            "",
+            "| confidence | words | mean confidence | share that is right |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "| | letters' geometric mean | fitted |",
+            "|---|---|---|",
+            f"| expected calibration error | {errors[0]:.3f} | **{errors[1]:.3f}** |",
+            f"| a right word is surer than a wrong one | {ranks[0]:.1%} | **{ranks[1]:.1%}** |",
+            "",
+            *_word_times(recognizer, utterances),
+        ]
+    )
+
+
+def _word_times(recognizer: Runner, utterances: Sequence[Utterance]) -> list[str]:
+    spec = dataclasses.replace(recognizer.spec, word_start_shift_s=0.0, word_end_shift_s=0.0)
+    texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text]
+    fit, judge = texts[::2], texts[1::2]
+    bare_s = time_errors_s(Respecified(recognizer, spec), judge)
+    shift_s = -np.median(time_errors_s(Respecified(recognizer, spec), fit), axis=0)
+    moved = dataclasses.replace(spec, word_start_shift_s=float(shift_s[0]), word_end_shift_s=float(shift_s[1]))
+    moved_s = time_errors_s(Respecified(recognizer, moved), judge)
+    lines = [
+        f"Word times of {len(moved_s)} recognised words in {len(judge)} spoken texts, in milliseconds:",
+        "",
+        "| | as the frames say: median error | moved by | median error | 90 % within |",
+        "|---|---|---|---|---|",
+    ]
+    for i, name in enumerate(("starts", "ends")):
+        before, after = np.abs(bare_s[:, i]) * 1000, np.abs(moved_s[:, i]) * 1000
+        lines.append(
+            f"| {name} | {np.median(before):.0f} | {shift_s[i] * 1000:+.0f} | **{np.median(after):.0f}** | "
+            f"{np.quantile(after, 0.9):.0f} |"
+        )
+    return lines
+
+
+def write_block(document: Path, block: str) -> None:
+    """Puts the tables between the document's two marks.
+
+    Raises:
+        HarkError: it has no marks.
+    """
+    text = document.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise HarkError(f"{document} has no place for the tables: it needs the lines {_BEGIN} and {_END}.")
+    document.write_text(f"{before}{begin}\n{block}\n{end}{after}", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
+    parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
+    options = parser.parse_args(arguments)
+    try:
+        block = tables(Recognizer(options.model), read_manifest(options.manifest), options.manifest.name)
+        write_block(options.output, block)
+    except (HarkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(block)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Where somebody may be speaking: energy over a noise floor that is tracked band by band.
+
+Speech changes its spectrum all the time, so every band falls back to the background again and again, even while
+somebody talks through a fan. What rises above that floor, averaged over the bands, is taken for speech: music and
+slamming doors too, since a word that is lost is worse than a noise that is heard. What never changes (silence, hum,
+hiss, a constant offset) is not speech at any level. Levels are compared with each other, never with full scale, so
+quiet speech is found as loud speech is.
+
+`benchmarks.long_recording` measures what it misses and what it keeps.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handler.features import mel_filters
+
+STEP_S = 0.01
+# How far what a step is judged by reaches to both sides.
+REACH_S = 0.016
+
+_BANDS = 20
+_LOWEST_HZ = 100.0  # below is hum, rumble and constant offset
+_HIGHEST_HZ = 7600.0
+# Digital silence has no level; the rounding of 16 bits lies at this one.
+_FLOOR_DB = -95.0
+# What is further below the loudest is background, however still it is elsewhere: gates and editors leave digital
+# silence beside the noise of the room.
+_RANGE_DB = 60.0
+# Averaged over this, noise becomes steady and the shortest sounds of speech still stand out.
+_SMOOTHED_S = 0.07
+# The background is what a band falls below this share of the time.
+_BACKGROUND_SHARE = 0.1
+# And the loudest is what is reached for the rest of it: single clicks say nothing.
+_LOUDEST_SHARE = 0.98
+# Steady noise stays within this of its own background; speech rises out of any it can be understood in.
+_STEADY_DB = 3.0
+# Speech begins where the excess passes this share of the highest, and this at least.
+_ONSET_SHARE, _ONSET_DB = 0.12, 1.5
+# Less than this may be one steady sound of a voice, from end to end.
+_SHORT_S = 2.0
+_CHUNK_FRAMES = 512
+
+
+def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
+    """Computes the level of each band.
+
+    Args:
+        samples: [samples] mono float32.
+        sample_rate_hz: rate of `samples`.
+
+    Returns:
+        [steps, bands] in dB, one every `STEP_S`, of what lies within `REACH_S` of it.
+    """
+    step, size = round(STEP_S * sample_rate_hz), round(2 * REACH_S * sample_rate_hz)
+    # Floating-point recordings may be so loud that their squares overflow.
+    scale = np.float32(max(1.0, float(np.abs(samples).max(initial=0.0))))
+    padded = np.pad(samples / scale if scale > 1 else samples, (size // 2, size - size // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][: len(samples) // step]
+    filters = mel_filters(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
+    window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
+    levels = np.empty((len(frames), _BANDS), np.float32)
+    for start in range(0, len(frames), _CHUNK_FRAMES):
+        spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        np.matmul(power, filters, out=levels[start : start + _CHUNK_FRAMES])
+    np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
+    decibels: NDArray[np.float32] = levels * np.float32(10) + np.float32(20) * np.log10(scale)
+    return decibels
+
+
+def excess_db(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Computes how far the bands rise above their background, on average.
+
+    Args:
+        levels: [steps, bands] of `levels_db`: what is searched, with its surroundings, best half a minute of them.
+
+    Returns:
+        [steps] in dB.
+    """
+    if not len(levels):
+        return np.zeros(0, np.float32)
+    smooth = _smooth(levels, round(_SMOOTHED_S / STEP_S))
+    np.maximum(smooth, np.quantile(smooth.max(axis=1), _LOUDEST_SHARE) - _RANGE_DB, out=smooth)
+    excess: NDArray[np.float32] = np.maximum(smooth - _quantile(smooth, _BACKGROUND_SHARE), 0).mean(axis=1)
+    return excess
+
+
+def is_speech(excess: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tells which steps may hold speech, from what `excess_db` returned: [steps] bool."""
+    if not len(excess):
+        return np.zeros(0, np.bool_)
+    lowest, highest = np.quantile(excess, [_BACKGROUND_SHARE, _LOUDEST_SHARE])
+    if highest - lowest < _STEADY_DB:
+        return np.full(len(excess), bool(highest) and len(excess) * STEP_S < _SHORT_S)  # 0 is digital silence
+    speech: NDArray[np.bool_] = excess > lowest + max(_ONSET_DB, _ONSET_SHARE * (highest - lowest))
+    return speech
+
+
+def _smooth(levels: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Averages [steps, bands] over `width` steps around each; the edges are repeated."""
+    padded = np.pad(levels, ((width // 2 + 1, (width - 1) // 2), (0, 0)), mode="edge").astype(np.float64)
+    total = padded.cumsum(axis=0)
+    smoothed: NDArray[np.float32] = ((total[width:] - total[:-width]) / width).astype(np.float32)
+    return smoothed
+
+
+def _quantile(levels: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Returns the level of each band that it falls below for this share of the time."""
+    at = int(share * (len(levels) - 1))
+    quantile: NDArray[np.float32] = np.partition(levels, at, axis=0)[at]
+    return quantile

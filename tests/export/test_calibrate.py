@@ -1,0 +1,112 @@
+"""Word times and confidences are fitted to what the model does, and are worth what they say on what they never saw."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import calibrate
+from export.calibrate import Heard, Respecified, fit_confidence, hear, time_errors_s
+from export.spoken import speak
+from handler import voice
+from handler.confidence import logistic
+from handler.recognizer import Recognizer
+from handler.spec import CONFIDENCE_FEATURES
+from tests.conftest import DATA, ROOT
+from training.manifest import read_manifest
+from training.text import normalise
+
+UTTERANCES = read_manifest(DATA / "manifest.jsonl")
+TEXTS = [normalise(utterance.text) for utterance in UTTERANCES]
+# Longer than those of the test manifest, so that most words stand in the middle of a sentence.
+SENTENCES = [
+    "the old man walked slowly down the road to the river",
+    "she had never seen so many people in one place before",
+    "when the rain stopped we went out into the garden again",
+    "he said that nothing in the world would make him change his mind",
+    "the train to the city leaves at nine in the morning",
+    "they looked at each other and did not say a word",
+    "in the evening the whole family sat down by the fire",
+    "it was a long time before anyone came to the door",
+    "the captain gave the order and the ship began to turn",
+    "my father told me this story when i was very young",
+    "there were three boats in the water and a man in each",
+    "after the war he came back to the house where he was born",
+]
+
+
+def drawn(words: int, weights: dict[str, float], seed: int) -> Heard:
+    rng = np.random.default_rng(seed)
+    features = np.c_[np.ones(words), rng.normal(0, 1, (words, len(CONFIDENCE_FEATURES) - 1))]
+    chances = logistic(features @ np.array([weights.get(name, 0.0) for name in CONFIDENCE_FEATURES]))
+    return Heard(features, rng.random(words) < chances, np.arange(words) % 5)
+
+
+def test_the_fit_finds_the_weights_that_words_were_drawn_with() -> None:
+    weights = {"bias": 0.7, "mean_log_prob": 1.5, "space_log_prob": -0.5}
+    fitted = fit_confidence(drawn(20000, weights, 0))
+    assert fitted == pytest.approx(dict.fromkeys(CONFIDENCE_FEATURES, 0.0) | weights, abs=0.1)
+
+
+def test_the_fit_stays_finite_where_right_and_wrong_are_apart() -> None:
+    heard = drawn(100, {"mean_log_prob": 1.0}, 0)
+    apart = dataclasses.replace(heard, right=heard.features[:, 1] > 0)
+    assert np.isfinite(list(fit_confidence(apart).values())).all()
+
+
+def test_spoken_words_are_where_they_are_said_to_be() -> None:
+    for spoken in speak(TEXTS, 16000):
+        assert len(spoken.words) == len(spoken.spans_s)
+        assert (np.diff(spoken.spans_s.ravel()) >= 0).all()
+        assert spoken.spans_s[-1, 1] < len(spoken.samples) / 16000
+        sound = np.flatnonzero(voice.is_speech(voice.excess_db(voice.levels_db(spoken.samples, 16000)))) * voice.STEP_S
+        assert spoken.spans_s[0, 0] == pytest.approx(sound[0], abs=0.1)
+
+
+def test_word_times_are_right_to_60_ms_on_texts_they_were_not_fitted_to(recognizer: Recognizer) -> None:
+    bare = dataclasses.replace(recognizer.spec, word_start_shift_s=0.0, word_end_shift_s=0.0)
+    start_s, end_s = -np.median(time_errors_s(Respecified(recognizer, bare), SENTENCES[::2]), axis=0)
+    moved = dataclasses.replace(bare, word_start_shift_s=float(start_s), word_end_shift_s=float(end_s))
+    errors_s = np.abs(time_errors_s(Respecified(recognizer, moved), SENTENCES[1::2]))
+    assert len(errors_s) > 20
+    assert (np.median(errors_s, axis=0) < 0.06).all()
+
+
+def test_a_word_is_right_where_it_stands_in_the_reference(recognizer: Recognizer) -> None:
+    heard = hear(recognizer, UTTERANCES)
+    assert len(heard.features) == len(heard.right) == len(heard.groups)
+    assert 0.3 < heard.right.mean() < 1
+    wrong = [dataclasses.replace(utterance, text="xylophone") for utterance in UTTERANCES]
+    assert not hear(recognizer, wrong).right.any()
+
+
+def test_the_command_writes_what_it_fitted_into_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model.onnx"
+    shutil.copy(ROOT / "models" / "asr.onnx", model)
+    monkeypatch.setattr(calibrate, "_LEAST_WORDS", 5)
+    assert calibrate.main([str(model), "--dev", str(DATA / "manifest.jsonl")]) == 0
+    spec = Recognizer(model).spec
+    assert set(spec.word_confidence) == set(CONFIDENCE_FEATURES)
+    assert 0 < abs(spec.word_start_shift_s) < 0.2
+    assert 0 < abs(spec.word_end_shift_s) < 0.2
+    once = capsys.readouterr().out
+    assert calibrate.main([str(model), "--dev", str(DATA / "manifest.jsonl")]) == 0
+    assert capsys.readouterr().out == once  # what was fitted before does not change the fit
+    assert Recognizer(model).spec == spec
+
+
+def test_a_model_that_hears_too_little_keeps_what_it_has(recognizer: Recognizer) -> None:
+    class Deaf:
+        spec = recognizer.spec
+
+        def run(self, log_mels):
+            rows = [np.full((len(each) // 4, len(self.spec.labels)), -9.0, np.float32) for each in log_mels]
+            for row in rows:
+                row[:, self.spec.blank] = 0
+            return rows
+
+    assert calibrate.calibrated(Deaf(), UTTERANCES[:3]) == recognizer.spec

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from handler.errors import HarkError
 
-# A body of 6 MB, Lambda's limit, holds many minutes of compressed speech; ten of them fit an HTTP API's 30 s easily.
-_DEFAULT_MAX_AUDIO_S = 600.0
+# A body of 6 MB, Lambda's limit, holds an hour of compressed speech, which takes half of an HTTP API's 30 s.
+_DEFAULT_MAX_AUDIO_S = 3900.0
 _DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "asr.onnx"
 
 

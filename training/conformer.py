@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from training.config import ModelConfig
 from training.errors import ConfigError
 from training.lengths import frame_mask, strided
+from training.stem import strided_convolutions
 
 # Output frames that go through the encoder as one.
 _STACKED = 2
@@ -51,12 +52,7 @@ class Conformer(nn.Module):
                 f"model.conformer.size must be a multiple of twice model.conformer.heads, not {shape.size} with "
                 f"{shape.heads} heads."
             )
-        self.stem = nn.ModuleList()
-        bands = n_mels
-        for i, (time_stride, mel_stride) in enumerate(config.conv_strides):
-            stride = (time_stride, mel_stride)
-            self.stem.append(nn.Conv2d(1 if i == 0 else channels, channels, 3, stride, padding=1))
-            bands = math.ceil(bands / mel_stride)
+        self.stem, bands = strided_convolutions(config, n_mels)
         # Convolutions run twice as fast on CPU with the channels last, and the flattening below costs nothing.
         self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.projection = nn.Linear(_STACKED * bands * channels, shape.size)

@@ -4,7 +4,6 @@ Source: Amodei et al., "Deep Speech 2" (ICML 2016); the block order (LayerNorm, 
 tutorial network, which `configs/seed.yaml` rebuilds with its mistake mended.
 """
 
-import math
 from typing import ClassVar
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from training.config import ModelConfig
 from training.errors import ConfigError
 from training.lengths import frame_mask, strided
+from training.stem import strided_convolutions
 
 _RECURRENCES: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -32,12 +32,7 @@ class DeepSpeech2(nn.Module):
         super().__init__()
         self.config = config
         channels, size = config.conv_channels, config.rnn_size
-        self.stem = nn.ModuleList()
-        bands = n_mels
-        for i, (time_stride, mel_stride) in enumerate(config.conv_strides):
-            stride = (time_stride, mel_stride)
-            self.stem.append(nn.Conv2d(1 if i == 0 else channels, channels, 3, stride, padding=1))
-            bands = math.ceil(bands / mel_stride)
+        self.stem, bands = strided_convolutions(config, n_mels)
         self.residual = nn.ModuleList(
             ResidualBlock(channels, bands, config.dropout) for _ in range(config.residual_blocks)
         )

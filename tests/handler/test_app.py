@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -342,6 +343,16 @@ def test_a_form_that_asks_for_what_is_not_there_is_refused_by_name(post: Post, n
     assert status == (422 if code == "conflicting_parameters" else 400)
     assert_error(body, code)
     assert body["error"]["param"] == param
+
+
+@pytest.mark.parametrize("charset", ["undefined", "utf\x008", "punycode", "idna"])
+def test_the_charset_of_a_field_chooses_no_codec(post: Post, charset: str) -> None:
+    body, content_type = multipart({"prompt": "a-" + "a" * 400_000}, encode(noise(), RATE))
+    body = body.replace(b'name="prompt"', f'name="prompt"\r\nContent-Type: text/plain; charset="{charset}"'.encode())
+    since = time.perf_counter()
+    status, _, _ = post("/v1/audio/transcriptions", body, content_type)
+    assert status == 200
+    assert time.perf_counter() - since < 5
 
 
 def test_two_files_in_a_form_are_refused(post: Post) -> None:

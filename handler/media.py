@@ -14,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ _GAP_S = 0.1
 _GAP_BLOCK_S = 1.0
 # An index says how long the sound is. Encoders count their delay in or not, which is less than this.
 _MISSING_S = 0.5
+# PyAV finds the planes of a frame by the null pointer behind the last; from 8 on (AV_NUM_DATA_POINTERS) FFmpeg has none
+# there, and what is read on is other memory. Packed, all channels share one plane.
+_SAFE_PLANES = 7
 
 
 def duration_s(data: bytes, kind: str) -> float:
@@ -99,6 +103,8 @@ def _tick_s(stream: AudioStream) -> float:
 
 def _samples(frame: AudioFrame) -> NDArray[np.float32]:
     """Returns [frames, channels] float32 in -1..1, whatever the decoder's sample format is."""
+    if frame.format.is_planar and len(frame.layout.channels) > _SAFE_PLANES:
+        (frame,) = AudioResampler(frame.format.packed).resample(frame)
     values: NDArray[Any] = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
     if values.dtype.kind == "f":

@@ -1,8 +1,10 @@
 """Recordings of phones, browsers and video editors are read as libsndfile's formats are, or clearly refused."""
 
+import io
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
 
@@ -44,6 +46,24 @@ def test_a_video_gives_its_sound(name: str) -> None:
     muxed = name if name.startswith("WebM") else "Matroska with FLAC"
     samples = decode(encode_media(tone(48000, 2.0, 2), 48000, muxed, video=True), RATE, 30)
     assert abs(len(samples) / RATE - 2.0) < 0.15
+    assert abs(strongest_hz(samples) - 440) < 2
+
+
+@pytest.mark.parametrize("layout", ["7.1", "hexadecagonal", "22.2"])
+def test_more_channels_than_a_frame_has_planes_for_are_read(layout: str) -> None:
+    buffer = io.BytesIO()
+    channels = len(av.AudioLayout(layout).channels)
+    with av.open(buffer, "w", format="matroska") as container:
+        stream = container.add_stream("libopus", rate=48000, options={"mapping_family": "255"})
+        stream.layout = layout
+        samples = np.ascontiguousarray(tone(48000, 1.0, channels).astype(np.float32)).reshape(1, -1)
+        for start in range(0, 48000, 960):
+            frame = av.AudioFrame.from_ndarray(samples[:, start * channels : (start + 960) * channels], "flt", layout)
+            frame.sample_rate, frame.pts = 48000, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    samples = decode(buffer.getvalue(), RATE, 30)
+    assert abs(len(samples) / RATE - 1.0) < 0.15
     assert abs(strongest_hz(samples) - 440) < 2
 
 

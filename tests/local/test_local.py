@@ -140,6 +140,11 @@ def test_a_missing_or_wrong_key_is_refused(
     assert body["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("path", ["/transcribe%0A", "/v1/models%0A"])
+def test_no_spelling_of_an_address_goes_round_the_key(guarded: tuple[str, int], path: str) -> None:
+    assert request(guarded, "POST", path, SAMPLE.read_bytes())[0] == 401
+
+
 @pytest.mark.parametrize("authorization", ["Bearer key-123", "bearer  key-123 "])
 def test_the_right_key_is_let_in(guarded: tuple[str, int], authorization: str) -> None:
     assert request(guarded, "GET", "/v1/models", Authorization=authorization)[0] == 200

@@ -90,7 +90,7 @@ def within_full_scale(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def _source(data: bytes, max_duration_s: float) -> _Source:
     """Opens the file with the library that knows it, and refuses it where it says that it is too long."""
     kind = containers.kind(data)
-    if kind not in _MEDIA:
+    if kind not in _MEDIA and not containers.says_no_length(data):
         try:
             file = sf.SoundFile(io.BytesIO(data))
         except (sf.LibsndfileError, TypeError) as error:

@@ -50,6 +50,22 @@ def kind(data: bytes) -> str:
     return "mp3" if data.startswith(b"ID3") else ""
 
 
+def says_no_length(data: bytes) -> bool:
+    """Says whether this is a file of which libsndfile reads nothing, or the first part only.
+
+    That is a WAV or FLAC whose writer could not seek back to say how long it is, and several Ogg streams in a row.
+    """
+    match kind(data):
+        case "wav":
+            at = data.find(b"data", 12)
+            return at >= 0 and data[at + 4 : at + 8] == bytes(4) and at + 8 < len(data)
+        case "flac":  # 36 bits of STREAMINFO, which is always first
+            return data.startswith(b"fLaC") and len(data) > 26 and not (data[21] & 15 or any(data[22:26]))
+        case "ogg":  # all first pages (2) of streams side by side come before any other (0)
+            return data.find(b"OggS\0\x02", max(0, data.find(b"OggS\0\0"))) > 0
+    return False
+
+
 def check_complete(data: bytes) -> None:
     """Refuses a file that ends before its container says it does; formats that do not say pass.
 

@@ -154,3 +154,22 @@ def test_random_damage_never_raises_anything_else(name: str, speech: np.ndarray)
 )  # fmt: skip
 def test_the_kind_is_found_from_the_bytes(name: str, kind: str) -> None:
     assert containers.kind(encode_media(tone(16000), 16000, name)) == kind
+
+
+def test_files_that_do_not_say_how_long_they_are_are_read() -> None:
+    flac = bytearray(encode(tone(16000, 2.0), 16000, "FLAC"))
+    flac[21] &= 0xF0
+    flac[22:26] = bytes(4)
+    wav = bytearray(encode(tone(16000, 2.0), 16000, "WAV"))
+    at = wav.find(b"data") + 4
+    wav[4:8] = wav[at : at + 4] = bytes(4)
+    for data in (bytes(flac), bytes(wav)):
+        assert abs(len(decode(data, RATE, 30)) / RATE - 2.0) < 0.01
+        with pytest.raises(AudioTooLong):
+            decode(data, RATE, 1)
+
+
+@pytest.mark.parametrize("subtype", ["OPUS", "VORBIS"])
+def test_ogg_files_in_a_row_are_read_to_the_end(subtype: str) -> None:
+    data = encode(tone(16000, 2.0), 16000, "OGG", subtype)
+    assert abs(len(decode(data + data, RATE, 30)) / RATE - 4.0) < 0.1

@@ -19,6 +19,11 @@ from handler.errors import AudioTooLong, InvalidAudio, InvalidBody
 MIN_SAMPLE_RATE_HZ = 8_000
 MAX_SAMPLE_RATE_HZ = 192_000
 
+# A second of the longest recording may have so many values, all channels together, on average: 48 kHz in stereo. Eight
+# silent channels of 192 kHz fit many minutes into few bytes, and decoding them takes longer than anybody waits. Ten
+# minutes' worth are no matter, however short the limit.
+_MOST_VALUES_PER_S = 2 * 48_000
+_HARMLESS_VALUES = 600 * _MOST_VALUES_PER_S
 # Values of a block, all channels together: enough to keep calls few, and 4 MB however many channels there are.
 _BLOCK_VALUES = 1 << 20
 _FORMATS = "WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, WMA or AMR"
@@ -100,6 +105,7 @@ def _source(data: bytes, max_duration_s: float) -> _Source:
         else:
             if kind != "mp3":  # for which libsndfile guesses from the first frame
                 _check_duration(file.frames / _checked_rate(file.samplerate), max_duration_s)
+                _check_values(file.frames * file.channels, max_duration_s)
             elif len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
                 _check_duration(_media_duration_s(data, kind), max_duration_s)
             return _read(file)
@@ -120,6 +126,14 @@ def _media_duration_s(data: bytes, kind: str) -> float:
 def _check_duration(duration_s: float, max_duration_s: float) -> None:
     if duration_s > max_duration_s:
         raise AudioTooLong(f"The audio is longer than the limit of {max_duration_s:g} s; split it.")
+
+
+def _check_values(values: int, max_duration_s: float) -> None:
+    if values > max(max_duration_s * _MOST_VALUES_PER_S, _HARMLESS_VALUES):
+        raise AudioTooLong(
+            "The audio has too many samples, all channels together, for its length to be dealt with in time; "
+            "send fewer channels or a lower rate (16000 Hz mono is best)."
+        )
 
 
 def _read(file: sf.SoundFile) -> _Source:
@@ -145,6 +159,7 @@ def _resampled(source: _Source, sample_rate_hz: int, max_duration_s: float) -> I
     """Mixes down and resamples; the rate may change on the way, as it does where AAC turns into HE-AAC."""
     rate_hz, resampler = 0, None
     duration_s = 0.0
+    values = 0
     for block_rate_hz, block in source:
         if block_rate_hz != rate_hz:
             if resampler is not None:
@@ -157,6 +172,8 @@ def _resampled(source: _Source, sample_rate_hz: int, max_duration_s: float) -> I
             )
         duration_s += len(block) / rate_hz
         _check_duration(duration_s, max_duration_s)
+        values += block.size
+        _check_values(values, max_duration_s)
         mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
         yield mono if resampler is None else resampler.resample_chunk(mono)
     if resampler is not None:

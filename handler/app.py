@@ -5,6 +5,7 @@ Sources: AWS, "Working with AWS Lambda proxy integrations for HTTP APIs"; OpenAI
 
 import base64
 import binascii
+import json
 import os
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,6 +21,7 @@ from handler.errors import (
     InvalidBody,
     InvalidParameter,
     MethodNotAllowed,
+    ReplyTooLarge,
     RequestError,
     UnknownModel,
     UnknownRoute,
@@ -63,6 +65,8 @@ _METHODS = {
 _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "image/", "application/pdf")
 
 _MAX_QUERY_FIELDS = 32
+# Lambda sends back 6 MB, in which the body is a string of JSON; headers and status need a little too.
+_MAX_REPLY_BYTES = 6_000_000
 
 _Reply = Response[str]
 
@@ -169,6 +173,11 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         body = render.json_body(render.full(transcript, recognizer.spec))
     else:
         body = render.transcription(transcript, recognizer.spec, asked)
+    if len(json.dumps(body.text)) > _MAX_REPLY_BYTES:
+        raise ReplyTooLarge(
+            "The reply is larger than what Lambda sends back; leave include or stream out, or split the recording.",
+            param="include" if asked.logprobs else None,
+        )
     return _reply(200, body, timings)
 
 

@@ -90,6 +90,13 @@ class BodyTooLarge(RequestError):
     code = "body_too_large"
 
 
+class ReplyTooLarge(RequestError):
+    """The reply is larger than what Lambda sends back."""
+
+    status = 413
+    code = "reply_too_large"
+
+
 class UnsupportedMediaType(RequestError):
     """The Content-Type is not one this route reads."""
 

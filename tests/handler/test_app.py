@@ -355,6 +355,15 @@ def test_the_charset_of_a_field_chooses_no_codec(post: Post, charset: str) -> No
     assert time.perf_counter() - since < 5
 
 
+def test_a_reply_larger_than_lambda_sends_back_is_refused(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    from handler import app
+
+    monkeypatch.setattr(app, "_MAX_REPLY_BYTES", 1000)
+    status, _, body = ask(post, "/transcribe", [("stream", "true"), ("include", "logprobs")])
+    assert status == 413
+    assert_error(body, "reply_too_large")
+
+
 def test_two_files_in_a_form_are_refused(post: Post) -> None:
     form, content_type = multipart({"file": "one"}, encode(noise(), RATE))
     status, _, body = post("/v1/audio/transcriptions", form, content_type)

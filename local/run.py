@@ -19,7 +19,7 @@ SAMPLE = Path(__file__).resolve().parent.parent / "events" / "sample.wav"
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns 1 where the handler refused the recording."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("audio", type=Path, nargs="?", default=SAMPLE, help="any file soundfile reads")
+    parser.add_argument("audio", type=Path, nargs="?", default=SAMPLE, help="any format the endpoint reads")
     options = parser.parse_args(arguments)
     try:
         audio = options.audio.read_bytes()

@@ -288,6 +288,7 @@ async function send(blob) {
     // The picture is made while the endpoint works.
     const decoded = recording.samples ?? decode(blob);
     const [reply, samples] = await Promise.all([sent, decoded]);
+    if (signal.aborted) return; // cancelled when the reply was there and the picture was not
     recording.samples = samples;
     present(reply, recording);
   } catch (error) {

@@ -3,8 +3,8 @@
 Speech changes its spectrum all the time, so every band falls back to the background again and again, even while
 somebody talks through a fan. What rises above that floor, averaged over the bands, is taken for speech: music and
 slamming doors too, since a word that is lost is worse than a noise that is heard. What never changes (silence, hum,
-hiss, a constant offset) is not speech at any level. Levels are compared with each other, never with full scale, so
-quiet speech is found as loud speech is.
+hiss, a constant offset) is not speech at any level. Levels are compared with each other, never with full scale, so a
+quiet recording is searched as a loud one is; a voice some 40 dB below another one within half a minute is background.
 
 `benchmarks.long_recording` measures what it misses and what it keeps.
 """

@@ -27,6 +27,8 @@ Samples = NDArray[np.float32]
 _SILENCE = 1e-8
 # Fourier transforms are padded to a multiple of this.
 _FAST_LENGTH = 4096
+# How hard encoders squeeze, for those that can: 0 is nothing lost, 1 the fewest bits. LAME gives up just before that.
+_COMPRESSION = (0.5, 0.99)
 # Name -> (container, subtype, sample rate or None for the recording's own), as soundfile writes them.
 CODECS: dict[str, tuple[str, str, int | None]] = {
     "mp3": ("MP3", "MPEG_LAYER_III", None),
@@ -84,8 +86,7 @@ class WaveformAugment:
 
     def _transmit(self, samples: Samples, config: CodecConfig, rng: np.random.Generator) -> Samples:
         name = config.names[rng.integers(len(config.names))]
-        # How hard the encoder squeezes, for those that can: 0 is nothing lost, 1 the fewest bits.
-        return transmit(samples, self.sample_rate_hz, name, rng.uniform(0.5, 1.0))
+        return transmit(samples, self.sample_rate_hz, name, rng.uniform(*_COMPRESSION))
 
 
 def change_speed(samples: Samples, sample_rate_hz: int, speed: float) -> Samples:

@@ -129,6 +129,12 @@ def test_every_codec_changes_speech_and_keeps_its_pitch_and_length(codec: str) -
     assert not np.allclose(sent[:n], received[:n], atol=1e-5)
 
 
+@pytest.mark.parametrize("codec", augment.CODECS)
+def test_no_draw_is_more_than_a_codec_can_do(codec: str) -> None:
+    for compression in augment._COMPRESSION:
+        assert len(augment.transmit(noise(4), RATE, codec, compression))
+
+
 def test_everything_at_once_depends_on_the_generator_alone() -> None:
     waveform = WaveformAugment(EVERYTHING, RATE)
     speech = tone(300, 2.0) + noise(6, 2.0)

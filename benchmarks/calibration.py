@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.documents import write_block
 from export.calibrate import Heard, Respecified, fit_confidence, hear, time_errors_s
 from handler import confidence
 from handler.errors import HarkError
@@ -25,7 +26,6 @@ from training.manifest import Utterance, read_manifest
 from training.text import normalise
 
 DOCUMENT = Path("docs/calibration.md")
-_BEGIN, _END = "<!-- begin: python -m benchmarks.calibration -->", "<!-- end -->"
 _BINS = 10
 
 
@@ -138,20 +138,6 @@ def _word_times(recognizer: Runner, utterances: Sequence[Utterance]) -> list[str
     return lines
 
 
-def write_block(document: Path, block: str) -> None:
-    """Puts the tables between the document's two marks.
-
-    Raises:
-        HarkError: it has no marks.
-    """
-    text = document.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise HarkError(f"{document} has no place for the tables: it needs the lines {_BEGIN} and {_END}.")
-    document.write_text(f"{before}{begin}\n{block}\n{end}{after}", encoding="utf-8")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -161,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         block = tables(Recognizer(options.model), read_manifest(options.manifest), options.manifest.name)
-        write_block(options.output, block)
+        write_block(options.output, "benchmarks.calibration", block)
     except (HarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,7 @@
 Assembles a recording from a manifest's utterances, in drawn order with drawn pauses of faint noise, as often as it
 takes, and transcribes it in a fresh process. Prints WER of the whole and of the same utterances one by one, how far
 word times are apart, what voice activity detection missed and kept, time and peak memory. `--snr-db`, `--noise` and
-`--gain-db` make it harder.
+`--gain-db` make it harder; `--output docs/long-recordings.md` writes it down.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from benchmarks.documents import write_block
 from handler import segments
 from handler.audio import decode
 from handler.errors import HarkError
@@ -189,6 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--noise", type=Path, help="a recording of noise; white noise where there is none")
     parser.add_argument("--gain-db", type=float, default=0.0, help="what goes beyond full scale is clipped")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, help="a document with two marks to put the figures between")
     parser.add_argument("--transcribe", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.transcribe:
@@ -209,7 +211,15 @@ def main(arguments: list[str] | None = None) -> int:
         format_, subtype = _FORMATS[options.format]
         sf.write(file.name, assembled.samples, rate_hz, format=format_, subtype=subtype)
         together = in_fresh_process(Path(file.name), options.model)
-    print(report(assembled, alone, together, recognizer))
+    figures = report(assembled, alone, together, recognizer)
+    print(figures)
+    if options.output:
+        heading = f"{recognizer.spec.name} {recognizer.spec.version} on {options.manifest.name}, {options.format}:"
+        try:
+            write_block(options.output, "benchmarks.long_recording", f"{heading}\n\n```\n{figures}\n```")
+        except (HarkError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -152,7 +152,7 @@ class _Attention(nn.Module):
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         split = self.query_key_value(self.norm(hidden)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = split[0], split[1], split[2]  # [batch, heads, frames, size of a head]
-        # Written out: PyTorch's fused attention for CPU takes four times as long to train in bfloat16.
+        # Written out: PyTorch's fused attention for CPU takes several times as long to train in bfloat16.
         scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
         weights = (scores + bias).softmax(-1)
         mixed = (weights.to(value.dtype) @ value).transpose(1, 2).flatten(2)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import calibration
+from benchmarks.documents import write_block
 from handler.errors import HarkError
 from tests.conftest import DATA, ROOT
 
@@ -47,6 +48,6 @@ def test_the_command_writes_its_tables_between_the_marks(tmp_path: Path) -> None
 def test_a_document_without_marks_is_left_alone(tmp_path: Path) -> None:
     document = tmp_path / "other.md"
     document.write_text("text")
-    with pytest.raises(HarkError, match="no place for the tables"):
-        calibration.write_block(document, "tables")
+    with pytest.raises(HarkError, match="no place for what was measured"):
+        write_block(document, "benchmarks.calibration", "tables")
     assert document.read_text() == "text"

@@ -1,10 +1,12 @@
 """The long recording is what it is said to be, and some minutes of it have the WER of their utterances."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks import long_recording
-from tests.conftest import DATA
+from tests.conftest import DATA, ROOT
 
 MANIFEST = DATA / "manifest.jsonl"
 
@@ -28,6 +30,17 @@ def test_minutes_have_the_error_rate_of_their_utterances_in_little_memory(capsys
     assert abs(difference) <= 0.03  # of some hundred words, three
     assert int(figures.split("peak memory")[1].split()[0]) < 400
     assert int(figures.split("median")[1].split()[0]) < 50
+
+
+def test_the_figures_are_written_between_the_marks(tmp_path: Path) -> None:
+    document = tmp_path / "long.md"
+    document.write_text((ROOT / "docs" / "long-recordings.md").read_text())
+    for _ in range(2):  # the second time over the first
+        arguments = ["--manifest", str(MANIFEST), "--hours", "0.01", "--output", str(document)]
+        assert long_recording.main(arguments) == 0
+    text = document.read_text()
+    assert text.count("peak memory") == 1
+    assert text.startswith("# Long recordings")
 
 
 def test_a_missing_manifest_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """The server under test."""
-    with server.serving() as found:
+    # Ten minutes, so that a recording over the limit is small enough to be given to a page.
+    with server.serving(HARK_MAX_AUDIO_S="600") as found:
         yield found
 
 

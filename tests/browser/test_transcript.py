@@ -84,7 +84,7 @@ def test_a_click_on_the_spectrogram_and_its_keys_move_the_playhead(result: Page,
     assert now_s(result) == pytest.approx(reply["duration"] / 2 - 2, abs=0.05)
     result.keyboard.press("Home")
     assert now_s(result) == 0
-    assert position.get_attribute("aria-valuetext") == "0:00 of 0:06"
+    expect(position).to_have_attribute("aria-valuetext", "0:00 of 0:06")  # said at the next picture
 
 
 def test_the_spectrogram_shows_sound_where_there_is_sound(page: Page) -> None:

@@ -4,6 +4,7 @@ import re
 from difflib import SequenceMatcher
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Open, shown_words, until, wait_for
@@ -75,6 +76,30 @@ def test_a_recording_is_sent_as_audio_that_every_endpoint_reads(page: Page) -> N
     with page.expect_request("**/transcribe") as sent:
         page.click("#stop")
     assert sent.value.headers["content-type"] == "audio/wav"
+
+
+@pytest.mark.parametrize("type_", ["audio/webm;codecs=opus", "audio/mp4"])
+def test_the_endpoint_reads_what_a_browser_records(page: Page, reply: dict[str, Any], type_: str) -> None:
+    # In slices, as pages record that send while they record: a container without an index, length or end.
+    status, heard = page.evaluate(
+        """async (type) => {
+            const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+            const recorder = new MediaRecorder(stream, { mimeType: type });
+            const slices = [];
+            recorder.ondataavailable = (event) => slices.push(event.data);
+            const stopped = new Promise((resolve) => { recorder.onstop = resolve; });
+            recorder.start(250);
+            setTimeout(() => recorder.stop(), 6800);
+            await stopped;
+            stream.getTracks().forEach((track) => track.stop());
+            const reply = await fetch("transcribe", { method: "POST", body: new Blob(slices, { type }) });
+            return [reply.status, await reply.json()];
+        }""",
+        type_,
+    )
+    assert status == 200, heard
+    assert heard["duration"] == pytest.approx(6.8, abs=0.4)
+    assert SequenceMatcher(None, heard["text"].split(), reply["text"].split()).ratio() > 0.6
 
 
 def test_a_denied_microphone_is_explained(open_page: Open) -> None:

@@ -230,7 +230,8 @@ class TrainerConfig:
             where the hardware has it.
         accelerator, devices, nodes: Lightning's; "auto" takes what is there. Under torchrun its numbers count.
         accumulate: batches to an optimiser step.
-        validate_every_steps: batches between validations; 0 validates after each epoch.
+        validate_every_steps: batches between validations, or a few less so that the last falls on the end of the run; 0
+            validates after each epoch.
         average_last: the run ends with the mean of the weights at so many of the last validations; 0 makes none.
     """
 

@@ -115,6 +115,9 @@ def fit(
         callbacks=[*kept, LearningRateMonitor(), Throughput(task.frames_per_s), *bar, *callbacks],
         enable_progress_bar=progress,
     )
+    if settings.validate_every_steps:
+        batches = data.steps(trainer.world_size) * settings.accumulate
+        trainer.val_check_interval = _even_interval(batches, settings.validate_every_steps)
     trainer.fit(task, data, ckpt_path=str(resume) if resume else None, weights_only=True if resume else None)
     recent = sorted(folder.glob("recent-*.ckpt"))
     if len(recent) < 2 or best.best_model_score is None:
@@ -128,6 +131,14 @@ def fit(
     if trainer.is_global_zero:
         print(f"dev WER {float(best.best_model_score):.4f} at best, {wer:.4f} with the last {len(recent)} averaged")
     return averaged if wer <= best.best_model_score else Path(best.best_model_path)
+
+
+def _even_interval(batches: int, wanted: int) -> int:
+    """Returns an interval, at most `wanted`, whose multiples end where the run does, or a few batches before.
+
+    The end of the learning rate's cycle is worth more than any step before, and only what is validated is kept.
+    """
+    return max(batches // -(-batches // wanted), 1)
 
 
 def _processes(settings: TrainerConfig) -> tuple[str | int, int]:

@@ -189,6 +189,12 @@ def test_a_conformer_is_taught_in_its_middle_by_its_own_head(tmp_path: Path) -> 
     assert not torch.equal(weights(plain)["model.head.weight"], weights(taught)["model.head.weight"])
 
 
+@pytest.mark.parametrize(("every", "last"), [("3", 6), ("100", 7), ("7", 7), ("1", 7)])
+def test_the_end_of_a_run_is_validated_and_kept(tmp_path: Path, every: str, last: int) -> None:
+    fit.fit(toy_config(tmp_path, trainer__max_steps="7", trainer__validate_every_steps=every, **TINY), progress=False)
+    assert torch.load(tmp_path / "toy" / "last.ckpt", weights_only=True)["global_step"] == last
+
+
 def test_speed_and_waiting_for_data_are_logged(tmp_path: Path) -> None:
     seen: dict[str, float] = {}
 

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.ctc import Tokens
+from handler.ctc import LEAST_PROBABILITY, Tokens
 from handler.spec import CONFIDENCE_FEATURES, ModelSpec
 
-_LEAST_PROBABILITY = 1e-10
 # Beyond these odds the network's probabilities differ by rounding.
 _LARGEST_LOG_ODDS = 9.2
 
@@ -35,7 +34,7 @@ def of_words(tokens: Tokens, words: Sequence[slice], spec: ModelSpec) -> NDArray
 
 def features(tokens: Tokens, words: Sequence[slice]) -> NDArray[np.float64]:
     """Returns [words, features]: `CONFIDENCE_FEATURES` of each word, in natural logarithms."""
-    log_probs = np.log(np.maximum(tokens.confidences, _LEAST_PROBABILITY))
+    log_probs = tokens.log_probs
     rows = np.zeros((len(words), len(CONFIDENCE_FEATURES)))
     for row, word in zip(rows, words, strict=True):
         letters = log_probs[word]
@@ -49,7 +48,7 @@ def features(tokens: Tokens, words: Sequence[slice]) -> NDArray[np.float64]:
 def _log_odds(log_prob: float) -> float:
     """Returns log(p / (1 - p)): where a network is nearly sure, this still tells 0.99 from 0.999."""
     doubt = -np.expm1(log_prob)
-    return float(np.clip(log_prob - np.log(max(doubt, _LEAST_PROBABILITY)), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS))
+    return float(np.clip(log_prob - np.log(max(doubt, LEAST_PROBABILITY)), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS))
 
 
 def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# The logarithm of a probability that was rounded to 0 is that of this one.
+LEAST_PROBABILITY = 1e-10
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -25,6 +28,11 @@ class Tokens:
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
     confidences: NDArray[np.float64]
+
+    @property
+    def log_probs(self) -> NDArray[np.float64]:
+        """[tokens] natural logarithms of `confidences`, none of them infinite."""
+        return np.log(np.maximum(self.confidences, LEAST_PROBABILITY))
 
 
 def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:

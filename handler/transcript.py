@@ -13,7 +13,6 @@ from handler.spec import ModelSpec
 # A pause of this many seconds ends a segment. As long as the shortest subtitle, so that one shown for that long is gone
 # when the next begins.
 _PAUSE_S = cues.MIN_S
-_LEAST_PROBABILITY = 1e-10
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _words(tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) 
     spans_s = np.minimum(offset_s + word_times.spans_s(tokens, found, spec), duration_s).round(3).tolist()
     confidences = confidence.of_words(tokens, found, spec).round(4).tolist()
     labels: list[int] = tokens.labels.tolist()
-    log_probs: list[float] = np.log(np.maximum(tokens.confidences, _LEAST_PROBABILITY)).tolist()
+    log_probs: list[float] = tokens.log_probs.tolist()
     for letters, (start_s, end_s), sure in zip(found, spans_s, confidences, strict=True):
         token_ids = tuple(labels[letters])
         yield _Spoken(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.documents import write_block
-from export.calibrate import Heard, Respecified, fit_confidence, hear, time_errors_s
+from export.calibrate import Heard, Respecified, fit_confidence, fit_word_times, hear, place
 from handler import confidence
 from handler.errors import HarkError
 from handler.pipeline import Runner
@@ -27,6 +27,10 @@ from training.text import normalise
 
 DOCUMENT = Path("docs/calibration.md")
 _BINS = 10
+# The frames alone.
+UNCORRECTED = dict.fromkeys(
+    ("word_start_shift_s", "word_end_shift_s", "word_start_gap_share", "word_end_gap_share"), 0.0
+)
 
 
 @dataclass(frozen=True)
@@ -116,23 +120,25 @@ def tables(recognizer: Runner, utterances: Sequence[Utterance], manifest: str) -
 
 
 def _word_times(recognizer: Runner, utterances: Sequence[Utterance]) -> list[str]:
-    spec = dataclasses.replace(recognizer.spec, word_start_shift_s=0.0, word_end_shift_s=0.0)
     texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text]
-    fit, judge = texts[::2], texts[1::2]
-    bare_s = time_errors_s(Respecified(recognizer, spec), judge)
-    shift_s = -np.median(time_errors_s(Respecified(recognizer, spec), fit), axis=0)
-    moved = dataclasses.replace(spec, word_start_shift_s=float(shift_s[0]), word_end_shift_s=float(shift_s[1]))
-    moved_s = time_errors_s(Respecified(recognizer, moved), judge)
+    bare = dataclasses.replace(recognizer.spec, **UNCORRECTED)
+    fitted = dataclasses.replace(bare, **fit_word_times(place(Respecified(recognizer, bare), texts[::2])))
+    judged = texts[1::2]
+    before_s, after_s = (np.abs(place(Respecified(recognizer, spec), judged).errors_s) for spec in (bare, fitted))
+    moves = (
+        (fitted.word_start_shift_s, fitted.word_start_gap_share),
+        (fitted.word_end_shift_s, fitted.word_end_gap_share),
+    )
     lines = [
-        f"Word times of {len(moved_s)} recognised words in {len(judge)} spoken texts, in milliseconds:",
+        f"Word times of {len(after_s)} recognised words in {len(judged)} spoken texts, in milliseconds:",
         "",
-        "| | as the frames say: median error | moved by | median error | 90 % within |",
-        "|---|---|---|---|---|",
+        "| | as the frames say: median error | moved by | and by a share of the gap | median error | 90 % within |",
+        "|---|---|---|---|---|---|",
     ]
-    for i, name in enumerate(("starts", "ends")):
-        before, after = np.abs(bare_s[:, i]) * 1000, np.abs(moved_s[:, i]) * 1000
+    for i, (name, (shift_s, share)) in enumerate(zip(("starts", "ends"), moves, strict=True)):
+        before, after = before_s[:, i] * 1000, after_s[:, i] * 1000
         lines.append(
-            f"| {name} | {np.median(before):.0f} | {shift_s[i] * 1000:+.0f} | **{np.median(after):.0f}** | "
+            f"| {name} | {np.median(before):.0f} | {shift_s * 1000:+.0f} | {share:+.0%} | **{np.median(after):.0f}** | "
             f"{np.quantile(after, 0.9):.0f} |"
         )
     return lines

@@ -24,6 +24,7 @@ from handler.errors import HarkError
 from handler.pipeline import Runner, Timings, recognize
 from handler.recognizer import Recognizer
 from handler.spec import CONFIDENCE_FEATURES, ModelSpec
+from handler.transcript import DecodedWindow
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
 
@@ -34,6 +35,9 @@ _LEAST_WORDS = 30
 # Keeps weights finite where the features separate right from wrong; far below the weight of some thousand words.
 _RIDGE = 1.0
 _NEWTON_STEPS = 25
+_REWEIGHTINGS = 50
+# Deviations below a millisecond count alike.
+_EXACT_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,10 @@ def hear(recognizer: Runner, utterances: Sequence[Utterance]) -> Heard:
         group = speakers.setdefault(str(utterance.extra.get("speaker", utterance.audio_path)), len(speakers))
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
         texts = []
-        for _, tokens in recognize([samples], recognizer, Timings())[0]:
-            found = ctc.words(tokens, spec.labels)
-            rows.append(confidence.features(tokens, found))
-            texts += _spelt(tokens, found, spec)
+        for window in recognize([samples], recognizer, Timings())[0]:
+            found = ctc.words(window.tokens, spec.labels)
+            rows.append(confidence.features(window.tokens, found))
+            texts += _spelt(window.tokens, found, spec)
         matched = {heard for _, heard in _equal_words(normalise(utterance.text).split(), texts)}
         right += [i in matched for i in range(len(texts))]
         groups += [group] * len(texts)
@@ -81,19 +85,81 @@ def fit_confidence(heard: Heard) -> dict[str, float]:
     return {name: round(float(weight), 5) for name, weight in zip(CONFIDENCE_FEATURES, weights, strict=True)}
 
 
-def time_errors_s(recognizer: Runner, texts: Sequence[str]) -> NDArray[np.float64]:
-    """Speaks texts and returns [words, 2]: by how much starts and ends of recognised words come late, in seconds."""
+@dataclass(frozen=True)
+class Placed:
+    """Spoken words that were recognised.
+
+    Attributes:
+        spoken_s: [words, 2] where each begins and ends.
+        placed_s: [words, 2] where the model's spec puts it.
+        shifts_s: [words, 2] from its first frame to where it begins, from its last frame to where it ends.
+        gaps_s: [words, 2] to the word before and the word after, as far as they count.
+        is_inner: [words] whether it follows another word, and not a silence.
+    """
+
+    spoken_s: NDArray[np.float64]
+    placed_s: NDArray[np.float64]
+    shifts_s: NDArray[np.float64]
+    gaps_s: NDArray[np.float64]
+    is_inner: NDArray[np.bool_]
+
+    @property
+    def errors_s(self) -> NDArray[np.float64]:
+        """[words, 2] by how much starts and ends come late."""
+        return self.placed_s - self.spoken_s
+
+
+def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
+    """Speaks texts and looks where their words are found."""
     spec = recognizer.spec
-    errors = [np.zeros((0, 2))]
+    spoken_s, found = [np.zeros((0, 2))], [np.zeros((0, 7))]
     for spoken in speak(texts, spec.sample_rate_hz):
-        spans_s, words = [np.zeros((0, 2))], []
-        for start_s, tokens in recognize([spoken.samples], recognizer, Timings())[0]:
-            found = ctc.words(tokens, spec.labels)
-            spans_s.append(start_s + word_times.spans_s(tokens, found, spec))
-            words += _spelt(tokens, found, spec)
+        words: list[str] = []
+        rows = [np.zeros((0, 7))]
+        for window in recognize([spoken.samples], recognizer, Timings())[0]:
+            letters = ctc.words(window.tokens, spec.labels)
+            words += _spelt(window.tokens, letters, spec)
+            rows.append(_places(window, letters, spec))
         pairs = np.array(_equal_words(spoken.words, words), np.int64).reshape(-1, 2)
-        errors.append(np.concatenate(spans_s)[pairs[:, 1]] - spoken.spans_s[pairs[:, 0]])
-    return np.concatenate(errors)
+        spoken_s.append(spoken.spans_s[pairs[:, 0]])
+        found.append(np.concatenate(rows)[pairs[:, 1]])
+    true_s, columns = np.concatenate(spoken_s), np.concatenate(found)
+    return Placed(true_s, columns[:, :2], true_s - columns[:, 2:4], columns[:, 4:6], columns[:, 6] > 0)
+
+
+def _places(window: DecodedWindow, letters: Sequence[slice], spec: ModelSpec) -> NDArray[np.float64]:
+    """Returns [words, 7]: start, end, first frame, last frame, gap before, gap after, whether it follows a word."""
+    heard = word_times.frames(window.tokens, letters, window.silences_s, spec)
+    spans_s = word_times.spans_s(window.tokens, letters, window.silences_s, spec)
+    follows = np.isnan(heard.onsets_s) & (np.arange(len(letters)) > 0)
+    frames_s = np.stack([heard.starts_s, heard.ends_s], axis=1)
+    gaps_s = np.stack([heard.gaps_before_s, heard.gaps_after_s], axis=1)
+    return np.concatenate([window.start_s + spans_s, window.start_s + frames_s, gaps_s, follows[:, None]], axis=1)
+
+
+def fit_word_times(placed: Placed) -> dict[str, float]:
+    """Fits the straight lines over the gaps that words' starts and ends lie nearest to; returns fields of the spec."""
+    inner = placed.is_inner
+    start_s, start_share = _nearest_line(placed.gaps_s[inner, 0], placed.shifts_s[inner, 0])
+    end_s, end_share = _nearest_line(placed.gaps_s[:, 1], placed.shifts_s[:, 1])
+    return {
+        "word_start_shift_s": round(start_s, 4),
+        "word_start_gap_share": round(start_share, 4),
+        "word_end_shift_s": round(end_s, 4),
+        "word_end_gap_share": round(end_share, 4),
+    }
+
+
+def _nearest_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Returns offset and slope with the least absolute deviations: least squares, reweighted until they are."""
+    columns = np.stack([np.ones_like(x), x], axis=1)
+    weights = np.ones_like(y)
+    for _ in range(_REWEIGHTINGS):
+        weighted = columns * weights[:, None]
+        # The ridge decides where all gaps are alike.
+        line = np.linalg.solve(weighted.T @ columns + 1e-9 * np.eye(2), weighted.T @ y)
+        weights = 1 / np.maximum(np.abs(y - columns @ line), _EXACT_S)
+    return float(line[0]), float(line[1])
 
 
 def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec:
@@ -109,14 +175,16 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
         spec = dataclasses.replace(spec, word_confidence=fit_confidence(heard))
         print(f"confidences fitted to {len(heard.right)} words, {heard.right.mean():.1%} of them right")
     texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text][:_SPOKEN_TEXTS]
-    bare = dataclasses.replace(spec, word_start_shift_s=0.0, word_end_shift_s=0.0)
-    errors_s = time_errors_s(Respecified(recognizer, bare), texts)
-    if len(errors_s) < _LEAST_WORDS:
-        print(f"word times are not corrected: {len(errors_s)} spoken words are right")
+    placed = place(Respecified(recognizer, spec), texts)
+    if placed.is_inner.sum() < _LEAST_WORDS:
+        print(f"word times are not corrected: {placed.is_inner.sum()} spoken words are right and follow others")
         return spec
-    start_s, end_s = (round(-float(shift), 4) for shift in np.median(errors_s, axis=0))
-    print(f"word times: starts move by {start_s * 1000:+.0f} ms, ends by {end_s * 1000:+.0f} ms")
-    return dataclasses.replace(spec, word_start_shift_s=start_s, word_end_shift_s=end_s)
+    fitted = fit_word_times(placed)
+    print(
+        "word times: starts move by {word_start_shift_s:+.3f} s and {word_start_gap_share:+.2f} of the gap before, "
+        "ends by {word_end_shift_s:+.3f} s and {word_end_gap_share:+.2f} of the gap after".format(**fitted)
+    )
+    return dataclasses.replace(spec, **fitted)  # type: ignore[arg-type]
 
 
 @dataclass

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handler import audio, ctc, features, segments, transcript
-from handler.ctc import Tokens
 from handler.segments import Window
 from handler.spec import ModelSpec
-from handler.transcript import Transcript
+from handler.transcript import DecodedWindow, Transcript
 
 _T = TypeVar("_T")
 
@@ -92,7 +91,7 @@ def transcribe_samples(samples: NDArray[np.float32], recognizer: Runner, timings
 
 def recognize(
     blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings
-) -> tuple[list[tuple[float, Tokens]], float]:
+) -> tuple[list[DecodedWindow], float]:
     """Turns a recording, block by block, into tokens.
 
     Args:
@@ -101,7 +100,7 @@ def recognize(
         timings: takes the milliseconds of each stage.
 
     Returns:
-        (start in seconds, tokens) of each window, in order, and the duration of the recording in seconds.
+        what was heard in each window, in order, and the duration of the recording in seconds.
     """
     spec = recognizer.spec
     heard = 0
@@ -112,7 +111,7 @@ def recognize(
             heard += len(block)
             yield block
 
-    found: list[tuple[float, Tokens]] = []
+    found: list[DecodedWindow] = []
     windows = timings.each("segment", segments.windows(counted(), spec.sample_rate_hz, spec.max_window_s))
     for batch in _batched(windows, round(_BATCH_S * spec.sample_rate_hz)):
         with timings.stage("features"):
@@ -121,11 +120,12 @@ def recognize(
             log_probs = recognizer.run(log_mels)
         with timings.stage("ctc"):
             tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
-            found += zip([window.start / spec.sample_rate_hz for window in batch], tokens, strict=True)
+            starts_s = [window.start / spec.sample_rate_hz for window in batch]
+            found += map(DecodedWindow, starts_s, tokens, [window.silences_s for window in batch])
     return found, heard / spec.sample_rate_hz
 
 
-def _transcript(found: list[tuple[float, Tokens]], duration_s: float, spec: ModelSpec, timings: Timings) -> Transcript:
+def _transcript(found: list[DecodedWindow], duration_s: float, spec: ModelSpec, timings: Timings) -> Transcript:
     with timings.stage("ctc"):
         return transcript.build(found, spec, duration_s)
 

@@ -7,7 +7,7 @@ silence, hold what belongs together, and are no longer than the model's `max_win
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ _APART_S = 1.0
 # Where nobody pauses for a whole window, it ends in the quietest stretch of `_PAUSE_S` of its last part.
 _SEARCHED_SHARE = 0.5
 _PAUSE_S = 0.1
+# Shorter ones within a window are closed lips and held breaths, and say little of where words are.
+_SILENCE_S = 0.3
 # The background is judged from this much of what was heard before, and at least as much of what comes.
 _CONTEXT_S = 30.0
 
@@ -35,10 +37,13 @@ class Window:
     Attributes:
         start: where it begins in the recording, in samples.
         samples: [samples] mono float32, peak at most 1.
+        silences_s: [silences, 2] where nobody speaks in it, in order, in seconds from its start: what it may begin and
+            end with, and pauses of `_SILENCE_S` and more.
     """
 
     start: int
     samples: NDArray[np.float32]
+    silences_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 def split(samples: NDArray[np.float32], sample_rate_hz: int, max_window_s: float) -> list[tuple[int, int]]:
@@ -78,12 +83,14 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
         held = np.concatenate([held, more])
         levels = _with_levels(levels, held, sample_rate_hz)
         excess = voice.excess_db(levels)
-        found, done_step = _cut(excess, (done - held_start) // step, longest, last)
+        speech = voice.is_speech(excess)
+        found, done_step = _cut(excess, speech, (done - held_start) // step, longest, last)
         for first, end in found:
             # What does not fill the last step of the recording goes with it, where there is room.
             last_one = last and end == len(excess)
             end_sample = min(len(held), (first + longest) * step) if last_one else end * step
-            yield Window(held_start + first * step, within_full_scale(held[first * step : end_sample]))
+            samples = within_full_scale(held[first * step : end_sample])
+            yield Window(held_start + first * step, samples, _silences_s(speech[first:end]))
         done = held_start + done_step * step
         forgotten = max(0, (done - held_start - context) // step * step)
         held, levels, held_start = held[forgotten:], levels[forgotten // step :], held_start + forgotten
@@ -113,11 +120,25 @@ def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tup
     yield np.concatenate([*parts, np.zeros(0, np.float32)]), True
 
 
-def _cut(excess: NDArray[np.float32], start: int, longest: int, last: bool) -> tuple[list[tuple[int, int]], int]:
+def _silences_s(speech: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Returns [silences, 2]: the silences of a window, from which of its [steps] hold speech."""
+    edges = np.flatnonzero(np.diff(np.r_[False, ~speech, False].astype(np.int8))).reshape(-1, 2)
+    long = np.diff(edges)[:, 0] * voice.STEP_S >= _SILENCE_S
+    at_edge = (edges[:, 0] == 0) | (edges[:, 1] == len(speech))
+    silences_s: NDArray[np.float64] = edges[long | at_edge] * voice.STEP_S
+    # What is found to be speech reaches beyond it on both sides, except where it goes on outside the window.
+    silences_s += np.array([-voice.BLUR_S, voice.BLUR_S])
+    return np.clip(silences_s, 0, len(speech) * voice.STEP_S)
+
+
+def _cut(
+    excess: NDArray[np.float32], speech: NDArray[np.bool_], start: int, longest: int, last: bool
+) -> tuple[list[tuple[int, int]], int]:
     """Finds the windows that are certain, whatever comes after `excess`.
 
     Args:
         excess: [steps] of `voice.excess_db`.
+        speech: [steps] which of them may hold speech.
         start: the first step that is in no window yet.
         longest: no window has more steps.
         last: nothing comes after.
@@ -127,7 +148,7 @@ def _cut(excess: NDArray[np.float32], start: int, longest: int, last: bool) -> t
     """
     found: list[tuple[int, int]] = []
     apart = round(_APART_S / voice.STEP_S)
-    stretches = _stretches(voice.is_speech(excess), start)
+    stretches = _stretches(speech, start)
     while stretches:
         first = stretches[0][0]
         if not last and first + longest + apart > len(excess):

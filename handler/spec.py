@@ -40,6 +40,8 @@ class ModelSpec:
         max_window_s: the longest stretch of audio to feed at once; longer audio is cut at pauses.
         word_start_shift_s, word_end_shift_s: what is added to the times of a word's first and last frame to get where
             the word begins and ends; see `handler.word_times`.
+        word_start_gap_share, word_end_gap_share: how much later still a word begins, as a share of the gap from the
+            last frame of the word before, and ends, as a share of the gap to the first frame of the word after.
         word_confidence: weight of each of `CONFIDENCE_FEATURES`; none where the model was not calibrated.
         training_data: what the model learned from, in words.
         measured: figures of the evaluation that came with the model, for example {"wer": 0.25, "cer": 0.1}.
@@ -62,6 +64,8 @@ class ModelSpec:
     max_window_s: float
     word_start_shift_s: float = 0.0
     word_end_shift_s: float = 0.0
+    word_start_gap_share: float = 0.0
+    word_end_gap_share: float = 0.0
     word_confidence: dict[str, float] = field(default_factory=dict)
     training_data: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +87,8 @@ class ModelSpec:
                 "max_window_s": self.max_window_s > 0,
                 "word_start_shift_s": abs(self.word_start_shift_s) < self.max_window_s,
                 "word_end_shift_s": abs(self.word_end_shift_s) < self.max_window_s,
+                "word_start_gap_share": math.isfinite(self.word_start_gap_share),
+                "word_end_gap_share": math.isfinite(self.word_end_gap_share),
                 "word_confidence": set(self.word_confidence) <= set(CONFIDENCE_FEATURES)
                 and all(math.isfinite(weight) for weight in self.word_confidence.values()),
             }.items()

@@ -1,10 +1,11 @@
 """Tokens -> words with times and confidences -> segments as long as a subtitle -> transcript."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from handler import confidence, ctc, cues, word_times
 from handler.ctc import Tokens
@@ -13,6 +14,21 @@ from handler.spec import ModelSpec
 # A pause of this many seconds ends a segment. As long as the shortest subtitle, so that one shown for that long is gone
 # when the next begins.
 _PAUSE_S = cues.MIN_S
+
+
+@dataclass(frozen=True)
+class DecodedWindow:
+    """What was heard in one window.
+
+    Attributes:
+        start_s: where the window begins, in seconds from the start of the recording.
+        tokens: its letters.
+        silences_s: [silences, 2] where nobody speaks in it, see `handler.segments.Window`.
+    """
+
+    start_s: float
+    tokens: Tokens
+    silences_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 @dataclass(frozen=True)
@@ -104,22 +120,24 @@ class _Spoken:
     space_log_prob: float
 
 
-def build(windows: Iterable[tuple[float, Tokens]], spec: ModelSpec, duration_s: float) -> Transcript:
+def build(windows: Iterable[DecodedWindow], spec: ModelSpec, duration_s: float) -> Transcript:
     """Puts the tokens of consecutive windows together.
 
     Args:
-        windows: (start of the window in seconds, its tokens), in order. Words do not reach across windows; segments do.
+        windows: in order. Words do not reach across windows; segments do.
         spec: the model's spec.
         duration_s: length of the whole recording; no word ends later.
     """
-    spoken = [word for start_s, tokens in windows for word in _words(tokens, spec, start_s, duration_s)]
+    spoken = [word for window in windows for word in _words(window, spec, duration_s)]
     return Transcript(tuple(_segment(phrase, spec) for phrase in _phrases(spoken)), duration_s)
 
 
-def _words(tokens: Tokens, spec: ModelSpec, offset_s: float, duration_s: float) -> Iterator[_Spoken]:
+def _words(window: DecodedWindow, spec: ModelSpec, duration_s: float) -> Iterator[_Spoken]:
     """Puts letters, times and confidence of each word of a window together."""
+    tokens = window.tokens
     found = ctc.words(tokens, spec.labels)
-    spans_s = np.minimum(offset_s + word_times.spans_s(tokens, found, spec), duration_s).round(3).tolist()
+    placed_s = window.start_s + word_times.spans_s(tokens, found, window.silences_s, spec)
+    spans_s = np.minimum(placed_s, duration_s).round(3).tolist()
     confidences = confidence.of_words(tokens, found, spec).round(4).tolist()
     labels: list[int] = tokens.labels.tolist()
     log_probs: list[float] = tokens.log_probs.tolist()

@@ -28,6 +28,8 @@ _FLOOR_DB = -95.0
 _RANGE_DB = 60.0
 # Averaged over this, noise becomes steady and the shortest sounds of speech still stand out.
 _SMOOTHED_S = 0.07
+# By which what is found to be speech begins too early and ends too late.
+BLUR_S = _SMOOTHED_S / 2
 # The background is what a band falls below this share of the time.
 _BACKGROUND_SHARE = 0.1
 # And the loudest is what is reached for the rest of it: single clicks say nothing.

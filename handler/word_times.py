@@ -1,10 +1,13 @@
-"""Where words begin and end, from the frames their letters were heard in.
+"""Where words begin and end, from the frames their letters were heard in and the silences around them.
 
-CTC puts each letter into a frame or two somewhere within its sound, and where depends on the network. What is off on
-average is measured when a model is exported (`export.calibrate`) and travels in its spec.
+CTC puts each letter into a frame or two somewhere within its sound, and where depends on the network: what it does is
+measured when a model is exported (`export.calibrate`) and travels in its spec. Between two words the gap from the last
+letter of one to the first of the other says more than either frame alone. After a silence, where networks put letters
+into the silence itself, the word begins where the silence ends.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +17,58 @@ from handler.spec import ModelSpec
 
 # No word is shorter: at ten words a second nobody is understood.
 _SHORTEST_S = 0.05
+# Of a longer gap, and of a silence, no more than this belongs to the words around it.
+_LONGEST_GAP_S = 0.25
+# The first letter after a silence is heard at most so long before or after the silence ends.
+_ONSET_S = 0.3
 
 
-def spans_s(tokens: Tokens, words: Sequence[slice], spec: ModelSpec) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Frames:
+    """Where the letters of words were heard, in seconds from the start of the window; the gaps as far as they count.
+
+    Attributes:
+        starts_s: [words] start of the first letter's first frame.
+        ends_s: [words] end of the last letter's last frame.
+        gaps_before_s: [words] from the word before, 0 for the first word.
+        gaps_after_s: [words] to the word after; before a silence and at the end, the longest that counts.
+        onsets_s: [words] where the silence before a word ends; NaN where there is none.
+    """
+
+    starts_s: NDArray[np.float64]
+    ends_s: NDArray[np.float64]
+    gaps_before_s: NDArray[np.float64]
+    gaps_after_s: NDArray[np.float64]
+    onsets_s: NDArray[np.float64]
+
+
+def frames(tokens: Tokens, words: Sequence[slice], silences_s: NDArray[np.float64], spec: ModelSpec) -> Frames:
+    """Looks up where words were heard; the arguments are those of `spans_s`."""
+    frame_s = 1 / spec.output_frames_per_second
+    starts_s = tokens.starts[[word.start for word in words]].astype(np.float64) * frame_s
+    ends_s = tokens.ends[[word.stop - 1 for word in words]].astype(np.float64) * frame_s
+    gaps_s = np.minimum(starts_s[1:] - ends_s[:-1], _LONGEST_GAP_S)
+    before_s = np.concatenate([np.zeros(len(words[:1])), gaps_s])
+    after_s = np.concatenate([gaps_s, np.full(len(words[:1]), _LONGEST_GAP_S)])
+    onsets_s = np.full(len(words), np.nan)
+    for silence_end_s in silences_s[:, 1]:
+        word = int(np.searchsorted(starts_s, silence_end_s - _ONSET_S))
+        if word < len(words) and starts_s[word] <= silence_end_s + _ONSET_S:
+            onsets_s[word] = silence_end_s
+            if word:
+                after_s[word - 1] = _LONGEST_GAP_S
+    return Frames(starts_s, ends_s, before_s, after_s, onsets_s)
+
+
+def spans_s(
+    tokens: Tokens, words: Sequence[slice], silences_s: NDArray[np.float64], spec: ModelSpec
+) -> NDArray[np.float64]:
     """Places words.
 
     Args:
         tokens: of one window.
         words: the letters of each word, as `handler.ctc.words` finds them, in order.
+        silences_s: [silences, 2] of the window, see `handler.segments.Window`.
         spec: the model's spec.
 
     Returns:
@@ -29,9 +76,10 @@ def spans_s(tokens: Tokens, words: Sequence[slice], spec: ModelSpec) -> NDArray[
     """
     if not words:
         return np.zeros((0, 2))
-    frame_s = 1 / spec.output_frames_per_second
-    starts_s = tokens.starts[[word.start for word in words]] * frame_s + spec.word_start_shift_s
-    ends_s = tokens.ends[[word.stop - 1 for word in words]] * frame_s + spec.word_end_shift_s
+    heard = frames(tokens, words, silences_s, spec)
+    starts_s = heard.starts_s + spec.word_start_shift_s + spec.word_start_gap_share * heard.gaps_before_s
+    starts_s = np.where(np.isnan(heard.onsets_s), starts_s, heard.onsets_s)
+    ends_s = heard.ends_s + spec.word_end_shift_s + spec.word_end_gap_share * heard.gaps_after_s
     starts_s = np.maximum.accumulate(np.maximum(starts_s, 0))
     ends_s = np.maximum(ends_s, starts_s + _SHORTEST_S)
     # Where a word would reach into the next, both end in the middle of what they share.

@@ -52,11 +52,17 @@ def test_weights_that_cannot_be_used_are_refused(weights: dict[str, float]) -> N
 
 
 def test_weights_and_corrections_travel_in_the_spec_and_old_specs_have_none() -> None:
-    spec = make_spec(word_confidence={"bias": 1.5}, word_start_shift_s=-0.01, word_end_shift_s=0.02)
+    corrections = {
+        "word_start_shift_s": -0.01,
+        "word_end_shift_s": 0.02,
+        "word_start_gap_share": 0.2,
+        "word_end_gap_share": 1.1,
+    }
+    spec = make_spec(word_confidence={"bias": 1.5}, **corrections)
     assert ModelSpec.from_json(spec.to_json()) == spec
     import json
 
     old = json.loads(make_spec().to_json())
-    for name in ("word_confidence", "word_start_shift_s", "word_end_shift_s"):
+    for name in ("word_confidence", *corrections):
         del old[name]
     assert ModelSpec.from_json(json.dumps(old)) == make_spec()

@@ -67,6 +67,18 @@ def test_cuts_fall_into_pauses(speech: np.ndarray) -> None:
         assert np.abs(samples[cut - RATE // 20 : cut + RATE // 20]).max() < 0.01
 
 
+def test_a_window_knows_where_nobody_speaks_in_it(speech: np.ndarray) -> None:
+    loud = np.flatnonzero(np.abs(speech) > 0.02)
+    voiced = speech[loud[0] : loud[-1]]
+    samples, spans = repeated(voiced, 2, 0.7)
+    (window,) = windows([samples], RATE, LONGEST_S)
+    silences_s = window.silences_s + window.start / RATE
+    assert silences_s[0, 1] == pytest.approx(spans[0][0] / RATE, abs=0.05)
+    assert silences_s[-1, 0] == pytest.approx(spans[1][1] / RATE, abs=0.1)
+    (pause_s,) = [each for each in silences_s if each[0] < spans[0][1] / RATE + 0.1 < each[1]]
+    assert pause_s == pytest.approx([spans[0][1] / RATE, spans[1][0] / RATE], abs=0.1)
+
+
 def test_where_nobody_pauses_cuts_fall_into_quiet_places() -> None:
     rng = np.random.default_rng(0)
     steps = np.repeat(10 ** rng.uniform(-1.5, -0.5, 800), RATE // 10)  # 80 s of something that changes all the time

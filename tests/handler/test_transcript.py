@@ -5,7 +5,7 @@ import pytest
 
 from handler import cues
 from handler.ctc import Tokens
-from handler.transcript import Transcript, build
+from handler.transcript import DecodedWindow, Transcript, build
 from tests.conftest import make_spec
 
 SPEC = make_spec()
@@ -19,7 +19,7 @@ def tokens(text: str, first_frame: int = 0, confidence: float = 0.9) -> Tokens:
 
 
 def test_words_are_cut_at_spaces_and_timed_in_seconds() -> None:
-    transcript = build([(0.0, tokens(" it's  so "))], SPEC, 10.0)
+    transcript = build([DecodedWindow(0.0, tokens(" it's  so "))], SPEC, 10.0)
     assert transcript.text == "it's so"
     first, second = transcript.words
     assert (first.start_s, first.end_s) == pytest.approx((2 * FRAME_S, 9 * FRAME_S))
@@ -27,24 +27,24 @@ def test_words_are_cut_at_spaces_and_timed_in_seconds() -> None:
 
 
 def test_windows_are_offset_and_end_words() -> None:
-    transcript = build([(0.0, tokens("ab")), (5.0, tokens("cd", 1))], SPEC, 10.0)
+    transcript = build([DecodedWindow(0.0, tokens("ab")), DecodedWindow(5.0, tokens("cd", 1))], SPEC, 10.0)
     assert [word.word for word in transcript.words] == ["ab", "cd"]
     assert transcript.words[1].start_s == pytest.approx(5.04)
 
 
 def test_no_word_ends_after_the_recording() -> None:
-    (word,) = build([(0.0, tokens("ab"))], SPEC, 0.1).words
+    (word,) = build([DecodedWindow(0.0, tokens("ab"))], SPEC, 0.1).words
     assert word.end_s == 0.1
 
 
 def test_confidence_is_the_geometric_mean_of_the_letters() -> None:
     spoken = tokens("ab")
     uneven = Tokens(spoken.labels, spoken.starts, spoken.ends, np.array([0.9, 0.4]))
-    assert build([(0.0, uneven)], SPEC, 1.0).words[0].confidence == pytest.approx(0.6)
+    assert build([DecodedWindow(0.0, uneven)], SPEC, 1.0).words[0].confidence == pytest.approx(0.6)
 
 
 def test_no_tokens_make_an_empty_transcript() -> None:
-    assert build([(0.0, tokens(""))], SPEC, 1.0) == Transcript((), 1.0)
+    assert build([DecodedWindow(0.0, tokens(""))], SPEC, 1.0) == Transcript((), 1.0)
     assert Transcript((), 1.0).text == ""
 
 
@@ -52,12 +52,12 @@ def test_a_long_pause_ends_a_segment_also_within_a_window() -> None:
     spoken = tokens("ab cd")
     paused = Tokens(spoken.labels, spoken.starts + 25 * (np.arange(5) > 2), spoken.ends + 25 * (np.arange(5) > 2),
                     spoken.confidences)  # fmt: skip
-    assert [segment.text for segment in build([(0.0, spoken)], SPEC, 10.0).segments] == ["ab cd"]
-    assert [segment.text for segment in build([(0.0, paused)], SPEC, 10.0).segments] == ["ab", "cd"]
+    assert [segment.text for segment in build([DecodedWindow(0.0, spoken)], SPEC, 10.0).segments] == ["ab cd"]
+    assert [segment.text for segment in build([DecodedWindow(0.0, paused)], SPEC, 10.0).segments] == ["ab", "cd"]
 
 
 def test_a_segment_reaches_across_windows_where_nobody_pauses() -> None:
-    (segment,) = build([(0.0, tokens("ab")), (0.5, tokens("cd"))], SPEC, 10.0).segments
+    (segment,) = build([DecodedWindow(0.0, tokens("ab")), DecodedWindow(0.5, tokens("cd"))], SPEC, 10.0).segments
     assert segment.text == "ab cd"
     assert (segment.start_s, segment.end_s) == pytest.approx((0.0, 0.5 + 3 * FRAME_S))
 
@@ -70,7 +70,7 @@ def random_speech(rng: np.random.Generator) -> str:
 @pytest.mark.parametrize("seed", range(8))
 def test_every_segment_fits_into_a_subtitle_and_none_is_lost(seed: int) -> None:
     text = random_speech(np.random.default_rng(seed))
-    transcript = build([(0.0, tokens(text))], SPEC, len(text))
+    transcript = build([DecodedWindow(0.0, tokens(text))], SPEC, len(text))
     assert transcript.text == text
     for segment in transcript.segments:
         assert cues.fits(segment.text, segment.end_s - segment.start_s)
@@ -79,7 +79,7 @@ def test_every_segment_fits_into_a_subtitle_and_none_is_lost(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_text_is_not_parted_into_more_segments_than_needed(seed: int) -> None:
     text = random_speech(np.random.default_rng(seed))
-    segments = build([(0.0, tokens(text))], SPEC, len(text)).segments
+    segments = build([DecodedWindow(0.0, tokens(text))], SPEC, len(text)).segments
     # A third of what fits at least, wherever there is a break near the middle.
     assert len(segments) <= 3 + len(text) / (cues.MAX_LINES * cues.MAX_LINE_CHARACTERS / 3)
 
@@ -89,13 +89,13 @@ def test_a_long_segment_is_broken_at_its_longest_pause_near_the_middle() -> None
     spoken = tokens(text)
     after = 5 * 9  # the first letter of the tenth word
     shift = 10 * (np.arange(len(text)) >= after)
-    transcript = build([(0.0, Tokens(spoken.labels, spoken.starts + shift, spoken.ends + shift, spoken.confidences))],
-                       SPEC, 60.0)  # fmt: skip
+    paused = Tokens(spoken.labels, spoken.starts + shift, spoken.ends + shift, spoken.confidences)
+    transcript = build([DecodedWindow(0.0, paused)], SPEC, 60.0)
     assert [len(segment.words) for segment in transcript.segments] == [9, 11]
 
 
 def test_the_tokens_of_a_segment_spell_its_text() -> None:
-    transcript = build([(0.0, tokens("  it's  so ")), (2.0, tokens("be it"))], SPEC, 10.0)
+    transcript = build([DecodedWindow(0.0, tokens("  it's  so ")), DecodedWindow(2.0, tokens("be it"))], SPEC, 10.0)
     for segment in transcript.segments:
         assert "".join(SPEC.labels[token] for token in segment.token_ids) == segment.text
         assert len(segment.token_log_probs) == len(segment.token_ids)
@@ -104,19 +104,19 @@ def test_the_tokens_of_a_segment_spell_its_text() -> None:
 def test_log_probabilities_follow_from_the_tokens_confidences() -> None:
     spoken = tokens("a b")
     uneven = Tokens(spoken.labels, spoken.starts, spoken.ends, np.array([0.5, 0.25, 0.8]))
-    (segment,) = build([(0.0, uneven)], SPEC, 1.0).segments
+    (segment,) = build([DecodedWindow(0.0, uneven)], SPEC, 1.0).segments
     assert np.exp(segment.token_log_probs) == pytest.approx([0.5, 0.25, 0.8])
     assert segment.avg_log_prob == pytest.approx(np.log([0.5, 0.25, 0.8]).mean())
     assert segment.no_speech_prob == pytest.approx(0.5 * 0.75 * 0.2)
 
 
 def test_a_confidence_of_zero_has_a_finite_log_probability() -> None:
-    (segment,) = build([(0.0, tokens("ab", confidence=0.0))], SPEC, 1.0).segments
+    (segment,) = build([DecodedWindow(0.0, tokens("ab", confidence=0.0))], SPEC, 1.0).segments
     assert np.isfinite(segment.avg_log_prob)
 
 
 def test_a_model_without_spaces_has_segments_of_its_words() -> None:
     spec = make_spec(labels=("", "yes", "no"))
     heard = Tokens(np.array([1]), np.array([0]), np.array([1]), np.array([0.9]))
-    (segment,) = build([(0.0, heard), (0.5, heard)], spec, 1.0).segments
+    (segment,) = build([DecodedWindow(0.0, heard), DecodedWindow(0.5, heard)], spec, 1.0).segments
     assert (segment.text, segment.token_ids) == ("yes yes", (1, 1))

@@ -54,14 +54,15 @@ def listen(data: bytes, runner: Runner) -> tuple[list[Window], Transcript]:
     spec = runner.spec
     samples = audio.decode(data, spec.sample_rate_hz, float("inf"))
     # Where nobody speaks there are no windows: the start is shown, as what it is.
-    cuts = segments.split(samples, spec.sample_rate_hz, spec.max_window_s) or [
-        (0, min(len(samples), int(spec.max_window_s * spec.sample_rate_hz)))
+    cuts = list(segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)) or [
+        segments.Window(0, samples[: int(spec.max_window_s * spec.sample_rate_hz)])
     ]
-    log_mels = [features.log_mel(samples[start:end], spec) for start, end in cuts]
+    log_mels = [features.log_mel(cut.samples, spec) for cut in cuts]
     log_probs = runner.run(log_mels)
-    starts_s = [start / spec.sample_rate_hz for start, _ in cuts]
+    starts_s = [cut.start / spec.sample_rate_hz for cut in cuts]
     tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
-    heard = transcript.build(zip(starts_s, tokens, strict=True), spec, len(samples) / spec.sample_rate_hz)
+    pieces = map(transcript.DecodedWindow, starts_s, tokens, [cut.silences_s for cut in cuts])
+    heard = transcript.build(pieces, spec, len(samples) / spec.sample_rate_hz)
     windows = map(Window, starts_s, log_mels, map(np.exp, log_probs))
     return list(windows), heard
 

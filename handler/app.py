@@ -219,7 +219,8 @@ def _body() -> bytes:
 
 
 def _reply(status: int, body: Body, timings: Timings | None = None) -> _Reply:
-    headers = {}
+    # No browser shall take a reply for another kind of file, whatever a transcript looks like.
+    headers = {"X-Content-Type-Options": "nosniff"}
     if timings:  # https://www.w3.org/TR/server-timing/
         headers["Server-Timing"] = ", ".join(f"{name};dur={ms:.2f}" for name, ms in timings.stages_ms.items())
     text = "" if app.current_event.http_method == "HEAD" else body.text

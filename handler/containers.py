@@ -8,6 +8,7 @@ of variable bit rate MP3 as LAME writes it, ADTS (ISO/IEC 13818-7), ISO base med
 with the elements of Matroska (RFC 9559).
 """
 
+import re
 import struct
 
 from handler.errors import InvalidAudio
@@ -33,6 +34,14 @@ _MAGICS = (
     (b"#!AMR", "amr"),
 )
 _RIFF_KINDS = {b"WAVE": "wav", b"AVI ": "avi", b"AIFF": "aiff", b"AIFC": "aiff"}
+
+# How another recording begins behind the end of a first: a header that no audio and no tag looks like by chance.
+_FOLLOWS = {
+    "wav": re.compile(rb"RIF[FX].{4}WAVE", re.DOTALL),
+    "aiff": re.compile(rb"FORM.{4}AIF[FC]", re.DOTALL),
+    "flac": re.compile(rb"fLaC[\x00\x80]\x00\x00\x22"),  # STREAMINFO, which is 34 bytes
+    "mp3": re.compile(rb"\xff[\xe2-\xff].{2,38}(?:Xing|Info)\x00\x00\x00[\x00-\x0f]", re.DOTALL),
+}
 
 
 def kind(data: bytes) -> str:
@@ -67,14 +76,22 @@ def says_no_length(data: bytes) -> bool:
 
 
 def check_complete(data: bytes) -> None:
-    """Refuses a file that ends before its container says it does; formats that do not say pass.
+    """Refuses a file that ends before its container says it does, or that goes on with another recording.
+
+    Formats that do not say where they end pass: of those, decoders read all there is.
 
     Raises:
-        InvalidAudio: bytes are missing at the end.
+        InvalidAudio: bytes are missing at the end, or another file follows, which a decoder would leave out.
     """
-    missing = _MISSING.get(kind(data), lambda _: 0)(data)
+    name = kind(data)
+    missing = _MISSING.get(name, lambda _: 0)(data)
     if missing > 0:
         raise InvalidAudio(f"The audio is cut short: at least {missing} bytes are missing; send the whole file.")
+    # Where the file says it ends, or anywhere in one that does not say it.
+    rest = data[missing:] if missing < 0 else b"" if name in _MISSING else data[4:]
+    follows = _FOLLOWS.get(name)
+    if follows and follows.search(rest):
+        raise InvalidAudio("The file holds several recordings, one behind the other; send them one by one.")
 
 
 def _missing_in_wav(data: bytes) -> int:

@@ -46,6 +46,12 @@ def test_transcribe_replies_with_text_words_and_stage_times(post: Post) -> None:
     assert stages == ["decode", "segment", "features", "recognize", "ctc"]
 
 
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/", "/nowhere"])
+def test_no_reply_may_be_taken_for_another_kind_of_file(path: str) -> None:
+    _, headers, _ = invoke(http_event("GET", path, {}, b""))
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_all_routes_and_formats_give_the_same_text(post: Post) -> None:
     audio = (EVENTS / "sample.wav").read_bytes()
     text = post("/transcribe", audio)[2]["text"]

@@ -93,6 +93,24 @@ def test_a_wav_written_to_a_pipe_is_read(size: int) -> None:
     assert len(decode(bytes(data), RATE, 30)) == RATE
 
 
+@pytest.mark.parametrize(
+    ("format_", "subtype"), [("WAV", "PCM_16"), ("AIFF", "PCM_16"), ("FLAC", "PCM_16"), ("MP3", None)]
+)
+def test_two_recordings_in_one_file_are_refused_since_only_the_first_would_be_read(
+    format_: str, subtype: str | None
+) -> None:
+    data = encode(tone(RATE, 2.0), RATE, format_, subtype)
+    assert len(decode(data, RATE, 10.0)) >= 2 * RATE
+    with pytest.raises(InvalidAudio, match="one by one"):
+        decode(data + encode(tone(RATE, 1.0, hz=880.0), RATE, format_, subtype), RATE, 10.0)
+
+
+@pytest.mark.parametrize("tag", [b"TAG" + bytes(125), b"APETAGEX" + bytes(24), b"\0" * 100])
+def test_a_tag_behind_the_audio_is_no_second_recording(tag: bytes) -> None:
+    data = encode(tone(RATE), RATE, "MP3", None)
+    assert len(decode(data + tag, RATE, 10.0)) == len(decode(data, RATE, 10.0))
+
+
 def test_no_bytes_are_refused() -> None:
     with pytest.raises(InvalidBody, match="empty"):
         decode(b"", RATE, 30)

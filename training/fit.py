@@ -193,6 +193,7 @@ def _quieten_lightning() -> None:
         ".*does not have many workers",  # features cost 1 % of a step; workers would take the cores from it
         ".*your dataloader is not resumable",  # it is: `SpeechData.train_dataloader` skips what was done
         ".*number of training batches .* is smaller than the logging interval",
+        ".*is not supported by the model summary",  # whose estimate of the size nobody needs
     ):
         warnings.filterwarnings("ignore", hint)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)

@@ -1,0 +1,145 @@
+"""Measures what each augmentation is worth: `python -m benchmarks.augmentation [CONFIG] [field=value ...]`.
+
+Trains for a few hundred steps from the default model's weights: once as the config says, once without each kind of
+augmentation, once without any. Each model then hears the dev set as it is, and with noise, in a room and through a
+telephone, the same for all. Writes the table into models/MODEL_CARD.md, between its two marks, and prints it.
+
+What a run of hours would make of them may differ: an augmentation costs at first what it wins later.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.documents import write_block
+from handler import audio
+from handler.errors import HarkError
+from handler.pipeline import Timings, transcribe_samples
+from training.augment import WaveformAugment
+from training.checkpoint import TorchRecognizer, load_checkpoint
+from training.config import (
+    AugmentConfig,
+    BandConfig,
+    CodecConfig,
+    Config,
+    NoiseConfig,
+    RoomConfig,
+    load_config,
+    model_spec,
+)
+from training.fit import fit
+from training.manifest import Utterance, read_manifest
+from training.metrics import error_rates
+from training.text import normalise
+
+DOCUMENT = Path("models/MODEL_CARD.md")
+
+
+def _without(**changes: object) -> Callable[[AugmentConfig], None]:
+    def change(config: AugmentConfig) -> None:
+        for name, value in changes.items():
+            setattr(config, name, value)
+
+    return change
+
+
+_NO_SPECAUGMENT = {"frequency_masks": 0, "time_masks": 0, "time_masks_per_s": 0.0}
+_NO_ROOMS = {"noise": NoiseConfig(), "room": RoomConfig(), "band": BandConfig(), "codec": CodecConfig(), "gain_db": 0.0}
+_NO_VOICES = {"speed_change": 0.0, "tempo_change": 0.0, "tract_change": 0.0}
+# What is switched off, by what the table calls it.
+VARIANTS: dict[str, Callable[[AugmentConfig], None]] = {
+    "all of it": _without(),
+    "no SpecAugment": _without(**_NO_SPECAUGMENT),
+    "no speed": _without(speed_change=0.0),
+    "no tempo": _without(tempo_change=0.0),
+    "no vocal tract": _without(tract_change=0.0),
+    "no noise": _without(noise=NoiseConfig()),
+    "no rooms": _without(room=RoomConfig()),
+    "no gain, lines and codecs": _without(gain_db=0.0, band=BandConfig(), codec=CodecConfig()),
+    "none": _without(**_NO_SPECAUGMENT, **_NO_ROOMS, **_NO_VOICES),
+}
+# What the dev set is heard through.
+CONDITIONS: dict[str, AugmentConfig] = {
+    "as it is": AugmentConfig(),
+    "noise, 5 to 15 dB": AugmentConfig(noise=NoiseConfig(1.0, coloured_share=1.0, snr_db=[5.0, 15.0])),
+    "room": AugmentConfig(room=RoomConfig(1.0, simulated_share=1.0, direct_db=[-3.0, 6.0])),
+    "telephone": AugmentConfig(
+        band=BandConfig(1.0, cutoff_hz=[3400.0, 3400.0]), codec=CodecConfig(1.0, names=["ulaw"])
+    ),
+}
+
+
+def variant_config(config: Config, name: str, start: Path, steps: int) -> Config:
+    """Changes a config to a short run from a checkpoint with something switched off; it is not copied."""
+    VARIANTS[name](config.augment)
+    config.name, config.init_from = "augmentation-" + name.replace(",", "").replace(" ", "-"), str(start)
+    config.model = load_checkpoint(start)[1].model
+    config.data.shortest_first = False
+    config.trainer.max_steps, config.trainer.validate_every_steps, config.trainer.average_last = steps, steps, 0
+    return config
+
+
+def word_error_rates(checkpoint: Path, utterances: Sequence[Utterance]) -> dict[str, float]:
+    """Returns the corpus-level WER of a checkpoint in each of `CONDITIONS`."""
+    model, config = load_checkpoint(checkpoint)
+    recognizer = TorchRecognizer(model, model_spec(config))
+    rate_hz = recognizer.spec.sample_rate_hz
+    references = [normalise(utterance.text) for utterance in utterances]
+    rates = {}
+    for name, condition in CONDITIONS.items():
+        change = WaveformAugment(condition, rate_hz)
+        hypotheses = []
+        for i, utterance in enumerate(utterances):
+            samples = audio.decode(utterance.audio_path.read_bytes(), rate_hz, float("inf"))
+            heard = change(samples, np.random.default_rng(i))
+            hypotheses.append(transcribe_samples(heard, recognizer, Timings()).text)
+        rates[name] = error_rates(references, hypotheses).wer
+    return rates
+
+
+def table(rows: dict[str, dict[str, float]], steps: int, utterances: int) -> str:
+    """Writes WERs in Markdown."""
+    lines = [
+        f"Dev WER (fp32, {utterances} utterances) after {steps} steps from the released weights:",
+        "",
+        "| augmentation | " + " | ".join(CONDITIONS) + " |",
+        "|---|" + "---|" * len(CONDITIONS),
+        *(
+            f"| {name} | " + " | ".join(f"{rates[condition]:.3f}" for condition in CONDITIONS) + " |"
+            for name, rates in rows.items()
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, nargs="?", default=Path("training/configs/small.yaml"))
+    parser.add_argument("overrides", nargs="*", help="fields of the config, such as data.batch_seconds=60")
+    parser.add_argument("--start", type=Path, default=Path("models/asr.fp16.ckpt"))
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=VARIANTS, metavar="NAME")
+    parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
+    options = parser.parse_args(arguments)
+    rows: dict[str, dict[str, float]] = {}
+    try:
+        for name in options.variants:
+            config = variant_config(load_config(options.config, options.overrides), name, options.start, options.steps)
+            utterances = read_manifest(Path(config.data.dev))
+            rows[name] = word_error_rates(fit(config, progress=False), utterances)
+            print(name, *(f"{condition}: {wer:.3f}" for condition, wer in rows[name].items()), sep=", ", flush=True)
+        block = table(rows, options.steps, len(utterances))
+        write_block(options.output, "benchmarks.augmentation", block)
+    except HarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(block)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -87,10 +87,9 @@ def check_complete(data: bytes) -> None:
     missing = _MISSING.get(name, lambda _: 0)(data)
     if missing > 0:
         raise InvalidAudio(f"The audio is cut short: at least {missing} bytes are missing; send the whole file.")
-    # Where the file says it ends, or anywhere in one that does not say it.
-    rest = data[missing:] if missing < 0 else b"" if name in _MISSING else data[4:]
-    follows = _FOLLOWS.get(name)
-    if follows and follows.search(rest):
+    # Behind where the file says it ends, or anywhere behind its own beginning where it does not say it.
+    follows, end = _FOLLOWS.get(name), len(data) + missing if name in _MISSING else 4
+    if follows and follows.search(data, end):
         raise InvalidAudio("The file holds several recordings, one behind the other; send them one by one.")
 
 

@@ -31,6 +31,8 @@ _PAUSE_S = 1.0
 _ATTEMPT_S = 5.0
 # Addresses of version 6 that lead to one of version 4: NAT64, and its local form.
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+# Withdrawn (RFC 3879), and still routed within some networks.
+_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -74,7 +76,13 @@ def _parts(url: str) -> SplitResult:
     if len(url) > MAX_URL_CHARACTERS or not url.isascii() or not url.isprintable() or set(url) & set(' \\"<>'):
         raise ValueError("unusual characters")
     parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.fragment or parts.port == 0:
+    if (
+        parts.scheme != "https"
+        or not parts.hostname
+        or set(parts.netloc) & set("@%")
+        or parts.fragment
+        or parts.port == 0
+    ):
         raise ValueError("not https, or with a password or a fragment")
     return parts
 
@@ -85,7 +93,7 @@ def is_public(address: str) -> bool:
     embedded = _embedded(ip)
     if embedded is not None:
         return is_public(str(embedded))
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip in _SITE_LOCAL)
 
 
 def _embedded(ip: _Address) -> ipaddress.IPv4Address | None:

@@ -156,16 +156,17 @@ class Worker:
             gone = RecordingGone("The upload was deleted before it could be transcribed; make another job.")
             return outcome.failed(arrival, int(time.time()), gone)
         spec = self._recognizer.spec
+        processing_ms = timings.total_ms - timings.stages_ms["download"]
         logger.info(
             "transcribed",
             job_id=job_id,
             audio_s=round(transcript.duration_s, 3),
             stages_ms={name: round(ms, 2) for name, ms in timings.stages_ms.items()},
-            real_time_factor=round(timings.total_ms / 1000 / transcript.duration_s, 5),
+            real_time_factor=round(processing_ms / 1000 / transcript.duration_s, 5),
             model_version=spec.version,
         )
         metrics.add_metric("AudioDuration", MetricUnit.Seconds, transcript.duration_s)
-        metrics.add_metric("ProcessingTime", MetricUnit.Milliseconds, timings.total_ms)
+        metrics.add_metric("ProcessingTime", MetricUnit.Milliseconds, processing_ms)
         return outcome.completed(arrival, int(time.time()), transcript, spec)
 
     def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings) -> Transcript:

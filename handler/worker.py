@@ -121,7 +121,7 @@ class Worker:
         else:
             logger.info("delivered again", job_id=job_id)
             metrics.add_metric("DuplicateEvents", MetricUnit.Count, 1)
-        if record and (result := self._storage.read_json(result_key)):
+        if record and record.content["webhook_url"] and (result := self._storage.read_json(result_key)):
             self._notify(job_id, result.content["status"])
 
     def _record(self, job_id: str) -> Json:

@@ -1,10 +1,14 @@
 """The secret that webhooks are signed with, from Secrets Manager."""
 
+import base64
+import binascii
 import time
 from typing import Any
 
 import boto3
 
+# What a secret begins with that is written as Standard Webhooks writes it: the rest is base64.
+_PREFIX = "whsec_"
 # A rotated secret is used within this time, without a new deployment.
 _KEPT_S = 300.0
 
@@ -24,6 +28,16 @@ def read(arn: str, client: Any = None) -> bytes:
     read_at_s, secret = _kept.get(arn, (-_KEPT_S, b""))
     if time.monotonic() - read_at_s >= _KEPT_S:
         client = client or boto3.client("secretsmanager")
-        secret = client.get_secret_value(SecretId=arn)["SecretString"].encode()
+        secret = key(client.get_secret_value(SecretId=arn)["SecretString"])
         _kept[arn] = time.monotonic(), secret
     return secret
+
+
+def key(text: str) -> bytes:
+    """Returns the bytes to sign with: those that `whsec_` and base64 stand for, or else those of the text itself."""
+    try:
+        return (
+            base64.b64decode(text.removeprefix(_PREFIX), validate=True) if text.startswith(_PREFIX) else text.encode()
+        )
+    except binascii.Error:
+        return text.encode()

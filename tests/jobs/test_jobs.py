@@ -1,6 +1,7 @@
 """A job from its making to its transcript, against S3's and SQS's API over sockets."""
 
 import json
+import random
 import re
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from handler import job
 from local.event import http_event
 from tests.conftest import EVENTS, ROOT, invoke
+from tests.handler.fuzz import mutated
 
 from .aws import Aws, upload
 from .conftest import MAX_AUDIO_S, MAX_BYTES, ask, create, tone, work, work_until_empty
@@ -159,6 +161,24 @@ def test_a_request_that_asks_for_what_cannot_be_names_the_field(content: dict[st
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
     status, _, reply = invoke(http_event("POST", "/v1/jobs", {"content-type": "application/json"}, body))
     assert (status, reply["error"]["code"]) == (400, "invalid_body")
+
+
+def test_five_hundred_damaged_requests_are_answered_with_a_mistake_of_the_caller_or_a_job() -> None:
+    draw = random.Random(1)
+    good = json.dumps({"content_type": "audio/mpeg", "content_length": 9, "language": "en", "model": "x"}).encode()
+    values = [None, True, -1, 0, 1e300, 10**30, "", "audio/x", "\ud800", "a" * 99, [], {}, [[]], {"a": 1}]
+    names = ["content_type", "content_length", "webhook_url", "model", "language", "x", "\ud800"]
+    statuses = set()
+    for _ in range(500):
+        if draw.random() < 0.5:
+            body = mutated(good, [b'{"a":', b"[" * 99, b"\\u", b"1e999"], draw)
+        else:
+            asked = {draw.choice(names): draw.choice(values) for _ in range(3)}
+            body = json.dumps(asked, ensure_ascii=draw.random() < 0.9).encode(errors="surrogatepass")
+        status, _, reply = invoke(http_event("POST", "/v1/jobs", {"content-type": "application/json"}, body))
+        assert status in (201, 400, 413), (body, reply)
+        statuses.add(status)
+    assert {201, 400} <= statuses
 
 
 def test_a_body_of_another_type_or_of_great_length_is_refused() -> None:

@@ -318,6 +318,18 @@ def test_a_webhook_that_fails_loses_no_result_and_is_not_tried_for_ever(
     assert aws.dead() == []
 
 
+def test_the_signature_is_that_of_the_specification() -> None:
+    """The example of Standard Webhooks, which its libraries are tested with."""
+    key = webhook_secret.key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed = webhook.signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}')
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("text", ["any text", "whsec_no base64", ""])
+def test_a_secret_of_another_kind_is_used_as_it_is(text: str) -> None:
+    assert webhook_secret.key(text) == text.encode()
+
+
 def test_the_secret_comes_from_secrets_manager_and_a_rotated_one_is_seen(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

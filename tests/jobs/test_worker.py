@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from handler import job, worker
+from handler.notification import Arrival, arrivals
 from handler.recognizer import Recognizer
 from handler.settings import Settings
 from handler.worker import Worker
@@ -217,6 +218,11 @@ def notification(key: str, etag: str, size: int = 100, bucket: str = BUCKET) -> 
     stored = {"key": quote_plus(key), "size": size, "eTag": etag, "sequencer": "0"}
     record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}
     return json.dumps({"Records": [{**record, "s3": {"bucket": {"name": bucket}, "object": stored}}]})
+
+
+def test_the_captured_event_names_its_object() -> None:
+    (arrival,) = arrivals((EVENTS / "s3-object-created.json").read_text())
+    assert arrival == Arrival("recordings", "incoming/sample one.ogg", "983837a27051a6eb07ce250935bb6a30", 19_625)
 
 
 def test_the_inbox_is_transcribed_under_any_name(aws: Aws) -> None:

@@ -128,7 +128,7 @@ def send(url: str, secret: bytes, job_id: str, status: str, sleep: Callable[[flo
     """
     for attempt in range(_ATTEMPTS):
         try:
-            _attempt(url, secret, job_id, status)
+            _attempt(url, secret, job_id, status, attempt)
         except Refused:
             raise
         except (Undelivered, OSError, http.client.HTTPException, ValueError) as error:
@@ -139,7 +139,7 @@ def send(url: str, secret: bytes, job_id: str, status: str, sleep: Callable[[flo
             return
 
 
-def _attempt(url: str, secret: bytes, job_id: str, status: str) -> None:
+def _attempt(url: str, secret: bytes, job_id: str, status: str, number: int) -> None:
     parts = _parts(url)
     host, port = parts.hostname or "", parts.port or 443
     now = int(time.time())
@@ -153,7 +153,8 @@ def _attempt(url: str, secret: bytes, job_id: str, status: str) -> None:
         "webhook-signature": signature(secret, job_id, now, body),
         "Connection": "close",
     }
-    connection = _Pinned(host, port, _public_address(host, port))
+    addresses = _public_addresses(host, port)
+    connection = _Pinned(host, port, addresses[number % len(addresses)])  # one of them may not be reached from here
     try:
         connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
         answer = connection.getresponse().status
@@ -163,8 +164,8 @@ def _attempt(url: str, secret: bytes, job_id: str, status: str) -> None:
         raise Undelivered(f"The receiver answered {answer}.")
 
 
-def _public_address(host: str, port: int) -> str:
-    """Resolves a name.
+def _public_addresses(host: str, port: int) -> list[str]:
+    """Resolves a name, to one address at least.
 
     Raises:
         Refused: one of the addresses is not public.
@@ -173,7 +174,7 @@ def _public_address(host: str, port: int) -> str:
     addresses = [str(answer[4][0]) for answer in answers]
     if not addresses or not all(is_public(address) for address in addresses):
         raise Refused("The webhook's name leads to an address that is not public.")
-    return addresses[0]
+    return addresses
 
 
 class _Pinned(http.client.HTTPSConnection):

@@ -35,9 +35,9 @@ def read(arn: str, client: Any = None) -> bytes:
 
 def key(text: str) -> bytes:
     """Returns the bytes to sign with: those that `whsec_` and base64 stand for, or else those of the text itself."""
+    if not text.startswith(_PREFIX):
+        return text.encode()
     try:
-        return (
-            base64.b64decode(text.removeprefix(_PREFIX), validate=True) if text.startswith(_PREFIX) else text.encode()
-        )
+        return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
         return text.encode()

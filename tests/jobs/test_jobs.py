@@ -1,17 +1,20 @@
 """A job from its making to its transcript, against S3's and SQS's API over sockets."""
 
+import io
 import json
 import random
 import re
+import zipfile
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from handler import job
 from local.event import http_event
-from tests.conftest import EVENTS, ROOT, invoke
+from tests.conftest import EVENTS, ROOT, encode, invoke
 from tests.handler.fuzz import mutated
 
 from .aws import Aws, upload
@@ -21,6 +24,14 @@ SPEECH = (EVENTS / "sample.ogg").read_bytes()
 FORMATS = ["response_format=text", "response_format=srt", "response_format=vtt", "response_format=json",
            "response_format=verbose_json&timestamp_granularities[]=word&timestamp_granularities[]=segment",
            "response_format=json&include[]=logprobs", "stream=true"]  # fmt: skip
+
+
+def zipped(length: int) -> bytes:
+    """Returns a file that becomes a thousand times as long when it is unpacked."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.wav", bytes(length))
+    return buffer.getvalue()
 
 
 def synchronous(query: str) -> Any:
@@ -77,6 +88,8 @@ def test_a_transcript_that_is_not_there_yet_is_no_transcript() -> None:
         (b"these bytes are no recording", "invalid_audio"),
         (SPEECH[: len(SPEECH) // 2], "invalid_audio"),
         (tone(0), "invalid_audio"),
+        (zipped(1 << 24), "invalid_audio"),
+        (encode(np.zeros(600 * 16_000, np.int16), 16_000, "FLAC"), "audio_too_long"),
         (tone(int((MAX_AUDIO_S + 1) * 16_000)), "audio_too_long"),
     ],
 )

@@ -1,6 +1,6 @@
 """The worker under the faults there are: one result of every recording, whatever happens on the way."""
 
-import errno
+import functools
 import io
 import json
 import tempfile
@@ -165,25 +165,22 @@ def test_a_worker_that_ends_in_the_middle_leaves_nothing_behind_and_the_next_one
     assert aws.front.writes[f"results/{job_id}.json"] == 1
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
-def test_a_full_disk_or_memory_costs_a_try(aws: Aws, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+class NoMemory(io.BytesIO):
+    """A file that cannot be written for want of memory."""
+
+    def write(self, _: Any) -> int:
+        raise MemoryError
+
+
+@pytest.mark.parametrize("full", [functools.partial(open, "/dev/full", "r+b"), NoMemory])
+def test_a_full_disk_or_memory_costs_a_try(aws: Aws, monkeypatch: pytest.MonkeyPatch, full: Callable[[], Any]) -> None:
     job_id = uploaded()
-
-    class Full:
-        def __enter__(self) -> "Full":
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def write(self, _: bytes) -> int:
-            raise error
-
     with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "TemporaryFile", Full)
+        patch.setattr(tempfile, "TemporaryFile", full)
         assert work(aws) == 1
     work_until_empty(aws)
     assert status_of(job_id) == "completed"
+    assert aws.front.writes[f"results/{job_id}.json"] == 1
 
 
 def test_the_recording_on_disk_has_no_name_and_is_gone_afterwards(

@@ -10,7 +10,7 @@ IMAGE  ?= hark
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-clients check format train evaluate export contract image test-browser test-container \
+.PHONY: help run serve test fuzz test-clients check format train evaluate export contract image test-browser test-container \
         lock clean
 
 help:  ## list the commands
@@ -24,6 +24,9 @@ serve: $(VENV)/local.done  ## the HTTP endpoint on this machine: make serve [POR
 
 test: $(VENV)/dev.done  ## set up everything and pass all tests (no Docker, no GPU, no AWS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+fuzz: $(VENV)/dev.done  ## 10,000 mutated recordings and requests through the handler
+	HARK_FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/handler/test_fuzz.py $(ARGS)
 
 test-clients: $(VENV)/dev.done  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
 	@command -v npm > /dev/null || { echo "error: install Node.js, which has npm, 20 or newer"; exit 2; }

@@ -7,7 +7,8 @@ import base64
 import binascii
 import json
 import os
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -35,6 +36,10 @@ from handler.recognizer import Recognizer
 from handler.render import Body
 from handler.settings import Settings
 
+if TYPE_CHECKING:
+    from handler import jobs
+    from handler.jobs import Jobs
+
 settings = Settings.from_environment(os.environ)
 logger = Logger(service="hark")
 metrics = Metrics(namespace="Hark", service="hark")
@@ -49,12 +54,14 @@ app = APIGatewayHttpResolver()
 
 _READ = ["GET", "HEAD"]
 _MODELS = "/v1/models"
+_JOBS = "/v1/jobs"
 # The methods of each path, for a 405 that says what would work.
 _METHODS = {
     "/transcribe": ["POST"],
     "/v1/audio/transcriptions": ["POST"],
     "/v1/audio/translations": ["POST"],
     _MODELS: _READ,
+    _JOBS: ["POST"],
     "/": _READ,
     "/health": _READ,
     "/openapi.json": _READ,
@@ -138,6 +145,18 @@ def get_model(model: str) -> _Reply:
     return _reply(200, render.json_body(render.model(recognizer.spec)))
 
 
+@app.post(_JOBS)
+def post_jobs() -> _Reply:
+    """Makes a job for a recording that is too large for a request."""
+    return _job_reply(_jobs().create(_body(), _content_type()))
+
+
+@app.route(f"{_JOBS}/<job_id>", method=_READ)
+def get_job(job_id: str) -> _Reply:
+    """Says what became of a job, or sends its transcript."""
+    return _job_reply(_jobs().get(job_id, options.parse(_query())))
+
+
 @app.route("/health", method=_READ)
 def get_health() -> _Reply:
     """Says which model answers, how well it was measured to do, and what is the most it takes."""
@@ -173,12 +192,27 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         body = render.json_body(render.full(transcript, recognizer.spec))
     else:
         body = render.transcription(transcript, recognizer.spec, asked)
-    if len(json.dumps(body.text)) > _MAX_REPLY_BYTES:
-        raise ReplyTooLarge(
-            "The reply is larger than what Lambda sends back; leave include or stream out, or split the recording.",
-            param="include" if asked.logprobs else None,
-        )
+    _check_size(body, "leave include or stream out, or split the recording.", "include" if asked.logprobs else None)
     return _reply(200, body, timings)
+
+
+def _check_size(body: Body, remedy: str, param: str | None) -> None:
+    if len(json.dumps(body.text)) > _MAX_REPLY_BYTES:
+        raise ReplyTooLarge(f"The reply is larger than what Lambda sends back; {remedy}", param=param)
+
+
+@cache
+def _jobs() -> "Jobs":
+    from handler.jobs import Jobs  # brings boto3, which takes longer to load than the model
+
+    return Jobs(settings)
+
+
+def _job_reply(found: "jobs.Reply") -> _Reply:
+    _check_size(found.body, "ask for response_format text, or read the result from the bucket.", None)
+    reply = _reply(found.status, found.body)
+    reply.headers.update(found.headers)
+    return reply
 
 
 def _query() -> list[tuple[str, str]]:
@@ -245,8 +279,8 @@ def _refusal(error: RequestError) -> _Reply:
 def on_not_found(_error: Exception) -> _Reply:
     """Tells an unknown path from a wrong method, and answers what methods a path has."""
     path, method = app.current_event.path, app.current_event.http_method
-    methods = _METHODS.get(_MODELS if path.startswith(f"{_MODELS}/") else path)
-    if not methods or method in methods:  # a path below /v1/models that cannot be a name
+    methods = _READ if path.startswith((f"{_MODELS}/", f"{_JOBS}/")) else _METHODS.get(path)
+    if not methods or method in methods:  # a path below these that cannot be a name
         return _refusal(UnknownRoute(f"There is no such route; use one of {', '.join(_METHODS)}."))
     if method == "OPTIONS":
         return Response(204, None, "", {"Allow": ", ".join([*methods, "OPTIONS"])})

@@ -4,7 +4,6 @@ libsndfile reads WAV, FLAC, Ogg (Opus, Vorbis), MP3, AIFF, AU and CAF; `handler.
 Audio is decoded, mixed down and resampled as it is asked for, so memory is bounded whatever the file claims.
 """
 
-import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from handler import containers
 from handler.errors import AudioTooLong, InvalidAudio, InvalidBody
+from handler.mapped import Data, opened
 
 # Telephone speech is sampled at 8 kHz; what is sampled lower has lost its consonants. Studio recorders end at 192 kHz.
 MIN_SAMPLE_RATE_HZ = 8_000
@@ -37,7 +37,7 @@ _LOWEST_BITS_PER_S = {"mp3": 8_000, "aac": 8_000, "amr": 4_750}
 _Source = Iterator[tuple[int, NDArray[np.float32]]]
 
 
-def decode(data: bytes, sample_rate_hz: int, max_duration_s: float) -> NDArray[np.float32]:
+def decode(data: Data, sample_rate_hz: int, max_duration_s: float) -> NDArray[np.float32]:
     """Decodes an audio file as a whole.
 
     Args:
@@ -54,13 +54,13 @@ def decode(data: bytes, sample_rate_hz: int, max_duration_s: float) -> NDArray[n
     return within_full_scale(np.concatenate(list(blocks(data, sample_rate_hz, max_duration_s))))
 
 
-def blocks(data: bytes, sample_rate_hz: int, max_duration_s: float) -> Iterator[NDArray[np.float32]]:
+def blocks(data: Data, sample_rate_hz: int, max_duration_s: float) -> Iterator[NDArray[np.float32]]:
     """Decodes an audio file piece by piece.
 
     What the file says of its own length is checked before the first block, what it holds with every block.
 
     Args:
-        data: the whole file.
+        data: the whole file, in memory or mapped.
         sample_rate_hz: rate to resample to.
         max_duration_s: the longest audio accepted, in seconds.
 
@@ -92,12 +92,12 @@ def within_full_scale(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return samples / peak if peak > 1 else samples
 
 
-def _source(data: bytes, max_duration_s: float) -> _Source:
+def _source(data: Data, max_duration_s: float) -> _Source:
     """Opens the file with the library that knows it, and refuses it where it says that it is too long."""
     kind = containers.kind(data)
     if kind not in _MEDIA and not containers.says_no_length(data):
         try:
-            file = sf.SoundFile(io.BytesIO(data))
+            file = sf.SoundFile(opened(data))
         except (sf.LibsndfileError, TypeError) as error:
             # soundfile answers headerless formats with a TypeError that asks for their rate.
             if not kind:
@@ -117,7 +117,7 @@ def _source(data: bytes, max_duration_s: float) -> _Source:
     return media.blocks(data, kind)
 
 
-def _media_duration_s(data: bytes, kind: str) -> float:
+def _media_duration_s(data: Data, kind: str) -> float:
     from handler import media  # large, and seldom needed
 
     return media.duration_s(data, kind)

@@ -12,6 +12,7 @@ import re
 import struct
 
 from handler.errors import InvalidAudio
+from handler.mapped import Data
 
 # What writers that cannot seek back put in the size fields: "unknown".
 _UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
@@ -44,22 +45,23 @@ _FOLLOWS = {
 }
 
 
-def kind(data: bytes) -> str:
+def kind(data: Data) -> str:
     """Returns the container by FFmpeg's name of it, such as "wav" or "matroska"; "" for what is none of them."""
     for magic, name in _MAGICS:
-        if data.startswith(magic):
+        if data[: len(magic)] == magic:
             return name
     if data[:4] in (b"RIFF", b"RIFX", b"FORM"):
         return _RIFF_KINDS.get(data[8:12], "")
     if data[4:8] in _FIRST_BOXES:
         return "mov"
-    header = data[_id3_bytes(data) :][:2]
+    at = _id3_bytes(data)
+    header = data[at : at + 2]
     if len(header) == 2 and header[0] == 0xFF and header[1] >= 0xE0:
         return "aac" if header[1] & 0xF6 == 0xF0 else "mp3"  # the layer is 0 in ADTS, 1 to 3 in MPEG audio
-    return "mp3" if data.startswith(b"ID3") else ""
+    return "mp3" if data[:3] == b"ID3" else ""
 
 
-def says_no_length(data: bytes) -> bool:
+def says_no_length(data: Data) -> bool:
     """Says whether this is a file of which libsndfile reads nothing, or the first part only.
 
     That is a WAV or FLAC whose writer could not seek back to say how long it is, and several Ogg streams in a row.
@@ -69,13 +71,13 @@ def says_no_length(data: bytes) -> bool:
             at = data.find(b"data", 12)
             return at >= 0 and data[at + 4 : at + 8] == bytes(4) and at + 8 < len(data)
         case "flac":  # 36 bits of STREAMINFO, which is always first
-            return data.startswith(b"fLaC") and len(data) > 26 and not (data[21] & 15 or any(data[22:26]))
+            return data[:4] == b"fLaC" and len(data) > 26 and not (data[21] & 15 or any(data[22:26]))
         case "ogg":  # all first pages (2) of streams side by side come before any other (0)
             return data.find(b"OggS\0\x02", max(0, data.find(b"OggS\0\0"))) > 0
     return False
 
 
-def check_complete(data: bytes) -> None:
+def check_complete(data: Data) -> None:
     """Refuses a file that ends before its container says it does, or that goes on with another recording.
 
     Formats that do not say where they end pass: of those, decoders read all there is.
@@ -93,19 +95,19 @@ def check_complete(data: bytes) -> None:
         raise InvalidAudio("The file holds several recordings, one behind the other; send them one by one.")
 
 
-def _missing_in_wav(data: bytes) -> int:
-    return _missing_in_chunks(data, b"data", ">4sI" if data.startswith(b"RIFX") else "<4sI", 12)
+def _missing_in_wav(data: Data) -> int:
+    return _missing_in_chunks(data, b"data", ">4sI" if data[:4] == b"RIFX" else "<4sI", 12)
 
 
-def _missing_in_aiff(data: bytes) -> int:
+def _missing_in_aiff(data: Data) -> int:
     return _missing_in_chunks(data, b"SSND", ">4sI", 12)
 
 
-def _missing_in_caf(data: bytes) -> int:
+def _missing_in_caf(data: Data) -> int:
     return _missing_in_chunks(data, b"data", ">4sQ", 8)
 
 
-def _missing_in_chunks(data: bytes, wanted: bytes, header: str, at: int) -> int:
+def _missing_in_chunks(data: Data, wanted: bytes, header: str, at: int) -> int:
     """Returns how many bytes of the wanted chunk are not there, for files that are a row of chunks."""
     header_bytes = struct.calcsize(header)
     while at + header_bytes <= len(data):
@@ -117,14 +119,14 @@ def _missing_in_chunks(data: bytes, wanted: bytes, header: str, at: int) -> int:
     return 0  # no such chunk: libsndfile says what is wrong
 
 
-def _missing_in_au(data: bytes) -> int:
+def _missing_in_au(data: Data) -> int:
     if len(data) < 12:
         return 0
     offset, size = struct.unpack_from(">II", data, 4)
     return 0 if size in _UNKNOWN_SIZES else int(offset + size - len(data))
 
 
-def _missing_in_ogg(data: bytes) -> int:
+def _missing_in_ogg(data: Data) -> int:
     """Returns how many bytes the last page lacks."""
     at = data.rfind(b"OggS")
     segments_end = at + _OGG_HEADER_BYTES + (data[at + 26] if at + 26 < len(data) else 1)
@@ -133,14 +135,14 @@ def _missing_in_ogg(data: bytes) -> int:
     return segments_end + sum(data[at + _OGG_HEADER_BYTES : segments_end]) - len(data)
 
 
-def _id3_bytes(data: bytes) -> int:
+def _id3_bytes(data: Data) -> int:
     """Returns how long the ID3 tag in front is; its size has 7 bits in each of four bytes."""
-    if not data.startswith(b"ID3") or len(data) < 10:
+    if data[:3] != b"ID3" or len(data) < 10:
         return 0
     return 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
 
 
-def _missing_in_mp3(data: bytes) -> int:
+def _missing_in_mp3(data: Data) -> int:
     """Returns how many bytes the stream lacks, where its first frame says how long it is."""
     start = _id3_bytes(data)
     first = data[start : start + _XING_WITHIN_BYTES]
@@ -153,7 +155,7 @@ def _missing_in_mp3(data: bytes) -> int:
     return int(start + (then_bytes if flags & 1 else frames_or_bytes) - len(data))
 
 
-def _missing_in_adts(data: bytes) -> int:
+def _missing_in_adts(data: Data) -> int:
     """Returns how many bytes the last frame lacks; each says how long it is."""
     at = _id3_bytes(data)
     while at + _ADTS_HEADER_BYTES <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
@@ -162,7 +164,7 @@ def _missing_in_adts(data: bytes) -> int:
     return at - len(data)
 
 
-def _missing_in_iso_media(data: bytes) -> int:
+def _missing_in_iso_media(data: Data) -> int:
     """Returns how many bytes the last box lacks, or one where the index or the media is not there at all."""
     at, names = 0, set()
     while at + 8 <= len(data):
@@ -177,7 +179,7 @@ def _missing_in_iso_media(data: bytes) -> int:
     return max(at - len(data), 1 if b"mdat" in names and not {b"moov", b"moof"} & names else 0)
 
 
-def _missing_in_matroska(data: bytes) -> int:
+def _missing_in_matroska(data: Data) -> int:
     """Returns how many bytes the last element lacks; browsers leave the sizes of what holds it unknown."""
     at = 0
     while at < len(data):
@@ -194,7 +196,7 @@ def _missing_in_matroska(data: bytes) -> int:
     return at - len(data)
 
 
-def _ebml_number(data: bytes, at: int, keep_marker: bool) -> tuple[int | None, int]:
+def _ebml_number(data: Data, at: int, keep_marker: bool) -> tuple[int | None, int]:
     """Reads a variable-length integer; returns it (None: unknown, or not one) and where the next thing begins."""
     first = data[at] if at < len(data) else 0
     if not first:

@@ -84,7 +84,7 @@ class AudioTooLong(RequestError):
 
 
 class BodyTooLarge(RequestError):
-    """The body is larger than what reaches a Lambda function."""
+    """The body is larger than what reaches a Lambda function, or the recording than a job may bring."""
 
     status = 413
     code = "body_too_large"
@@ -116,6 +116,41 @@ class UnknownModel(RequestError):
 
     status = 404
     code = "model_not_found"
+
+
+class UnknownJob(RequestError):
+    """No such job."""
+
+    status = 404
+    code = "job_not_found"
+
+
+class JobsUnavailable(RequestError):
+    """The endpoint was set up without what jobs need."""
+
+    status = 404
+    code = "jobs_unavailable"
+
+
+class JobFailed(RequestError):
+    """The transcript of a job was asked for, and there is none."""
+
+    status = 422
+    code = "job_failed"
+
+
+class RecordingGone(RequestError):
+    """The recording was deleted before it was transcribed."""
+
+    status = 410
+    code = "recording_gone"
+
+
+class TookTooLong(RequestError):
+    """The recording could not be transcribed within the time that a function may run."""
+
+    status = 413
+    code = "took_too_long"
 
 
 class MethodNotAllowed(RequestError):

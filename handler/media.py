@@ -6,7 +6,6 @@ Imported only when such a file comes, because the libraries are large. FFmpeg is
 Source: PyAV (https://pyav.basswood-io.com), FFmpeg's demuxers and decoders.
 """
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from handler.errors import InvalidAudio
+from handler.mapped import Data, opened
 
 # A recorder that was muted or a video whose sound sets in later leaves time out; what is shorter is rounding.
 _GAP_S = 0.1
@@ -32,7 +32,7 @@ _MISSING_S = 0.5
 _SAFE_PLANES = 7
 
 
-def duration_s(data: bytes, kind: str) -> float:
+def duration_s(data: Data, kind: str) -> float:
     """Returns how long the first audio stream is, from its packets' headers; nothing is decoded.
 
     Args:
@@ -54,7 +54,7 @@ def duration_s(data: bytes, kind: str) -> float:
         return max(spanned, total) * _tick_s(stream)
 
 
-def blocks(data: bytes, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def blocks(data: Data, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Decodes the first audio stream.
 
     Yields:
@@ -84,9 +84,9 @@ def blocks(data: bytes, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
 
 
 @contextmanager
-def _opened(data: bytes, kind: str) -> Iterator[tuple[InputContainer, AudioStream]]:
+def _opened(data: Data, kind: str) -> Iterator[tuple[InputContainer, AudioStream]]:
     try:
-        with av.open(io.BytesIO(data), "r", format=kind, metadata_errors="ignore") as container:
+        with av.open(opened(data), "r", format=kind, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise InvalidAudio("The file has no audio; send a recording with sound.")
             yield container, container.streams.audio[0]

@@ -1,7 +1,7 @@
 """The one way through: bytes -> samples -> windows -> log-mel -> log-probabilities -> tokens -> transcript."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handler import audio, ctc, features, segments, transcript
+from handler.mapped import Data
 from handler.segments import Window
 from handler.spec import ModelSpec
 from handler.transcript import DecodedWindow, Transcript
@@ -68,19 +69,33 @@ class Timings:
         return sum(self.stages_ms.values())
 
 
-def transcribe(data: bytes, recognizer: Runner, max_duration_s: float, timings: Timings) -> Transcript:
+def transcribe(
+    data: Data,
+    recognizer: Runner,
+    max_duration_s: float,
+    timings: Timings,
+    before_block: Callable[[], None] = lambda: None,
+) -> Transcript:
     """Turns the bytes of an audio file into a transcript, holding no more than some minutes of it at a time.
 
     Args:
-        data: a whole audio file.
+        data: a whole audio file, in memory or mapped.
         recognizer: the loaded model.
         max_duration_s: the longest audio accepted.
         timings: takes the milliseconds of each stage.
+        before_block: called before every block of some seconds is decoded; what it raises ends the work.
 
     Raises:
         handler.errors.RequestError: the audio cannot be used; see `handler.audio.blocks`.
     """
-    blocks = audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s)
+
+    def watched() -> Iterator[NDArray[np.float32]]:
+        before_block()
+        for block in audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s):
+            yield block
+            before_block()
+
+    blocks = watched()
     return _transcript(*recognize(timings.each("decode", blocks), recognizer, timings), recognizer.spec, timings)
 
 

@@ -1,5 +1,6 @@
 """What an operator sets through environment variables; read once, checked at once."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,9 @@ from handler.errors import HarkError
 
 # A body of 6 MB, Lambda's limit, holds an hour of compressed speech, which takes half of an HTTP API's 30 s.
 _DEFAULT_MAX_AUDIO_S = 3900.0
+# What a job may bring: an afternoon's meeting, in a file that fits into the 512 MB of /tmp every function has.
+_DEFAULT_JOB_MAX_AUDIO_S = 14_400.0
+_DEFAULT_JOB_MAX_BYTES = 500_000_000.0
 _DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "asr.onnx"
 
 
@@ -17,15 +21,23 @@ class SettingsError(HarkError):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of the HTTP function.
+    """The settings of the functions.
 
     Attributes:
         model_path: `HARK_MODEL`, an exported model; by default the one that comes with Hark.
         max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
+        bucket: `HARK_BUCKET`, the name of the bucket for jobs; "" where there are none.
+        job_max_audio_s: `HARK_JOB_MAX_AUDIO_S`, the longest recording of a job, in seconds.
+        job_max_bytes: `HARK_JOB_MAX_BYTES`, the largest file of a job.
+        webhook_secret_arn: `HARK_WEBHOOK_SECRET_ARN`, the secret that webhooks are signed with; "" turns them off.
     """
 
     model_path: Path
     max_audio_s: float
+    bucket: str = ""
+    job_max_audio_s: float = _DEFAULT_JOB_MAX_AUDIO_S
+    job_max_bytes: int = int(_DEFAULT_JOB_MAX_BYTES)
+    webhook_secret_arn: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -34,11 +46,22 @@ class Settings:
         Raises:
             SettingsError: a value cannot work; the message names the variable.
         """
-        text = environment.get("HARK_MAX_AUDIO_S") or str(_DEFAULT_MAX_AUDIO_S)
-        try:
-            max_audio_s = float(text)
-        except ValueError:
-            max_audio_s = float("nan")
-        if not max_audio_s > 0:
-            raise SettingsError(f"HARK_MAX_AUDIO_S must be a number of seconds above 0, not {text!r}.")
-        return cls(Path(environment.get("HARK_MODEL") or _DEFAULT_MODEL), max_audio_s)
+        return cls(
+            model_path=Path(environment.get("HARK_MODEL") or _DEFAULT_MODEL),
+            max_audio_s=_positive(environment, "HARK_MAX_AUDIO_S", "seconds", _DEFAULT_MAX_AUDIO_S),
+            bucket=environment.get("HARK_BUCKET", ""),
+            job_max_audio_s=_positive(environment, "HARK_JOB_MAX_AUDIO_S", "seconds", _DEFAULT_JOB_MAX_AUDIO_S),
+            job_max_bytes=int(_positive(environment, "HARK_JOB_MAX_BYTES", "bytes", _DEFAULT_JOB_MAX_BYTES)),
+            webhook_secret_arn=environment.get("HARK_WEBHOOK_SECRET_ARN", ""),
+        )
+
+
+def _positive(environment: Mapping[str, str], name: str, unit: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise SettingsError(f"{name} must be a number of {unit} above 0, not {text!r}.")
+    return value

@@ -40,6 +40,12 @@ def test_the_handler_loads_no_training_code_no_boto3_and_for_common_recordings_n
     assert not modules & FORBIDDEN
 
 
+def test_a_bucket_for_jobs_makes_no_other_request_load_boto3() -> None:
+    import os
+
+    assert not loaded({**os.environ, "HARK_BUCKET": "bucket", "AWS_DEFAULT_REGION": "eu-central-1"}) & FORBIDDEN
+
+
 def test_nor_does_it_as_lambda_runs_it_with_tracing_on() -> None:
     import os
 

@@ -78,7 +78,8 @@ def test_a_model_without_a_spec_is_refused(tmp_path: Path) -> None:
         Recognizer(tmp_path / "empty.onnx")
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "ten", "nan"])
-def test_a_limit_that_cannot_work_is_refused_by_name(value: str) -> None:
-    with pytest.raises(SettingsError, match="HARK_MAX_AUDIO_S"):
-        Settings.from_environment({"HARK_MAX_AUDIO_S": value})
+@pytest.mark.parametrize("value", ["0", "-1", "ten", "nan", "inf"])
+@pytest.mark.parametrize("name", ["HARK_MAX_AUDIO_S", "HARK_JOB_MAX_AUDIO_S", "HARK_JOB_MAX_BYTES"])
+def test_a_limit_that_cannot_work_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({name: value})

@@ -1,0 +1,197 @@
+"""The routes of jobs: one makes a job and signs its upload, one says what became of it.
+
+Imported with the first request that is about a job, since it brings boto3.
+"""
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from handler import job, options, outcome, render, webhook
+from handler.errors import (
+    BodyTooLarge,
+    InvalidBody,
+    InvalidParameter,
+    JobFailed,
+    JobsUnavailable,
+    UnknownJob,
+    UnsupportedMediaType,
+)
+from handler.job import Job
+from handler.options import Options
+from handler.render import Body
+from handler.settings import Settings
+from handler.storage import Storage
+
+# An upload that begins later is refused by S3; one that has begun may take as long as it takes.
+_UPLOAD_S = 900
+_MAX_REQUEST_BYTES = 16_384
+_FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "language"})
+_RECORDING_TYPE = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}|application/octet-stream", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A body, its status, and the headers it needs."""
+
+    status: int
+    body: Body
+    headers: dict[str, str]
+
+
+class Jobs:
+    """The jobs of one bucket.
+
+    Args:
+        settings: with the bucket's name and the limits of a recording.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _storage(self) -> Storage:
+        if not self._settings.bucket:
+            raise JobsUnavailable(
+                "This endpoint has no bucket for jobs (HARK_BUCKET is not set); post the recording to "
+                "/v1/audio/transcriptions."
+            )
+        return Storage(self._settings.bucket)
+
+    def create(self, body: bytes, content_type: str) -> Reply:
+        """Makes a job.
+
+        Args:
+            body: JSON; see `openapi.yaml`.
+            content_type: what the body is labelled as.
+
+        Raises:
+            RequestError: there are no jobs here, or the body asks for what cannot be.
+        """
+        storage = self._storage
+        asked = _parse(body, content_type)
+        recording_type = _recording_type(asked)
+        least, most = self._lengths(asked)
+        url = _text(asked, "webhook_url")
+        if url:
+            self._check_webhook(url)
+        options.parse([(name, _text(asked, name)) for name in ("model", "language")])
+        now = int(time.time())
+        made = Job(job.new_id(), now, now + _UPLOAD_S, recording_type, url)
+        upload = storage.sign_upload(job.upload_key(made.id), recording_type, least, most, _UPLOAD_S)
+        storage.write_json(job.record_key(made.id), made.to_json(), replacing=None)
+        content = _described(made, "queued")
+        content["upload"] = {**upload, "max_bytes": most, "expires_at": made.upload_expires_at}
+        return Reply(201, render.json_body(content), {"Location": f"/v1/jobs/{made.id}", "Cache-Control": "no-store"})
+
+    def _lengths(self, asked: dict[str, Any]) -> tuple[int, int]:
+        most = self._settings.job_max_bytes
+        length = asked.get("content_length")
+        if length is None:
+            return 1, most
+        if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+            raise InvalidParameter("content_length must be the number of the file's bytes.", param="content_length")
+        if length > most:
+            raise BodyTooLarge(
+                f"The recording is larger than the limit of {most} bytes; compress it (Ogg Opus) or split it.",
+                param="content_length",
+            )
+        return length, length
+
+    def _check_webhook(self, url: str) -> None:
+        if not self._settings.webhook_secret_arn:
+            raise InvalidParameter(
+                "This endpoint sends no webhooks; leave webhook_url out and ask for the job's status.",
+                param="webhook_url",
+            )
+        webhook.check_url(url)
+
+    def get(self, job_id: str, asked: Options) -> Reply:
+        """Says what became of a job.
+
+        Args:
+            job_id: its id.
+            asked: the format of the transcript; none for the job itself, which holds it too.
+
+        Raises:
+            RequestError: there are no jobs here or not this one, or it failed and its transcript was asked for.
+        """
+        storage = self._storage
+        record = storage.read_json(job.record_key(job_id)) if job.is_id(job_id) else None
+        if record is None:
+            raise UnknownJob("There is no such job; ids end with the time for which recordings are kept.")
+        made = Job.from_json(record.content)
+        result = storage.read_json(job.result_key(job.upload_key(job_id)))
+        if result is None:
+            return _unfinished(made, as_object=asked == Options())
+        if asked == Options():
+            return Reply(200, render.json_body(_finished(made, result.content)), {})
+        if result.content["status"] == "failed":
+            raise JobFailed(f"The job failed: {result.content['error']['message']}")
+        found = outcome.stored(result.content)
+        return Reply(200, render.transcription(found.transcript, found.spec, asked), {})
+
+
+def _parse(body: bytes, content_type: str) -> dict[str, Any]:
+    """Reads the object that describes the job to be made."""
+    if content_type.split(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType(
+            'This route reads JSON such as {"content_type": "audio/mpeg"}, labelled \'Content-Type: '
+            "application/json'; the recording itself is uploaded afterwards."
+        )
+    if len(body) > _MAX_REQUEST_BYTES:
+        raise BodyTooLarge(
+            f"The body is larger than {_MAX_REQUEST_BYTES} bytes; describe the recording, and upload it afterwards."
+        )
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidBody("The body is not valid JSON.") from error
+    if not isinstance(asked, dict):
+        raise InvalidBody('The body must be a JSON object, such as {"content_type": "audio/mpeg"}.')
+    for name in sorted(set(asked) - _FIELDS):
+        shown = name[:64].encode(errors="replace").decode()
+        raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
+    return asked
+
+
+def _text(asked: dict[str, Any], name: str) -> str:
+    value = asked.get(name) or ""
+    if not isinstance(value, str):
+        raise InvalidParameter(f"{name} must be a string.", param=name)
+    return value
+
+
+def _recording_type(asked: dict[str, Any]) -> str:
+    value = _text(asked, "content_type") or "application/octet-stream"
+    if not _RECORDING_TYPE.fullmatch(value.lower()):
+        raise InvalidParameter(
+            "content_type must be an audio or video type without parameters, such as 'audio/mpeg', or "
+            "'application/octet-stream'.",
+            param="content_type",
+        )
+    return value
+
+
+def _unfinished(made: Job, as_object: bool) -> Reply:
+    content = _described(made, "processing" if made.started_at else "queued")
+    # 202 where a transcript was asked for and is not there yet, so that nobody takes this for one.
+    return Reply(200 if as_object else 202, render.json_body(content), {"Retry-After": "5"})
+
+
+def _finished(made: Job, result: dict[str, Any]) -> dict[str, Any]:
+    content = _described(made, result["status"]) | {"finished_at": result["finished_at"]}
+    return content | ({"transcript": result["transcript"]} if "transcript" in result else {"error": result["error"]})
+
+
+def _described(made: Job, status: str) -> dict[str, Any]:
+    return {
+        "id": made.id,
+        "object": "job",
+        "status": status,
+        "created_at": made.created_at,
+        "started_at": made.started_at,
+    }

@@ -1,0 +1,109 @@
+"""The handlers under Lambda's own runtime client and runtime interface emulator, as processes of this machine.
+
+No container: what the image adds is tested in tests/container. The emulator comes out of sam's package.
+"""
+
+import http.client
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+from tests.container.sam import VERSION
+
+_CACHE = ROOT / ".cache" / "emulator"  # ignored by git
+_ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+_PATH = "/2015-03-31/functions/function/invocations"
+_START_S, _CALL_S = 60, 120
+
+
+class Function:
+    """A running handler. One call at a time, as an environment of Lambda takes them."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self._process, self._port = process, port
+
+    def invoke(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """Returns what the handler returned; None where the call ended in an error."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_CALL_S)
+        try:
+            connection.request("POST", _PATH, json.dumps(event).encode())
+            body = connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+        reply: dict[str, Any] = json.loads(body) if body.startswith(b"{") else {"errorType": body}
+        return None if "errorType" in reply else reply
+
+    def runtime(self) -> int:
+        """Returns the id of the process that runs the handler."""
+        children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        return int(next(text for path in children if (text := path.read_text())).split()[0])
+
+
+@contextmanager
+def running(handler: str, environment: dict[str, str]) -> Iterator[Function]:
+    """Runs a handler until the block ends."""
+    port, api_port = _free_port(), _free_port()
+    addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    addresses += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
+    command = [str(_binary()), "--log-level", "error", *addresses, sys.executable, "-m", "awslambdaric", handler]
+    limits = {"AWS_LAMBDA_FUNCTION_TIMEOUT": "300", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048"}
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **limits, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(port, process)
+        yield Function(process, port)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # its own children too
+        process.wait(10)
+
+
+def _binary() -> Path:
+    """Returns the emulator; fetched once."""
+    path = _CACHE / VERSION / "aws-lambda-rie"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*pip, "--dest", str(path.parent), f"aws-sam-cli=={VERSION}"], check=True, timeout=300)
+        (wheel,) = path.parent.glob("*.whl")
+        part = path.with_suffix(f".{os.getpid()}")
+        with zipfile.ZipFile(wheel) as archive:
+            part.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{_ARCHITECTURE}"))
+        part.chmod(0o755)
+        part.rename(path)  # whole or not at all
+        wheel.unlink()
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("the emulator does not listen")

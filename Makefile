@@ -100,9 +100,10 @@ test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on 
 test-container: $(VENV)/dev.done  ## the image under sam and the real runtime emulator (needs root or Docker)
 	$(BIN)/python -m pytest tests/container $(ARGS)
 
-lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, in constraints.txt
+lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, and the image's files by their hashes
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | sed -E 's/\+cpu$$//' \
 	    | grep -vE '^(nvidia-|triton|cuda-|pip|setuptools|hark)' > constraints.txt
+	$(BIN)/python .ci/pin_image.py > requirements-image.txt
 
 clean:  ## remove what the commands above made, but for trained models and .cache
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .aws-sam

@@ -85,6 +85,22 @@ def test_direct_dependencies_are_pinned_as_in_the_constraints() -> None:
             assert key == "hark" or str(requirement.specifier).startswith("=="), line
 
 
+def test_the_image_is_built_of_the_pinned_versions_by_their_hashes() -> None:
+    text = (ROOT / "requirements-image.txt").read_text()
+    lines = [line for line in text.replace("\\\n", "").splitlines() if not line.startswith("#")]
+    image = {}
+    for line in lines:
+        found = re.fullmatch(r"(\S+)==(\S+)\s+--hash=sha256:[0-9a-f]{64}", line)
+        assert found, line
+        image[found[1].lower().replace("_", "-")] = found[2]
+    extras = PROJECT["project"]["optional-dependencies"]
+    for requirement in map(Requirement, [*extras["serve"], *extras["lambda"]]):
+        assert image[requirement.name.lower()] == str(requirement.specifier).removeprefix("==")
+    for constraint in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines()):
+        name = constraint.name.lower().replace("_", "-")
+        assert name not in image or image[name] == str(constraint.specifier).removeprefix("=="), name
+
+
 def test_torch_is_pinned_exactly() -> None:
     assert "torch==2.13.0" in PROJECT["project"]["optional-dependencies"]["train"]
 

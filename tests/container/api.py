@@ -88,9 +88,14 @@ def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
 
     A body that is not UTF-8 is read as binary: API Gateway does so by itself for HTTP APIs. `sam local` fails on such a
     body unless the API's definition lists binary media types, a setting that only REST APIs have, so the template to
-    deploy cannot have it. And the authorizer is told where Secrets Manager is.
+    deploy cannot have it. The choice of the authorizer by `AuthMode` is made here: `sam local` evaluates no Fn::If one
+    of whose outcomes is AWS::NoValue. And the authorizer is told where Secrets Manager is.
     """
     template = yaml.safe_load(built.read_text())
+    route = template["Resources"]["GuardedRoute"]["Properties"]
+    condition, authorizer, _ = route["AuthorizerId"]["Fn::If"]
+    assert condition == "UsesKeys"  # true for the default of AuthMode
+    route["AuthorizerId"] = authorizer
     template["Resources"]["Api"]["Properties"]["Body"] = {
         "openapi": "3.0.1",
         "info": {"title": "local", "version": "1"},

@@ -22,7 +22,7 @@ def test_what_the_page_needs_and_what_is_public_is_open(api: Api, path: str) -> 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/transcribe"), ("GET", "/v1/models"), ("POST", "/v1/jobs"), ("GET", "/nowhere"), ("GET", "/health/")],
+    [("POST", "/transcribe"), ("GET", "/v1/models"), ("POST", "/v1/jobs"), ("GET", "/nowhere"), ("GET", "/static")],
 )
 def test_all_else_is_refused_without_a_key_before_anything_of_ours_runs(api: Api, method: str, path: str) -> None:
     status, _, body = api.send(method, path)

@@ -84,6 +84,15 @@ def test_all_is_guarded_but_the_paths_that_the_local_server_leaves_open_too() ->
     assert RESOURCES["PreflightRoute"]["Condition"] == "AllowsOrigins"
 
 
+def test_the_guard_asks_the_authorizer_of_its_mode() -> None:
+    guarded = routes()["$default"]
+    assert guarded["AuthorizationType"]["Fn::FindInMap"] == ["AuthModes", "AuthorizationType", {"Ref": "AuthMode"}]
+    tokens = {"Fn::If": ["UsesTokens", {"Ref": "TokenAuthorizer"}, {"Ref": "AWS::NoValue"}]}
+    assert guarded["AuthorizerId"] == {"Fn::If": ["UsesKeys", {"Ref": "KeyAuthorizer"}, tokens]}
+    for condition, mode in (("UsesKeys", "key"), ("UsesTokens", "jwt")):
+        assert TEMPLATE["Conditions"][condition] == {"Fn::Equals": [{"Ref": "AuthMode"}, mode]}
+
+
 @pytest.mark.parametrize("path", ["/transcribe", "/v1/audio/transcriptions", "/v1/models", "/v1/jobs", "/nowhere"])
 def test_no_open_route_leads_to_what_costs(path: str) -> None:
     assert gateway.wants_key("POST", path)

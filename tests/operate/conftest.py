@@ -55,10 +55,16 @@ def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stack(aws: None, endpoint: str) -> Iterator[Stack]:
+def reset(endpoint: str) -> Iterator[None]:
+    """Leaves an empty account behind."""
+    yield
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+
+
+@pytest.fixture
+def stack(aws: None, reset: None) -> Stack:
     """A fresh stack."""
     boto3.client("secretsmanager").create_secret(Name="keys", SecretString='{"keys": []}')
     cloudformation: Any = boto3.client("cloudformation")
     cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps(TEMPLATE))
-    yield Stack(NAME)
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    return Stack(NAME)

@@ -4,15 +4,14 @@ ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.13
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
-# The packages come before the code, from the project's metadata alone, so that a change in handler/ or a newly trained
-# model leaves this layer, the large one, as it is in every cache and registry.
-COPY pyproject.toml constraints.txt LICENSE ./
-# An empty README.md, which the metadata names, for the same reason: the real one changes often and is not read here.
+# The packages come before the code, so that a change in handler/ or a newly trained model leaves this layer, the large
+# one, as it is in every cache and registry. Each is a file whose hash `make lock` wrote down: whatever else an index may
+# offer under the same name and version, this image is built of these or not at all.
+COPY requirements-image.txt ./
 # --no-compile: compiled below, once, in the way the image needs it.
-RUN touch README.md \
-    && python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-warn-script-location \
-        --root-user-action=ignore --only-binary=:all: --no-binary=hark \
-        --target packages --constraint constraints.txt ".[serve,lambda]" \
+RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-warn-script-location \
+        --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
+        --target packages --requirement requirements-image.txt \
     # Command-line tools of the packages: nothing calls them.
     && rm -rf packages/bin \
     # Lambda runs as a user of its own, whatever umask files were made under.

@@ -7,11 +7,15 @@ PORT   ?= 8000
 MODEL  ?= models/asr.onnx
 CONFIG ?= training/configs/small.yaml
 IMAGE  ?= hark
+STACK  ?= hark
+SAM    ?= sam
+# In an environment of its own, since it pins other versions of what everything else here uses.
+CHECKOV = checkov==3.3.30
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test fuzz test-clients check format train evaluate export contract image test-browser test-container \
-        lock clean
+.PHONY: help run serve test fuzz test-clients check format train evaluate export contract image deploy smoke key logs \
+        redrive destroy cost test-browser test-container lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -33,10 +37,12 @@ test-clients: $(VENV)/dev.done  ## OpenAI's client for Node.js against the endpo
 	npm ci --prefix tests/clients --no-audit --no-fund
 	$(BIN)/python -m pytest tests/clients $(ARGS)
 
-check: $(VENV)/dev.done  ## ruff and mypy
+check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	$(VENV)/checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
 format: $(VENV)/dev.done  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -60,15 +66,47 @@ contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from 
 image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
 	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
 
+deploy: $(VENV)/local.done  ## build and deploy to AWS; the first time it asks, and makes a key: make deploy [STACK=hark]
+	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
+	$(SAM) build
+	@found=$$($(BIN)/python -m operate.stack --stack "$(STACK)" 2>&1); status=$$?; \
+	    case $$status in 0) guided=;; 3) guided=--guided;; *) echo "$$found"; exit $$status;; esac; \
+	    set -x; $(SAM) deploy --stack-name "$(STACK)" $$guided $(ARGS)
+	@$(BIN)/python -m operate.keys --stack "$(STACK)" first
+	@$(BIN)/python -m operate.stack --stack "$(STACK)"
+
+smoke: $(VENV)/local.done  ## try a deployed endpoint: make smoke URL=https://... KEY=hark_...
+	@test -n "$(URL)" || { echo "error: say where it answers: make smoke URL=https://... KEY=hark_..."; exit 2; }
+	@$(if $(KEY),HARK_KEY="$(KEY)") $(BIN)/python -m operate.smoke "$(URL)" $(ARGS)
+
+key: $(VENV)/local.done  ## make an API key and print it, this once: make key NAME=alice [STACK=hark]
+	@test -n "$(NAME)" || { echo "error: say whose key it is: make key NAME=alice"; exit 2; }
+	@$(BIN)/python -m operate.keys --stack "$(STACK)" add "$(NAME)"
+
+logs: $(VENV)/local.done  ## the stack's logs: make logs [ARGS="--since 1h --of worker --follow"]
+	@$(BIN)/python -m operate.logs --stack "$(STACK)" $(ARGS)
+
+redrive: $(VENV)/local.done  ## try jobs again that were laid aside: make redrive [ARGS="--list"] [ARGS="--most 1"]
+	@$(BIN)/python -m operate.redrive --stack "$(STACK)" $(ARGS)
+
+destroy: $(VENV)/local.done  ## delete the stack, with all recordings and transcripts; asks first
+	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
+	@$(BIN)/python -m operate.empty --stack "$(STACK)" $(ARGS)
+	$(SAM) delete --stack-name "$(STACK)" --no-prompts
+
+cost: $(VENV)/local.done  ## what an hour of audio costs, into README.md, from the measured speed and template.yaml
+	@$(BIN)/python -m benchmarks.cost --write
+
 test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on Debian gets it installed)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 test-container: $(VENV)/dev.done  ## the image under sam and the real runtime emulator (needs root or Docker)
 	$(BIN)/python -m pytest tests/container $(ARGS)
 
-lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, in constraints.txt
+lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, and the image's files by their hashes
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | sed -E 's/\+cpu$$//' \
 	    | grep -vE '^(nvidia-|triton|cuda-|pip|setuptools|hark)' > constraints.txt
+	$(BIN)/python .ci/pin_image.py > requirements-image.txt
 
 clean:  ## remove what the commands above made, but for trained models and .cache
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .aws-sam
@@ -84,6 +122,12 @@ $(VENV)/dev.done: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) with everything, torch included: this takes some minutes ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/local.done
+
+$(VENV)/checkov.done: Makefile
+	@test -x $(VENV)/checkov/bin/python || $(PYTHON) -m venv $(VENV)/checkov
+	@echo "setting up $(VENV)/checkov with $(CHECKOV) ..."
+	@$(VENV)/checkov/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKOV)
+	@touch $@
 
 $(VENV)/browser.done: $(VENV)/dev.done
 	@$(PIP) --editable '.[browser]'

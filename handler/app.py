@@ -11,13 +11,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import contract, form, options, render, site
+from handler import contract, form, measurements, options, render, site
 from handler.errors import (
     InvalidBody,
     InvalidParameter,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 settings = Settings.from_environment(os.environ)
 logger = Logger(service="hark")
-metrics = Metrics(namespace="Hark", service="hark")
+metrics = measurements.collector()
 # Nothing is patched: this function calls no other service.
 tracer = Tracer(service="hark", auto_patch=False)
 # Loaded once, while Lambda initialises the environment, not with the first request.
@@ -186,8 +186,7 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         real_time_factor=round(timings.total_ms / 1000 / transcript.duration_s, 5),
         model_version=recognizer.spec.version,
     )
-    metrics.add_metric("AudioDuration", MetricUnit.Seconds, transcript.duration_s)
-    metrics.add_metric("ProcessingTime", MetricUnit.Milliseconds, timings.total_ms)
+    measurements.transcribed(metrics, transcript.duration_s, timings)
     if full_by_default and asked == Options():
         body = render.json_body(render.full(transcript, recognizer.spec))
     else:
@@ -269,7 +268,7 @@ def on_request_error(error: RequestError) -> _Reply:
 
 def _refusal(error: RequestError) -> _Reply:
     logger.info("refused", status=error.status, code=error.code)
-    metrics.add_metric("RefusedRequests", MetricUnit.Count, 1)
+    measurements.refused(metrics, error.code)
     reply = _reply(error.status, render.json_body(error.body()))
     reply.headers.update(error.headers)
     return reply
@@ -308,7 +307,7 @@ def _is_http_event(event: Any) -> bool:
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is an HTTP API event, payload format 2.0; any other is refused."""
     if not _is_http_event(event):
-        metrics.add_metric("RefusedRequests", MetricUnit.Count, 1)
+        measurements.refused(metrics, "not_an_http_event")
         message = "This function answers HTTP API events (payload format 2.0) only; check what invokes it."
         body = render.json_body(error_body(message, "invalid_request_error", "not_an_http_event"))
         headers = {"Content-Type": body.content_type}

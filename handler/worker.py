@@ -14,14 +14,14 @@ import time
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import job, notification, outcome, webhook, webhook_secret
+from handler import job, measurements, notification, outcome, webhook, webhook_secret
 from handler.errors import AudioTooLong, HarkError, InvalidBody, RecordingGone, RequestError, TookTooLong
 from handler.job import Job
 from handler.notification import Arrival
@@ -32,7 +32,7 @@ from handler.storage import Gone, Json, Storage, Superseded
 from handler.transcript import Transcript
 
 logger = Logger(service="hark")
-metrics = Metrics(namespace="Hark", service="hark")
+metrics = measurements.collector()
 tracer = Tracer(service="hark", auto_patch=False)
 
 # What writing a result and a webhook that is answered late, three times, may take.
@@ -145,6 +145,7 @@ class Worker:
         except RequestError as error:
             logger.info("refused", job_id=job_id, code=error.code)
             metrics.add_metric("FailedRecordings", MetricUnit.Count, 1)
+            measurements.refused(metrics, error.code)
             return outcome.failed(arrival, int(time.time()), error)
         except Superseded:
             logger.info("superseded", job_id=job_id)
@@ -156,17 +157,15 @@ class Worker:
             gone = RecordingGone("The upload was deleted before it could be transcribed; make another job.")
             return outcome.failed(arrival, int(time.time()), gone)
         spec = self._recognizer.spec
-        processing_ms = timings.total_ms - timings.stages_ms["download"]
         logger.info(
             "transcribed",
             job_id=job_id,
             audio_s=round(transcript.duration_s, 3),
             stages_ms={name: round(ms, 2) for name, ms in timings.stages_ms.items()},
-            real_time_factor=round(processing_ms / 1000 / transcript.duration_s, 5),
+            real_time_factor=round(measurements.processing_ms(timings) / 1000 / transcript.duration_s, 5),
             model_version=spec.version,
         )
-        metrics.add_metric("AudioDuration", MetricUnit.Seconds, transcript.duration_s)
-        metrics.add_metric("ProcessingTime", MetricUnit.Milliseconds, processing_ms)
+        measurements.transcribed(metrics, transcript.duration_s, timings)
         return outcome.completed(arrival, int(time.time()), transcript, spec)
 
     def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings) -> Transcript:

@@ -1,27 +1,22 @@
 """What stands before the function on AWS: the key check of the authorizer and the throttle of API Gateway."""
 
-import hmac
 import threading
 import time
 from collections.abc import Callable
 
 # API Gateway's answer to a request over the limit; HTTP APIs let nobody change it.
 THROTTLED_BODY = '{"message":"Too Many Requests"}'
+# The paths without a guard, as in template.yaml: what the page needs before anybody can type a key, and what is public.
+OPEN_PATHS = ("/", "/health", "/openapi.json", "/docs")
+OPEN_FOLDER = "/static/"
 
 
 def wants_key(method: str, path: str) -> bool:
-    """Says whether a request needs the key: what transcribes and what lists models does; pages and contract do not.
+    """Says whether a request needs a key: all do, but for a few paths.
 
     A browser asks for the methods of a path (OPTIONS) without credentials.
     """
-    # By its beginning: the function's router takes "/transcribe" with a line break behind it for the same route.
-    return method != "OPTIONS" and path.startswith(("/transcribe", "/v1/"))
-
-
-def key_is_right(authorization: str, key: str) -> bool:
-    """Compares the key of an Authorization header, `Bearer KEY`, in a time that tells nothing of where they differ."""
-    scheme, _, sent = authorization.partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(sent.strip().encode(), key.encode())
+    return method != "OPTIONS" and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER)
 
 
 class Throttle:

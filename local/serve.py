@@ -3,8 +3,9 @@
 Every request becomes an API Gateway event, every reply an HTTP response. Clients are served side by side, but the
 handler runs one request at a time, as one Lambda environment does.
 
-With HARK_LOCAL_KEY in the environment, callers must send it as `Authorization: Bearer KEY`. With --requests-per-second,
-whoever asks more often is answered as API Gateway's throttle answers.
+With HARK_LOCAL_KEY in the environment, callers must send it as `Authorization: Bearer KEY`, for the same paths and
+compared by the same code as on AWS. With --requests-per-second, whoever asks more often is answered as API Gateway's
+throttle answers.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from typing import Any
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
+from handler.errors import HarkError
 from local import environment, gateway
 from local.event import context_for, http_event, reply_body
 
@@ -38,11 +40,13 @@ class LocalServer:
 
     def __init__(self, key: str = "", throttle: gateway.Throttle | None = None) -> None:
         environment.prepare()
-        from handler import app, errors  # after the environment is set
+        from handler import app, errors, keys  # after the environment is set
 
+        if key and keys.bearer(f"Bearer {key}") != key:
+            raise HarkError("HARK_LOCAL_KEY may have letters, digits and . _ ~ + / - only, 512 at most.")
         self._handler = app.lambda_handler
         self._errors = errors
-        self._key = key
+        self._keyring = keys.Keyring.of([("local", key)]) if key else None
         self._throttle = throttle
         self._turn = threading.Lock()
 
@@ -69,12 +73,12 @@ class LocalServer:
                     "compress the recording (Ogg Opus) or split it."
                 )
             )
-        if self._key and gateway.wants_key(request.method, request.path):
-            return self._checked(request.headers.get("Authorization", ""))
+        if self._keyring and gateway.wants_key(request.method, request.path):
+            return self._checked(self._keyring.name_of(request.headers.get("Authorization", "")))
         return None
 
-    def _checked(self, authorization: str) -> Response | None:
-        if gateway.key_is_right(authorization, self._key):
+    def _checked(self, key_name: str | None) -> Response | None:
+        if key_name:
             return None
         message = "The key is missing or wrong; send the right one as 'Authorization: Bearer KEY'."
         return _refusal(self._errors.InvalidKey(message, headers={"WWW-Authenticate": "Bearer"}))
@@ -109,7 +113,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     limit = options.requests_per_second
     throttle = gateway.Throttle(limit, max(1, round(limit))) if limit else None
-    app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle)
+    try:
+        app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle)
+    except HarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     server = waitress.create_server(app, host=options.host, port=options.port, threads=_THREADS)
     print(f"Hark listens on http://{options.host}:{server.effective_port}  (Ctrl-C ends it)", flush=True)
     print(

@@ -15,6 +15,10 @@ from tests.conftest import EVENTS, ROOT, Post
 README = (ROOT / "README.md").read_text()
 CARD = (ROOT / "models" / "MODEL_CARD.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DOCUMENTS = [
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
+    *("models/MODEL_CARD.md", "docs/operations.md", "docs/calibration.md", "docs/long-recordings.md"),
+]
 MODEL = ROOT / "models" / "asr.onnx"
 
 
@@ -52,7 +56,7 @@ def test_the_reply_in_the_readme_is_what_the_endpoint_replies(post: Post) -> Non
 
 
 def test_every_link_in_the_documents_leads_to_a_file() -> None:
-    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "models/MODEL_CARD.md"):
+    for document in DOCUMENTS:
         path = ROOT / document
         for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{document}: {target}"
@@ -60,7 +64,7 @@ def test_every_link_in_the_documents_leads_to_a_file() -> None:
 
 def test_every_make_command_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for document in ("README.md", "CONTRIBUTING.md"):
+    for document in DOCUMENTS:
         text = (ROOT / document).read_text()
         for target in re.findall(r"(?:`|^    )make ([a-z-]+)", text, re.MULTILINE):
             assert target in targets, f"{document}: make {target}"
@@ -81,6 +85,22 @@ def test_direct_dependencies_are_pinned_as_in_the_constraints() -> None:
             assert key == "hark" or str(requirement.specifier).startswith("=="), line
 
 
+def test_the_image_is_built_of_the_pinned_versions_by_their_hashes() -> None:
+    text = (ROOT / "requirements-image.txt").read_text()
+    lines = [line for line in text.replace("\\\n", "").splitlines() if not line.startswith("#")]
+    image = {}
+    for line in lines:
+        found = re.fullmatch(r"(\S+)==(\S+)\s+--hash=sha256:[0-9a-f]{64}", line)
+        assert found, line
+        image[found[1].lower().replace("_", "-")] = found[2]
+    extras = PROJECT["project"]["optional-dependencies"]
+    for requirement in map(Requirement, [*extras["serve"], *extras["lambda"]]):
+        assert image[requirement.name.lower()] == str(requirement.specifier).removeprefix("==")
+    for constraint in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines()):
+        name = constraint.name.lower().replace("_", "-")
+        assert name not in image or image[name] == str(constraint.specifier).removeprefix("=="), name
+
+
 def test_torch_is_pinned_exactly() -> None:
     assert "torch==2.13.0" in PROJECT["project"]["optional-dependencies"]["train"]
 
@@ -90,3 +110,13 @@ def test_configs_are_yaml_with_a_comment_on_top(name: str) -> None:
     text = (ROOT / "training" / "configs" / f"{name}.yaml").read_text()
     assert text.startswith("# ")
     assert yaml.safe_load(text)["name"] == f"hark-{name}"
+
+
+def test_the_guide_names_only_parameters_and_modules_that_exist() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    template = (ROOT / "template.yaml").read_text()
+    for name in re.findall(r"`([A-Z][a-z][a-zA-Z]+)(?:=\w+)?`", guide):
+        assert re.search(rf"^  {name}:$", template, re.MULTILINE), name
+    for module in re.findall(r"python -m ([a-z_.]+)", guide + README):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from . import api as apis
 from . import base_image, emulator, engine, sam
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +90,13 @@ def function(docker: engine.Engine, built: Built, sam_alone: sam.Sam) -> Iterato
     # As template.yaml sets them; the host's settings, which silence logs, are not the container's.
     variables = {"POWERTOOLS_SERVICE_NAME": "hark", "POWERTOOLS_METRICS_NAMESPACE": "Hark"}
     with emulator.running(docker, built.image, sam_alone.emulator(), variables) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(sam_cli: sam.Sam, docker: engine.Engine, built: Built, state: Path) -> Iterator[apis.Api]:
+    """The API under `sam local start-api`, locked as it is deployed, with keys in a Secrets Manager of moto's."""
+    with apis.running(sam_cli, docker, built.template, state / "start-api.yaml") as running:
         yield running
 
 

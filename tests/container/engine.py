@@ -50,6 +50,11 @@ class Engine:
             return False
         return info.returncode == 0 and bool(info.stdout.strip())
 
+    def host_address(self) -> str:
+        """Returns the address at which containers reach this machine."""
+        form = "{{(index .IPAM.Config 0).Gateway}}"
+        return self.docker("network", "inspect", "bridge", "--format", form).stdout.strip()
+
     def has_image(self, name: str) -> bool:
         """Says whether the engine has this image."""
         return self.docker("image", "inspect", name, check=False).returncode == 0

@@ -103,7 +103,7 @@ def test_a_change_of_the_handler_leaves_the_packages_layer_as_it_is(
 ) -> None:
     context = tmp_path / "context"
     context.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "constraints.txt", "LICENSE"):
+    for name in ("Dockerfile", ".dockerignore", "requirements-image.txt"):
         shutil.copy2(ROOT / name, context)
     shutil.copytree(ROOT / "handler", context / "handler", ignore=shutil.ignore_patterns("__pycache__"))
     (context / "models").mkdir()

@@ -436,6 +436,7 @@ for path in sys.argv[1:]:
 def test_the_log_holds_figures_and_neither_audio_nor_text_nor_headers() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POWERTOOLS_")}
     environment |= {"POWERTOOLS_TRACE_DISABLED": "true", "POWERTOOLS_LOG_LEVEL": "DEBUG"}
+    environment |= {"POWERTOOLS_SERVICE_NAME": "mine"}
     events = [EVENTS / "transcribe.json", EVENTS / "transcriptions.json", EVENTS / "not-audio.json"]
     done = subprocess.run(
         [sys.executable, "-c", AS_LAMBDA, *map(str, events)],
@@ -454,13 +455,15 @@ def test_the_log_holds_figures_and_neither_audio_nor_text_nor_headers() -> None:
     assert (first["cold_start"], second["cold_start"]) == (True, False)
     assert [line["code"] for line in logged if line.get("message") == "refused"] == ["invalid_audio"]
 
-    metrics = {
-        metric["Name"]
-        for line in logged
-        if "_aws" in line
-        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    measured = [line for line in logged if "_aws" in line]
+    metrics = {metric["Name"] for line in measured for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert metrics == {
+        *("ColdStart", "Requests", "AudioDuration", "ProcessingTime", "RealTimeFactor", "StageTime"),
+        *("RefusedRequests", "Rejections"),
     }
-    assert metrics == {"ColdStart", "Requests", "AudioDuration", "ProcessingTime", "RefusedRequests"}
+    assert {line["stage"] for line in measured if "StageTime" in line} == {"form", *first["stages_ms"]}
+    assert [line["kind"] for line in measured if "Rejections" in line] == ["invalid_audio"]
+    assert {line["service"] for line in measured} == {"mine"}
 
     everything = "\n".join(lines) + done.stderr
     assert "key-123" not in everything

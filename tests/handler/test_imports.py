@@ -52,3 +52,11 @@ def test_nor_does_it_as_lambda_runs_it_with_tracing_on() -> None:
     as_lambda = {name: value for name, value in os.environ.items() if not name.startswith("POWERTOOLS_")}
     as_lambda |= {"LAMBDA_TASK_ROOT": "/var/task", "AWS_LAMBDA_FUNCTION_NAME": "hark", "AWS_REGION": "eu-central-1"}
     assert not loaded(as_lambda) & FORBIDDEN
+
+
+def test_the_authorizer_loads_neither_model_nor_numpy() -> None:
+    program = "import json, sys, handler.authorizer; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
+    modules = set(json.loads(done.stdout))
+    assert "boto3" in modules
+    assert not modules & {"numpy", "onnxruntime", "soundfile", "av", "handler.app", "handler.pipeline"}

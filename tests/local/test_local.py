@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import waitress
 
+from handler.errors import HarkError
 from local import gateway, run
 from local.event import http_event
 from local.serve import MAX_BODY_BYTES, LocalServer
@@ -129,7 +130,10 @@ def guarded() -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer key-12", "Bearer key-1234", "Basic key-123", "kéy"])
-@pytest.mark.parametrize(("method", "path"), [("POST", "/transcribe"), ("GET", "/v1/models"), ("GET", "/v1/nothing")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/transcribe"), ("GET", "/v1/models"), ("GET", "/v1/nothing"), ("GET", "/health/"), ("GET", "/static")],
+)
 def test_a_missing_or_wrong_key_is_refused(
     guarded: tuple[str, int], method: str, path: str, authorization: str
 ) -> None:
@@ -153,6 +157,17 @@ def test_the_right_key_is_let_in(guarded: tuple[str, int], authorization: str) -
 def test_what_the_page_needs_before_it_has_a_key_is_open(guarded: tuple[str, int]) -> None:
     assert request(guarded, "GET", "/health")[0] == 200
     assert request(guarded, "GET", "/openapi.json")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/models?key=key-123", "/v1/models?authorization=Bearer%20key-123"])
+def test_a_key_in_the_query_is_refused(guarded: tuple[str, int], path: str) -> None:
+    status, body = request(guarded, "GET", path)
+    assert (status, body["error"]["code"]) == (401, "invalid_api_key")
+
+
+def test_a_key_that_no_header_can_carry_is_refused_at_the_start() -> None:
+    with pytest.raises(HarkError, match="HARK_LOCAL_KEY"):
+        LocalServer(key="two words")
 
 
 def test_a_throttle_lets_a_burst_pass_and_then_as_many_as_its_rate() -> None:

@@ -1,0 +1,54 @@
+"""Prints the image's packages with versions and hashes: `python .ci/pin_image.py > requirements-image.txt`.
+
+Asks pip which files it would install for Lambda (Python 3.13, x86-64, the C library of Amazon Linux 2023) for the
+extras `serve` and `lambda` under constraints.txt, and writes their hashes down, so that the image is built of these
+files or not at all. `make lock` runs it.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_PYTHON = "3.13"
+# Newest first; a wheel for an older C library runs with a newer one.
+_PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(34, 16, -1)] + ["manylinux2014_x86_64"]
+
+
+def requirements() -> list[str]:
+    """Returns what the image's extras name themselves."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    return [*extras["serve"], *extras["lambda"]]
+
+
+def resolve() -> list[dict]:  # type: ignore[type-arg]
+    """Returns pip's report of what it would install."""
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-"]
+    command += ["--disable-pip-version-check", "--only-binary", ":all:", "--implementation", "cp"]
+    command += ["--python-version", _PYTHON, "--constraint", str(ROOT / "constraints.txt")]
+    command += [word for platform in _PLATFORMS for word in ("--platform", platform)]
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([*command, "--target", folder, *requirements()], check=True, stdout=subprocess.PIPE)
+    found: list[dict] = json.loads(done.stdout)["install"]  # type: ignore[type-arg]
+    return found
+
+
+def main() -> int:
+    """Prints the file; returns 1 where a package has no hash."""
+    lines = ["# Made by `make lock`: the files that the image is built of. pip installs none that differs from these."]
+    for package in sorted(resolve(), key=lambda each: str(each["metadata"]["name"]).lower()):
+        name, version = package["metadata"]["name"], package["metadata"]["version"]
+        sha256 = package["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
+        if not sha256:
+            print(f"error: {name} {version} has no hash in the index", file=sys.stderr)
+            return 1
+        lines.append(f"{name}=={version} \\\n    --hash=sha256:{sha256}")
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""What an hour of audio costs on AWS: `python -m benchmarks.cost [--write]`.
+
+Computed, not billed: from the speed that was measured (docs/long-recordings.md for an hour at once,
+models/MODEL_CARD.md for utterances), from the memory that template.yaml gives the functions, and from AWS's list
+prices. Lambda gives a function one vCPU for 1769 MB and less in proportion, and bills memory times time:
+
+    seconds of work = hour x real-time factor / share of a vCPU        share = min(1, MB / 1769)
+    price           = seconds of work x GB x price of a GB-second + what each request costs
+
+`--write` puts the table into README.md.
+"""
+
+import argparse
+import re
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.documents import write_block
+from handler.errors import HarkError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# List prices in US dollars, US East (N. Virginia), without free tiers and discounts, as public documents quoted them at
+# the time below. AWS's own pages have what holds now and elsewhere: aws.amazon.com/lambda/pricing (x86),
+# /api-gateway/pricing (HTTP APIs), /s3/pricing (Standard), /sqs/pricing, /transcribe/pricing (batch, first tier).
+PRICES_OF = "November 2026"
+GB_SECOND = 0.0000166667
+LAMBDA_REQUEST = 0.20 / 1e6
+API_REQUEST = 1.00 / 1e6  # for every 512 KB of it
+S3_WRITE = 0.005 / 1e3
+S3_READ = 0.0004 / 1e3
+S3_GB_MONTH = 0.023
+SQS_REQUEST = 0.40 / 1e6
+TRANSCRIBE_MINUTE = 0.024
+
+_MB_OF_A_VCPU = 1769
+_HOUR_S = 3600
+_PIECE_S = 15
+# What a job costs beside its work: three writes (recording, record twice, result), the worker's reads, two requests to
+# make it and to fetch the transcript, and ten to ask whether it is done; SQS is asked three times for each message.
+_JOB_WRITES, _JOB_READS, _JOB_REQUESTS, _JOB_MESSAGES = 4, 16, 12, 3
+# 16 kHz 16-bit WAV, the largest that speech is sensibly kept as.
+_GB_OF_AN_HOUR = _HOUR_S * 16_000 * 2 / 1e9
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured on one thread of a whole core.
+
+    Attributes:
+        long_rtf: seconds of work per second of audio, of an hour at once.
+        short_rtf: the same of utterances, one by one.
+        peak_mb: memory that the hour took.
+    """
+
+    long_rtf: float
+    short_rtf: float
+    peak_mb: int
+
+    @classmethod
+    def read(cls, root: Path = ROOT) -> "Speed":
+        """Reads the figures where the benchmarks wrote them.
+
+        Raises:
+            HarkError: they are not there.
+        """
+        long_text = (root / "docs" / "long-recordings.md").read_text(encoding="utf-8")
+        card = (root / "models" / "MODEL_CARD.md").read_text(encoding="utf-8")
+        long_found = re.search(r"([\d.]+) s per second; peak memory (\d+) MB", long_text)
+        short_found = re.search(r"([\d.]+) s per second of audio over all utterances", card)
+        if not long_found or not short_found:
+            raise HarkError("docs/long-recordings.md and models/MODEL_CARD.md do not say how fast it is; measure it.")
+        return cls(float(long_found[1]), float(short_found[1]), int(long_found[2]))
+
+
+def memory_mb(root: Path = ROOT) -> int:
+    """Returns the memory that template.yaml gives the functions that transcribe.
+
+    Raises:
+        HarkError: it does not say.
+    """
+    template = (root / "template.yaml").read_text(encoding="utf-8")
+    found = re.search(r"^  MemorySize:\n(?:    .*\n)*?    Default: (\d+)$", template, re.MULTILINE)
+    if not found:
+        raise HarkError("template.yaml has no default for MemorySize.")
+    return int(found[1])
+
+
+def work(rtf: float, mb: int) -> float:
+    """Returns the dollars for an hour's work, at a real-time factor that was measured on a whole core."""
+    seconds = _HOUR_S * rtf / min(1.0, mb / _MB_OF_A_VCPU)
+    return seconds * mb / 1024 * GB_SECOND
+
+
+def as_requests(speed: Speed, mb: int) -> float:
+    """Returns the dollars for an hour in requests of 15 s."""
+    return work(speed.short_rtf, mb) + _HOUR_S / _PIECE_S * (API_REQUEST + LAMBDA_REQUEST)
+
+
+def as_job(speed: Speed, mb: int) -> float:
+    """Returns the dollars for an hour as one job."""
+    requests = _JOB_REQUESTS * (API_REQUEST + LAMBDA_REQUEST) + LAMBDA_REQUEST
+    objects = _JOB_WRITES * S3_WRITE + _JOB_READS * S3_READ
+    return work(speed.long_rtf, mb) + requests + objects + _JOB_MESSAGES * SQS_REQUEST
+
+
+def table(speed: Speed, mb: int) -> str:
+    """Lays out the table of the README."""
+    rows = [
+        (f"Hark, {_HOUR_S // _PIECE_S} requests of {_PIECE_S} s", f"{as_requests(speed, mb):.5f}"),
+        ("Hark, one job of an hour", f"{as_job(speed, mb):.5f}"),
+        ("keeping that hour as 16 kHz WAV in the bucket for 30 days", f"{_GB_OF_AN_HOUR * S3_GB_MONTH:.5f}"),
+        ("Amazon Transcribe, standard batch, list price", f"{60 * TRANSCRIBE_MINUTE:.2f}"),
+    ]
+    share = min(1.0, mb / _MB_OF_A_VCPU)
+    seconds = _HOUR_S * speed.long_rtf / share
+    formula = (
+        f"A function of {mb} MB has {share:.3f} of a vCPU, so an hour as a job is {_HOUR_S} s x {speed.long_rtf} / "
+        f"{share:.3f} = {seconds:.1f} s of work; times {mb / 1024:g} GB, times ${GB_SECOND:.10f} for a GB-second, that "
+        f"is ${work(speed.long_rtf, mb):.5f}. Requests, objects and messages make up the rest. Utterances in requests "
+        f"of their own take {speed.short_rtf} s of a whole core per second. Computed from speeds measured on a cloud "
+        f"VM and list prices for US East, {PRICES_OF}, without free tiers; cold starts come on top."
+    )
+    head = ["| an hour of audio | US dollars |", "|---|---|"]
+    return "\n".join([*head, *(f"| {name} | {price} |" for name, price in rows), "", *textwrap.wrap(formula, 118)])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    options = parser.parse_args(arguments)
+    try:
+        block = table(Speed.read(), memory_mb())
+        if options.write:
+            write_block(ROOT / "README.md", "benchmarks.cost", block)
+    except HarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(block)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The table of costs is the formula, the formula is the one that is written down, and the README holds its outcome."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cost
+from handler.errors import HarkError
+from tests.conftest import ROOT
+
+
+def test_the_readme_holds_what_is_computed_from_the_figures_as_they_are_now() -> None:
+    assert cost.table(cost.Speed.read(), cost.memory_mb()) in (ROOT / "README.md").read_text()
+
+
+def test_work_by_hand() -> None:
+    # A whole core: 3600 s at 0.01 are 36 s, times 2 GB.
+    assert cost.work(0.01, 2048) == pytest.approx(36 * 2 * 0.0000166667)
+    # Half a core takes twice as long with half the memory: the same price.
+    assert cost.work(0.01, 1769) == pytest.approx(cost.work(0.01, 1769 // 2), rel=0.01)
+
+
+def test_requests_and_jobs_by_hand() -> None:
+    speed = cost.Speed(long_rtf=0.001, short_rtf=0.002, peak_mb=250)
+    assert cost.as_requests(speed, 1769) == pytest.approx(7.2 * 1769 / 1024 * 0.0000166667 + 240 * 1.2e-6)
+    job = 3.6 * 1769 / 1024 * 0.0000166667 + 12 * 1.2e-6 + 0.2e-6 + 4 * 5e-6 + 16 * 4e-7 + 3 * 4e-7
+    assert cost.as_job(speed, 1769) == pytest.approx(job)
+
+
+def test_the_measured_memory_fits_what_the_functions_have() -> None:
+    assert cost.Speed.read().peak_mb < cost.memory_mb() / 2
+
+
+def test_that_nothing_was_measured_is_told(tmp_path: Path) -> None:
+    for name in ("docs/long-recordings.md", "models/MODEL_CARD.md", "template.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("nothing")
+    with pytest.raises(HarkError, match="measure"):
+        cost.Speed.read(tmp_path)
+    with pytest.raises(HarkError, match="MemorySize"):
+        cost.memory_mb(tmp_path)

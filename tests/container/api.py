@@ -1,0 +1,107 @@
+"""The API under `sam local start-api` with its authorizer, and the Secrets Manager that the authorizer asks."""
+
+import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from moto.server import ThreadedMotoServer
+
+from handler import keys
+from handler.keys import Keyring
+
+from .engine import Engine
+from .sam import Sam
+
+_INVOKE_S = 120
+# What `sam local` takes a reference to the secret for: the resource's name.
+_SECRET = "KeysSecret"
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running API.
+
+    Attributes:
+        port: of 127.0.0.1.
+        keys: the keys that are let in, by name.
+        secrets: the client of Secrets Manager, to change what is stored.
+    """
+
+    port: int
+    keys: dict[str, str]
+    secrets: Any
+
+    def send(
+        self, method: str, path: str, body: bytes = b"", content_type: str = "", key: str = "", authorization: str = ""
+    ) -> tuple[int, dict[str, str], str]:
+        """Sends a request; returns status, headers and body."""
+        headers = {"Content-Type": content_type} if content_type else {}
+        if key or authorization:
+            headers["Authorization"] = authorization or f"Bearer {key}"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_INVOKE_S)
+        try:
+            connection.request(method, path, body or None, headers)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read().decode()
+        finally:
+            connection.close()
+
+    def store(self, text: str) -> None:
+        """Stores keys, as an operator would; `sam local` starts a new authorizer for every request."""
+        self.secrets.put_secret_value(SecretId=_SECRET, SecretString=text)
+
+    def restore(self) -> None:
+        """Stores the keys that the tests share."""
+        self.store(Keyring.of(self.keys.items()).to_json())
+
+
+@contextmanager
+def running(sam: Sam, engine: Engine, built: Path, changed: Path) -> Iterator[Api]:
+    """Yields the API of a built template; `changed` becomes the template that is run."""
+    server = ThreadedMotoServer(ip_address=engine.host_address(), port=0, verbose=False)
+    server.start()
+    try:
+        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        secrets: Any = boto3.client(
+            "secretsmanager",
+            endpoint_url=endpoint,
+            region_name=sam.environment["AWS_DEFAULT_REGION"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        secrets.create_secret(Name=_SECRET, SecretString='{"keys": []}')
+        with sam.api(_for_local(built, changed, endpoint)) as port:
+            api = Api(port, {name: keys.generate() for name in ("alice", "bob")}, secrets)
+            api.restore()
+            yield api
+    finally:
+        server.stop()
+
+
+def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
+    """Writes a template that differs in what `sam local` is not as AWS.
+
+    A body that is not UTF-8 is read as binary: API Gateway does so by itself for HTTP APIs. `sam local` fails on such a
+    body unless the API's definition lists binary media types, a setting that only REST APIs have, so the template to
+    deploy cannot have it. The choice of the authorizer by `AuthMode` is made here: `sam local` evaluates no Fn::If one
+    of whose outcomes is AWS::NoValue. And the authorizer is told where Secrets Manager is.
+    """
+    template = yaml.safe_load(built.read_text())
+    route = template["Resources"]["GuardedRoute"]["Properties"]
+    condition, authorizer, _ = route["AuthorizerId"]["Fn::If"]
+    assert condition == "UsesKeys"  # true for the default of AuthMode
+    route["AuthorizerId"] = authorizer
+    template["Resources"]["Api"]["Properties"]["Body"] = {
+        "openapi": "3.0.1",
+        "info": {"title": "local", "version": "1"},
+        "paths": {},
+        "x-amazon-apigateway-binary-media-types": ["*/*"],
+    }
+    template["Resources"]["AuthorizerFunction"]["Properties"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = endpoint
+    changed.write_text(yaml.safe_dump(template))
+    return changed

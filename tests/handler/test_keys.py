@@ -1,0 +1,136 @@
+"""Keys: their form, the header they travel in, and the comparison with what is stored of them."""
+
+import hmac
+import json
+
+import pytest
+
+from handler import keys
+from handler.keys import Keyring, KeyringError, StoredKey
+
+KEY = keys.generate()
+OTHER = keys.generate()
+RING = Keyring.of([("alice", KEY), ("bob", OTHER)])
+
+
+def test_a_generated_key_has_256_random_bits_and_is_sent_as_it_is() -> None:
+    made = {keys.generate() for _ in range(1000)}
+    assert len(made) == 1000
+    for key in made:
+        assert len(key) == len("hark_") + 43
+        assert keys.bearer(f"Bearer {key}") == key
+
+
+def test_every_key_is_known_by_its_name() -> None:
+    assert RING.name_of(f"Bearer {KEY}") == "alice"
+    assert RING.name_of(f"Bearer {OTHER}") == "bob"
+
+
+def test_a_key_of_another_stack_is_no_key_here() -> None:
+    assert Keyring.of([("alice", OTHER)]).name_of(f"Bearer {KEY}") is None
+
+
+def test_what_is_stored_holds_no_key_and_is_read_back() -> None:
+    text = RING.to_json()
+    assert KEY not in text
+    assert Keyring.parse(text) == RING
+    assert json.loads(text)["keys"][0] == {"name": "alice", "sha256": keys.digest(KEY)}
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        KEY,
+        f"Basic {KEY}",
+        f"Bearer{KEY}",
+        f"Bearer {KEY[:-1]}",
+        f"Bearer {KEY}x",
+        f"Bearer {KEY.upper()}",
+        f"Bearer {keys.digest(KEY)}",
+        f"Bearer {KEY}, Bearer {KEY}",  # as a gateway joins two headers
+        f"Bearer wrong, Bearer {KEY}",
+        f"Bearer {KEY},",
+        f"Bearer {KEY} {KEY}",
+        f"Bearer {KEY}\n",
+        f"Bearer {KEY}\r\nX: y",
+        f"Bearer {KEY}\0",
+        f"Bearer\t{KEY}",
+        f"Bearer\u00a0{KEY}",
+        f"\u212aearer {KEY}",
+        f"Bearer {KEY}\u200b",
+        f"Bearer k\u00e9y{KEY}",
+        f"Bearer {KEY.replace('h', chr(0xFF48), 1)}",  # a full-width letter, which some would normalise
+        f"Bearer \ud800{KEY}",  # half of a character, which JSON can hold
+        "Bearer " + "a" * 100_000,
+        "Bearer " + " " * 100_000 + KEY + "\n",
+    ],
+)
+def test_any_other_header_lets_nobody_in(authorization: str) -> None:
+    assert RING.name_of(authorization) is None
+
+
+@pytest.mark.parametrize("authorization", [f"Bearer {KEY}", f"bearer {KEY}", f"BEARER  {KEY} "])
+def test_the_scheme_is_read_in_any_case_and_the_key_only_in_its_own(authorization: str) -> None:
+    assert RING.name_of(authorization) == "alice"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '"keys"',
+        '{"keys": null}',
+        '{"keys": [null]}',
+        '{"keys": [{}]}',
+        '{"keys": [{"name": "a"}]}',
+        '{"keys": [{"name": "a", "sha256": null}]}',
+        '{"keys": [{"name": 1, "sha256": "%s"}]}' % ("0" * 64),
+        '{"keys": [{"name": "", "sha256": "%s"}]}' % ("0" * 64),
+        '{"keys": [{"name": "a b", "sha256": "%s"}]}' % ("0" * 64),
+        '{"keys": [{"name": "a", "sha256": "%s"}]}' % ("0" * 63),
+        '{"keys": [{"name": "a", "sha256": "%s"}]}' % ("A" * 64),
+        '{"keys": [{"name": "a", "sha256": "%s\\n"}]}' % ("0" * 64),
+        json.dumps({"keys": [{"name": "a", "sha256": digit * 64} for digit in "01"]}),
+        json.dumps({"keys": KEY}),
+        "{" + '"keys":[' * 100_000,
+        json.dumps({"keys": [{"name": f"k{i}", "sha256": "0" * 64} for i in range(401)]}),
+        RING.to_json()[:-1],
+        KEY,
+    ],
+)
+def test_malformed_stored_keys_are_refused_whole_and_not_repeated(text: str) -> None:
+    with pytest.raises(KeyringError) as caught:
+        Keyring.parse(text)
+    assert KEY not in repr(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_no_keys_let_nobody_in() -> None:
+    assert Keyring.parse('{"keys": []}').name_of(f"Bearer {KEY}") is None
+
+
+def test_the_hash_of_nothing_among_the_stored_ones_lets_nobody_in() -> None:
+    ring = Keyring((StoredKey("empty", keys.digest("")),))
+    assert ring.name_of("") is None
+    assert ring.name_of("Bearer ") is None
+
+
+@pytest.mark.parametrize("authorization", [f"Bearer {KEY}", f"Bearer {OTHER}", "Bearer wrong", ""])
+def test_every_stored_key_is_compared_in_constant_time_whichever_is_right(
+    authorization: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared, compare = [], hmac.compare_digest
+
+    def spy(a: str, b: str) -> bool:
+        compared.append((len(a), b))
+        return compare(a, b)
+
+    monkeypatch.setattr(keys.hmac, "compare_digest", spy)
+    RING.name_of(authorization)
+    assert compared == [(64, key.sha256) for key in RING.keys]

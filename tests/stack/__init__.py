@@ -1,0 +1,1 @@
+"""What template.yaml makes, read as CloudFormation reads it; no AWS account and no Docker."""

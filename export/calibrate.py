@@ -94,7 +94,7 @@ class Placed:
         placed_s: [words, 2] where the model's spec puts it.
         shifts_s: [words, 2] from its first frame to where it begins, from its last frame to where it ends.
         gaps_s: [words, 2] to the word before and the word after, as far as they count.
-        is_inner: [words] whether it follows another word, and not a silence.
+        is_inner: [words, 2] whether it follows another word and not a silence, and whether another word follows it.
     """
 
     spoken_s: NDArray[np.float64]
@@ -112,10 +112,10 @@ class Placed:
 def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
     """Speaks texts and looks where their words are found."""
     spec = recognizer.spec
-    spoken_s, found = [np.zeros((0, 2))], [np.zeros((0, 7))]
+    spoken_s, found = [np.zeros((0, 2))], [np.zeros((0, 8))]
     for spoken in speak(texts, spec.sample_rate_hz):
         words: list[str] = []
-        rows = [np.zeros((0, 7))]
+        rows = [np.zeros((0, 8))]
         for window in recognize([spoken.samples], recognizer, Timings())[0]:
             letters = ctc.words(window.tokens, spec.labels)
             words += _spelt(window.tokens, letters, spec)
@@ -124,24 +124,26 @@ def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
         spoken_s.append(spoken.spans_s[pairs[:, 0]])
         found.append(np.concatenate(rows)[pairs[:, 1]])
     true_s, columns = np.concatenate(spoken_s), np.concatenate(found)
-    return Placed(true_s, columns[:, :2], true_s - columns[:, 2:4], columns[:, 4:6], columns[:, 6] > 0)
+    return Placed(true_s, columns[:, :2], true_s - columns[:, 2:4], columns[:, 4:6], columns[:, 6:] > 0)
 
 
 def _places(window: DecodedWindow, letters: Sequence[slice], spec: ModelSpec) -> NDArray[np.float64]:
-    """Returns [words, 7]: start, end, first frame, last frame, gap before, gap after, whether it follows a word."""
+    """Returns [words, 8]: start, end, first and last frame, gaps before and after, whether words are before and after."""
     heard = word_times.frames(window.tokens, letters, window.silences_s, spec)
     spans_s = word_times.spans_s(window.tokens, letters, window.silences_s, spec)
-    follows = np.isnan(heard.onsets_s) & (np.arange(len(letters)) > 0)
+    places = np.arange(len(letters))
+    inner = np.isnan([heard.onsets_s, heard.offsets_s]) & [places > 0, places < len(letters) - 1]
     frames_s = np.stack([heard.starts_s, heard.ends_s], axis=1)
     gaps_s = np.stack([heard.gaps_before_s, heard.gaps_after_s], axis=1)
-    return np.concatenate([window.start_s + spans_s, window.start_s + frames_s, gaps_s, follows[:, None]], axis=1)
+    return np.concatenate([window.start_s + spans_s, window.start_s + frames_s, gaps_s, inner.T], axis=1)
 
 
 def fit_word_times(placed: Placed) -> dict[str, float]:
     """Fits the straight lines over the gaps that words' starts and ends lie nearest to; returns fields of the spec."""
-    inner = placed.is_inner
-    start_s, start_share = _nearest_line(placed.gaps_s[inner, 0], placed.shifts_s[inner, 0])
-    end_s, end_share = _nearest_line(placed.gaps_s[:, 1], placed.shifts_s[:, 1])
+    (start_s, start_share), (end_s, end_share) = (
+        _nearest_line(placed.gaps_s[placed.is_inner[:, i], i], placed.shifts_s[placed.is_inner[:, i], i])
+        for i in (0, 1)
+    )
     return {
         "word_start_shift_s": round(start_s, 4),
         "word_start_gap_share": round(start_share, 4),
@@ -176,8 +178,8 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
         print(f"confidences fitted to {len(heard.right)} words, {heard.right.mean():.1%} of them right")
     texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text][:_SPOKEN_TEXTS]
     placed = place(Respecified(recognizer, spec), texts)
-    if placed.is_inner.sum() < _LEAST_WORDS:
-        print(f"word times are not corrected: {placed.is_inner.sum()} spoken words are right and follow others")
+    if (inner := placed.is_inner.sum(axis=0).min()) < _LEAST_WORDS:
+        print(f"word times are not corrected: {inner} spoken words are right and beside others")
         return spec
     fitted = fit_word_times(placed)
     print(

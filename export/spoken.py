@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 # Sentences are spoken at these speeds in turn, as people differ too.
 _SPEEDS = (1.0, 0.85, 1.15)
 _SEED = 0
+# Of the loudest hundredth of a second: 35 dB below.
+_FAINT = 10**-3.5
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,18 @@ def speak(texts: Iterable[str], sample_rate_hz: int) -> Iterator[Spoken]:
             }
             *parameters, durations = session.run(None, feed)
             audio = dsp.synth(*(each[0] for each in parameters), np.random.default_rng(_SEED))
-            # The first and the last phoneme are the silence around.
+            # The first and the last phoneme are the silence around; some of it is put into the last sound, too.
             ends_s = np.cumsum(durations.ravel()) / durations.sum() * len(audio) / dsp.SR
             spans_s = np.array([[ends_s[match.start()], ends_s[match.end()]] for match in matches])
+            spans_s[-1, 1] = np.clip(_sound_end_s(audio), spans_s[-1, 0], spans_s[-1, 1])
             yield Spoken(soxr.resample(audio, dsp.SR, sample_rate_hz, quality="HQ"), words, spans_s)
+
+
+def _sound_end_s(audio: NDArray[np.float32]) -> float:
+    """Returns where the last sound ends that is not faint."""
+    step = dsp.SR // 100
+    powers = np.square(audio[: len(audio) // step * step].reshape(-1, step)).mean(axis=1)
+    return float(np.flatnonzero(powers > powers.max() * _FAINT).max(initial=0) + 1) / 100
 
 
 def _with_durations(path: str) -> ort.InferenceSession:

@@ -38,7 +38,7 @@ class Window:
         start: where it begins in the recording, in samples.
         samples: [samples] mono float32, peak at most 1.
         silences_s: [silences, 2] where nobody speaks in it, in order, in seconds from its start: what it may begin and
-            end with, and pauses of `_SILENCE_S` and more.
+            end with, and pauses of `_SILENCE_S` and more. One that lasts to its end ends at infinity.
     """
 
     start: int
@@ -128,7 +128,8 @@ def _silences_s(speech: NDArray[np.bool_]) -> NDArray[np.float64]:
     silences_s: NDArray[np.float64] = edges[long | at_edge] * voice.STEP_S
     # What is found to be speech reaches beyond it on both sides, except where it goes on outside the window.
     silences_s += np.array([-voice.BLUR_S, voice.BLUR_S])
-    return np.clip(silences_s, 0, len(speech) * voice.STEP_S)
+    silences_s[edges[long | at_edge, 1] == len(speech), 1] = np.inf
+    return np.maximum(silences_s, 0)
 
 
 def _cut(

@@ -2,8 +2,8 @@
 
 CTC puts each letter into a frame or two somewhere within its sound, and where depends on the network: what it does is
 measured when a model is exported (`export.calibrate`) and travels in its spec. Between two words the gap from the last
-letter of one to the first of the other says more than either frame alone. After a silence, where networks put letters
-into the silence itself, the word begins where the silence ends.
+letter of one to the first of the other says more than either frame alone. Around a silence, into which networks put
+letters too, words end and begin where it does.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from handler.spec import ModelSpec
 
 # No word is shorter: at ten words a second nobody is understood.
 _SHORTEST_S = 0.05
-# Of a longer gap, and of a silence, no more than this belongs to the words around it.
+# Of a longer gap no more than this belongs to the words around it.
 _LONGEST_GAP_S = 0.25
-# The first letter after a silence is heard at most so long before or after the silence ends.
-_ONSET_S = 0.3
+# Letters beside a silence are heard at most so far from where it begins or ends.
+_REACH_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class Frames:
         starts_s: [words] start of the first letter's first frame.
         ends_s: [words] end of the last letter's last frame.
         gaps_before_s: [words] from the word before, 0 for the first word.
-        gaps_after_s: [words] to the word after; before a silence and at the end, the longest that counts.
+        gaps_after_s: [words] to the word after, 0 for the last word.
         onsets_s: [words] where the silence before a word ends; NaN where there is none.
+        offsets_s: [words] where the silence after a word begins; NaN where there is none.
     """
 
     starts_s: NDArray[np.float64]
@@ -40,6 +41,7 @@ class Frames:
     gaps_before_s: NDArray[np.float64]
     gaps_after_s: NDArray[np.float64]
     onsets_s: NDArray[np.float64]
+    offsets_s: NDArray[np.float64]
 
 
 def frames(tokens: Tokens, words: Sequence[slice], silences_s: NDArray[np.float64], spec: ModelSpec) -> Frames:
@@ -48,16 +50,16 @@ def frames(tokens: Tokens, words: Sequence[slice], silences_s: NDArray[np.float6
     starts_s = tokens.starts[[word.start for word in words]].astype(np.float64) * frame_s
     ends_s = tokens.ends[[word.stop - 1 for word in words]].astype(np.float64) * frame_s
     gaps_s = np.minimum(starts_s[1:] - ends_s[:-1], _LONGEST_GAP_S)
-    before_s = np.concatenate([np.zeros(len(words[:1])), gaps_s])
-    after_s = np.concatenate([gaps_s, np.full(len(words[:1]), _LONGEST_GAP_S)])
-    onsets_s = np.full(len(words), np.nan)
-    for silence_end_s in silences_s[:, 1]:
-        word = int(np.searchsorted(starts_s, silence_end_s - _ONSET_S))
-        if word < len(words) and starts_s[word] <= silence_end_s + _ONSET_S:
-            onsets_s[word] = silence_end_s
-            if word:
-                after_s[word - 1] = _LONGEST_GAP_S
-    return Frames(starts_s, ends_s, before_s, after_s, onsets_s)
+    none = np.zeros(len(words[:1]))
+    onsets_s, offsets_s = np.full(len(words), np.nan), np.full(len(words), np.nan)
+    for silence_start_s, silence_end_s in silences_s:
+        after = int(np.searchsorted(starts_s, silence_end_s - _REACH_S))
+        if after < len(words) and starts_s[after] <= silence_end_s + _REACH_S:
+            onsets_s[after] = silence_end_s
+        if after and abs(ends_s[after - 1] - silence_start_s) <= _REACH_S:
+            offsets_s[after - 1] = silence_start_s
+    before_s, after_s = np.concatenate([none, gaps_s]), np.concatenate([gaps_s, none])
+    return Frames(starts_s, ends_s, before_s, after_s, onsets_s, offsets_s)
 
 
 def spans_s(
@@ -78,8 +80,11 @@ def spans_s(
         return np.zeros((0, 2))
     heard = frames(tokens, words, silences_s, spec)
     starts_s = heard.starts_s + spec.word_start_shift_s + spec.word_start_gap_share * heard.gaps_before_s
-    starts_s = np.where(np.isnan(heard.onsets_s), starts_s, heard.onsets_s)
+    # No onset leaves a word less than the shortest before the next begins.
+    latest_s = np.append(starts_s[1:] - _SHORTEST_S, np.inf)
+    starts_s = np.where(np.isnan(heard.onsets_s), starts_s, np.minimum(heard.onsets_s, latest_s))
     ends_s = heard.ends_s + spec.word_end_shift_s + spec.word_end_gap_share * heard.gaps_after_s
+    ends_s = np.where(np.isnan(heard.offsets_s), ends_s, heard.offsets_s)
     starts_s = np.maximum.accumulate(np.maximum(starts_s, 0))
     ends_s = np.maximum(ends_s, starts_s + _SHORTEST_S)
     # Where a word would reach into the next, both end in the middle of what they share.

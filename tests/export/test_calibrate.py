@@ -87,6 +87,7 @@ def test_spoken_words_are_where_they_are_said_to_be() -> None:
         assert spoken.spans_s[-1, 1] < len(spoken.samples) / 16000
         sound = np.flatnonzero(voice.is_speech(voice.excess_db(voice.levels_db(spoken.samples, 16000)))) * voice.STEP_S
         assert spoken.spans_s[0, 0] == pytest.approx(sound[0], abs=0.1)
+        assert spoken.spans_s[-1, 1] == pytest.approx(sound[-1], abs=0.15)
 
 
 def test_word_times_are_right_to_60_ms_on_texts_they_were_not_fitted_to(recognizer: Recognizer) -> None:
@@ -101,8 +102,8 @@ def test_the_fit_finds_the_lines_that_places_were_drawn_with() -> None:
     rng = np.random.default_rng(0)
     gaps_s = rng.uniform(0, 0.25, (2000, 2))
     shifts_s = np.array([-0.03, -0.07]) + np.array([0.5, 1.2]) * gaps_s + rng.laplace(0, 0.02, (2000, 2))
-    is_inner = np.arange(2000) % 10 > 0
-    shifts_s[~is_inner, 0] += 0.3  # what follows a silence is not in it
+    is_inner = np.stack([np.arange(2000) % 10 > 0, np.arange(2000) % 7 > 0], axis=1)
+    shifts_s[~is_inner] += 0.3  # what is beside a silence does not count
     zeros = np.zeros((2000, 2))
     fitted = fit_word_times(Placed(zeros, zeros, shifts_s, gaps_s, is_inner))
     assert fitted["word_start_shift_s"] == pytest.approx(-0.03, abs=0.005)

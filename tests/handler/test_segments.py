@@ -74,7 +74,7 @@ def test_a_window_knows_where_nobody_speaks_in_it(speech: np.ndarray) -> None:
     (window,) = windows([samples], RATE, LONGEST_S)
     silences_s = window.silences_s + window.start / RATE
     assert silences_s[0, 1] == pytest.approx(spans[0][0] / RATE, abs=0.05)
-    assert silences_s[-1, 0] == pytest.approx(spans[1][1] / RATE, abs=0.1)
+    assert silences_s[-1] == pytest.approx([spans[1][1] / RATE, np.inf], abs=0.1)
     (pause_s,) = [each for each in silences_s if each[0] < spans[0][1] / RATE + 0.1 < each[1]]
     assert pause_s == pytest.approx([spans[0][1] / RATE, spans[1][0] / RATE], abs=0.1)
 

@@ -35,10 +35,9 @@ def test_starts_and_ends_move_by_what_the_spec_says() -> None:
 
 
 def test_of_the_gap_between_words_a_share_moves_what_lies_around_it() -> None:
-    (_, end_s), (start_s, last_s) = placed("a b", [10, 11, 13], word_start_gap_share=0.25, word_end_gap_share=0.5)
+    (_, end_s), (start_s, _) = placed("a b", [10, 11, 13], word_start_gap_share=0.25, word_end_gap_share=0.5)
     gap_s = 2 * FRAME_S
     assert (end_s, start_s) == pytest.approx((11 * FRAME_S + gap_s / 2, 13 * FRAME_S + gap_s / 4))
-    assert last_s > 14 * FRAME_S  # nothing follows: the gap is as long as it may be
 
 
 def test_no_gap_counts_for_more_than_a_longer_one_would() -> None:
@@ -46,12 +45,18 @@ def test_no_gap_counts_for_more_than_a_longer_one_would() -> None:
     assert near == far
 
 
-def test_after_a_silence_a_word_begins_where_the_silence_ends() -> None:
+def test_around_a_silence_words_end_and_begin_where_it_does() -> None:
     for frame in (16, 20, 24):  # 0.64, 0.80 and 0.96 s
-        first, second = placed("a b", [3, 4, frame], [(0.0, 0.1), (0.4, 0.8)], word_start_shift_s=-0.02)
-        assert first[0] == pytest.approx(0.1)
-        assert second[0] == pytest.approx(0.8)
-        assert first[1] < 0.8
+        silences_s = [(0.0, 0.1), (0.4, 0.8), (0.95, float("inf"))]
+        first, second = placed("a b", [3, 4, frame], silences_s, word_start_shift_s=-0.02, word_end_shift_s=0.2)
+        assert first == pytest.approx([0.1, 0.4])
+        assert second == pytest.approx([0.8, 0.95])
+
+
+def test_a_late_onset_leaves_a_word_its_shortest_length() -> None:
+    (start_s, end_s), (next_s, _) = placed("a b", [14, 15, 16], [(0.0, 0.7)])
+    assert end_s - start_s == pytest.approx(0.05)
+    assert end_s <= next_s == pytest.approx(16 * FRAME_S)
 
 
 def test_a_noise_long_before_a_word_does_not_begin_it() -> None:

@@ -128,7 +128,7 @@ def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
 
 
 def _places(window: DecodedWindow, letters: Sequence[slice], spec: ModelSpec) -> NDArray[np.float64]:
-    """Returns [words, 8]: start, end, first and last frame, gaps before and after, whether words are before and after."""
+    """Returns [words, 8]: start, end, first and last frame, gaps before, after, and whether words are before, after."""
     heard = word_times.frames(window.tokens, letters, window.silences_s, spec)
     spans_s = word_times.spans_s(window.tokens, letters, window.silences_s, spec)
     places = np.arange(len(letters))

@@ -37,6 +37,7 @@ def secret(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "AWS_DEFAULT_REGION": "eu-central-1",
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which keeps the credentials it saw first
     client = boto3.client("secretsmanager")
     arn = client.create_secret(Name=keys.generate(), SecretString='{"keys": []}')["ARN"]
     monkeypatch.setenv("HARK_KEYS_SECRET_ARN", arn)

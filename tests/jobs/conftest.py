@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 
@@ -49,6 +50,7 @@ def aws(served: tuple[Front, str], monkeypatch: pytest.MonkeyPatch) -> Aws:
     made = account(*served)
     for name, value in environment(made.url).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which keeps the credentials it saw first
     return made
 
 

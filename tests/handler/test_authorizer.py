@@ -9,11 +9,11 @@ from typing import Any
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import base
-from moto.server import ThreadedMotoServer
 
 from handler import authorizer, keys
 from handler.keys import Keyring, KeyringError
 from local.event import LocalContext
+from tests import moto_server
 
 # Of the right form, and the same in every process of a test run: tests are named after them.
 KEY = "hark_" + "k" * 43
@@ -21,23 +21,14 @@ KEY = "hark_" + "k" * 43
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with moto_server.serving() as address:
+        yield address
 
 
 @pytest.fixture
 def secret(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Puts a text into the secret that the authorizer reads."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which keeps the credentials it saw first
+    moto_server.lead_to(endpoint, monkeypatch)
     client = boto3.client("secretsmanager")
     arn = client.create_secret(Name=keys.generate(), SecretString='{"keys": []}')["ARN"]
     monkeypatch.setenv("HARK_KEYS_SECRET_ARN", arn)

@@ -244,8 +244,16 @@ def test_an_address_that_can_be_seen_to_be_wrong_is_refused_with_the_job(
 
 
 @pytest.mark.parametrize("url", ["https://example.com", "https://example.com:8443/a/b?c=d", "https://93.184.216.34/"])
-def test_a_usual_address_is_taken_without_asking_a_name_server(url: str) -> None:
+def test_a_usual_address_is_taken_without_asking_a_name_server(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up, flags = socket.getaddrinfo, []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        flags.append(options.get("flags", 0))
+        return look_up(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", watched)
     webhook.check_url(url)
+    assert all(each & socket.AI_NUMERICHOST for each in flags)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from operate.stack import Stack
+from tests import moto_server
 
 NAME = "smaller"
 # Of the real template, the parts that the commands reach, as far as moto can make them: secrets it cannot.
@@ -34,25 +34,15 @@ TEMPLATE: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
     """The address of AWS's APIs."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    with moto_server.serving() as address:
+        yield address
 
 
 @pytest.fixture
 def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets AWS's clients reach nothing but that."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "STACK": NAME,
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which keeps the credentials it saw first
+    """Lets AWS's clients, and the commands, reach nothing but that."""
+    moto_server.lead_to(endpoint, monkeypatch)
+    monkeypatch.setenv("STACK", NAME)
 
 
 @pytest.fixture

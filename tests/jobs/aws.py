@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote_plus
 
 import boto3
 from botocore.config import Config
@@ -77,7 +78,7 @@ class Front:
             if fault == UNAVAILABLE:
                 return _error(503, "SlowDown")(environ, start_response)
             if method == "POST" and not key and (refused := self._refused_form(environ)):
-                return _error(403, refused)(environ, start_response)
+                return _error(400 if refused.startswith("EntityToo") else 403, refused)(environ, start_response)
             status, headers, body = self._ask_moto(environ)
             if method == "PUT" and key and status.startswith("200"):
                 self.writes[key] += 1
@@ -246,6 +247,13 @@ def _arn(sqs: Any, queue: str) -> str:
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
     arn: str = attributes["QueueArn"]
     return arn
+
+
+def notification(key: str, etag: str, size: int = 100, bucket: str = BUCKET) -> str:
+    """Returns the message that S3 sends of an object that was created."""
+    stored = {"key": quote_plus(key), "size": size, "eTag": etag, "sequencer": "0"}
+    record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}
+    return json.dumps({"Records": [{**record, "s3": {"bucket": {"name": bucket}, "object": stored}}]})
 
 
 def upload(target: dict[str, Any], data: bytes, **changes: Any) -> tuple[int, str]:

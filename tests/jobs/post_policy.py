@@ -1,6 +1,7 @@
 """What S3 does with an upload by HTML form before it stores anything: signature, expiry and conditions are checked.
 
-Emulators store whatever is posted, so the tests' S3 asks this first. Written after Amazon S3, "Creating a POST policy"
+Emulators store whatever is posted, so the tests' S3 asks this first; tests/s3 holds it to what an S3 does that is not
+ours. Written after Amazon S3, "Creating a POST policy"
 and "Authenticating requests in browser-based uploads using POST (AWS Signature Version 4)".
 """
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import quote_plus
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from handler.settings import Settings
 from handler.worker import Worker
 from tests.conftest import EVENTS
 
-from .aws import ANSWER_LOST, BUCKET, CUT_OFF, MAX_RECEIVE_COUNT, UNAVAILABLE, Aws, upload
+from .aws import ANSWER_LOST, BUCKET, CUT_OFF, MAX_RECEIVE_COUNT, UNAVAILABLE, Aws, notification, upload
 from .conftest import Context, ask, create, tone, work, work_until_empty
 
 SPEECH = (EVENTS / "sample.ogg").read_bytes()
@@ -209,12 +208,6 @@ def test_a_recording_whose_time_others_took_is_tried_again(aws: Aws) -> None:
     assert sorted([status_of(first), status_of(second)]) == ["completed", "queued"]
     work_until_empty(aws)
     assert [status_of(first), status_of(second)] == ["completed", "completed"]
-
-
-def notification(key: str, etag: str, size: int = 100, bucket: str = BUCKET) -> str:
-    stored = {"key": quote_plus(key), "size": size, "eTag": etag, "sequencer": "0"}
-    record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}
-    return json.dumps({"Records": [{**record, "s3": {"bucket": {"name": bucket}, "object": stored}}]})
 
 
 def test_the_captured_event_names_its_object() -> None:

@@ -11,10 +11,12 @@ STACK  ?= hark
 SAM    ?= sam
 # In an environment of its own, since it pins other versions of what everything else here uses.
 CHECKOV = checkov==3.3.30
+# Likewise: what it brings along is nothing that the rest should depend on.
+PIP_AUDIT = pip-audit==2.10.1
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test fuzz test-clients check format train evaluate export contract image deploy smoke key logs \
+.PHONY: help run serve test fuzz test-clients check audit format train evaluate export contract image deploy smoke key logs \
         redrive destroy cost test-browser test-container lock clean
 
 help:  ## list the commands
@@ -37,12 +39,17 @@ test-clients: $(VENV)/dev.done  ## OpenAI's client for Node.js against the endpo
 	npm ci --prefix tests/clients --no-audit --no-fund
 	$(BIN)/python -m pytest tests/clients $(ARGS)
 
-check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml
+check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml; the image's packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
 	$(VENV)/checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
+	$(BIN)/python .ci/check_image.py
+	$(BIN)/python -m pip check --disable-pip-version-check
+
+audit: $(VENV)/audit.done  ## known weaknesses of the image's packages (asks PyPI itself: needs the internet)
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-image.txt $(ARGS)
 
 format: $(VENV)/dev.done  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -127,6 +134,12 @@ $(VENV)/checkov.done: Makefile
 	@test -x $(VENV)/checkov/bin/python || $(PYTHON) -m venv $(VENV)/checkov
 	@echo "setting up $(VENV)/checkov with $(CHECKOV) ..."
 	@$(VENV)/checkov/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKOV)
+	@touch $@
+
+$(VENV)/audit.done: Makefile
+	@test -x $(VENV)/audit/bin/python || $(PYTHON) -m venv $(VENV)/audit
+	@echo "setting up $(VENV)/audit with $(PIP_AUDIT) ..."
+	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_AUDIT)
 	@touch $@
 
 $(VENV)/browser.done: $(VENV)/dev.done

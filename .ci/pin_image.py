@@ -37,13 +37,16 @@ def resolve() -> list[dict]:  # type: ignore[type-arg]
 
 
 def main() -> int:
-    """Prints the file; returns 1 where a package has no hash."""
+    """Prints the file; returns 1 where a package has no hash or was withdrawn."""
     lines = ["# Made by `make lock`: the files that the image is built of. pip installs none that differs from these."]
     for package in sorted(resolve(), key=lambda each: str(each["metadata"]["name"]).lower()):
         name, version = package["metadata"]["name"], package["metadata"]["version"]
         sha256 = package["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
         if not sha256:
             print(f"error: {name} {version} has no hash in the index", file=sys.stderr)
+            return 1
+        if package.get("is_yanked"):
+            print(f"error: {name} {version} was withdrawn by its makers; pin another version", file=sys.stderr)
             return 1
         lines.append(f"{name}=={version} \\\n    --hash=sha256:{sha256}")
     print("\n".join(lines))

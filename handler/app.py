@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import contract, form, measurements, options, render, site
+from handler import contract, form, measurements, memory, options, render, site
 from handler.errors import (
     InvalidBody,
     InvalidParameter,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from handler import jobs
     from handler.jobs import Jobs
 
+memory.bound(os.environ)
 settings = Settings.from_environment(os.environ)
 logger = Logger(service="hark")
 metrics = measurements.collector()

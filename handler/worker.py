@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import job, measurements, notification, outcome, webhook, webhook_secret
+from handler import job, measurements, memory, notification, outcome, webhook, webhook_secret
 from handler.errors import AudioTooLong, HarkError, InvalidBody, RecordingGone, RequestError, TookTooLong
 from handler.job import Job
 from handler.notification import Arrival
@@ -31,6 +31,7 @@ from handler.settings import Settings, SettingsError
 from handler.storage import Gone, Json, Storage, Superseded
 from handler.transcript import Transcript
 
+memory.bound(os.environ)
 logger = Logger(service="hark")
 metrics = measurements.collector()
 tracer = Tracer(service="hark", auto_patch=False)

@@ -107,20 +107,20 @@ def _source(data: Data, max_duration_s: float) -> _Source:
                 _check_duration(file.frames / _checked_rate(file.samplerate), max_duration_s)
                 _check_values(file.frames * file.channels, max_duration_s)
             elif len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
-                _check_duration(_media_duration_s(data, kind), max_duration_s)
+                _check_media_duration(data, kind, max_duration_s)
             return _read(file)
     # A container that libsndfile knows may hold a codec that it does not.
     if kind not in _LOWEST_BITS_PER_S or len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
-        _check_duration(_media_duration_s(data, kind), max_duration_s)
+        _check_media_duration(data, kind, max_duration_s)
     from handler import media  # large, and seldom needed
 
     return media.blocks(data, kind)
 
 
-def _media_duration_s(data: Data, kind: str) -> float:
+def _check_media_duration(data: Data, kind: str, max_duration_s: float) -> None:
     from handler import media  # large, and seldom needed
 
-    return media.duration_s(data, kind)
+    _check_duration(media.duration_s(data, kind, max_duration_s), max_duration_s)
 
 
 def _check_duration(duration_s: float, max_duration_s: float) -> None:

@@ -32,12 +32,13 @@ _MISSING_S = 0.5
 _SAFE_PLANES = 7
 
 
-def duration_s(data: Data, kind: str) -> float:
+def duration_s(data: Data, kind: str, enough_s: float) -> float:
     """Returns how long the first audio stream is, from its packets' headers; nothing is decoded.
 
     Args:
         data: the whole file.
         kind: the container, as `handler.containers.kind` names it.
+        enough_s: past this nothing more is read: packets may be compressed, and then take a long time.
 
     Raises:
         InvalidAudio: the file cannot be read, or has no audio.
@@ -45,13 +46,17 @@ def duration_s(data: Data, kind: str) -> float:
     with _opened(data, kind) as (container, stream):
         first = last = None
         total = 0
+        found_s, tick_s = 0.0, _tick_s(stream)
         for packet in container.demux(stream):
             if packet.pts is not None:
                 first = packet.pts if first is None else min(first, packet.pts)
                 last = max(last or 0, packet.pts + (packet.duration or 0))
             total += packet.duration or 0
-        spanned = last - first if first is not None and last is not None else 0
-        return max(spanned, total) * _tick_s(stream)
+            spanned = last - first if first is not None and last is not None else 0
+            found_s = max(spanned, total) * tick_s
+            if found_s > enough_s:
+                break
+        return found_s
 
 
 def blocks(data: Data, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:

@@ -1,4 +1,4 @@
-"""The API under `sam local start-api` with its authorizer, and the Secrets Manager that the authorizer asks."""
+"""The API under `sam local start-api` with its authorizer, and the AWS that its functions ask."""
 
 import http.client
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from typing import Any
 
 import boto3
 import yaml
-from moto.server import ThreadedMotoServer
 
 from handler import keys
 from handler.keys import Keyring
+from tests.jobs.aws import BUCKET, Aws, account, environment, serving
 
 from .engine import Engine
 from .sam import Sam
@@ -30,11 +30,15 @@ class Api:
         port: of 127.0.0.1.
         keys: the keys that are let in, by name.
         secrets: the client of Secrets Manager, to change what is stored.
+        template: what is run.
+        aws: the bucket and the queue of the recordings.
     """
 
     port: int
     keys: dict[str, str]
     secrets: Any
+    template: Path
+    aws: Aws
 
     def send(
         self, method: str, path: str, body: bytes = b"", content_type: str = "", key: str = "", authorization: str = ""
@@ -63,10 +67,7 @@ class Api:
 @contextmanager
 def running(sam: Sam, engine: Engine, built: Path, changed: Path) -> Iterator[Api]:
     """Yields the API of a built template; `changed` becomes the template that is run."""
-    server = ThreadedMotoServer(ip_address=engine.host_address(), port=0, verbose=False)
-    server.start()
-    try:
-        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    with serving(engine.host_address()) as (front, endpoint):
         secrets: Any = boto3.client(
             "secretsmanager",
             endpoint_url=endpoint,
@@ -74,13 +75,13 @@ def running(sam: Sam, engine: Engine, built: Path, changed: Path) -> Iterator[Ap
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
+        aws = account(front, endpoint)
         secrets.create_secret(Name=_SECRET, SecretString='{"keys": []}')
-        with sam.api(_for_local(built, changed, endpoint)) as port:
-            api = Api(port, {name: keys.generate() for name in ("alice", "bob")}, secrets)
+        template = _for_local(built, changed, endpoint)
+        with sam.api(template) as port:
+            api = Api(port, {name: keys.generate() for name in ("alice", "bob")}, secrets, template, aws)
             api.restore()
             yield api
-    finally:
-        server.stop()
 
 
 def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
@@ -89,7 +90,8 @@ def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
     A body that is not UTF-8 is read as binary: API Gateway does so by itself for HTTP APIs. `sam local` fails on such a
     body unless the API's definition lists binary media types, a setting that only REST APIs have, so the template to
     deploy cannot have it. The choice of the authorizer by `AuthMode` is made here: `sam local` evaluates no Fn::If one
-    of whose outcomes is AWS::NoValue. And the authorizer is told where Secrets Manager is.
+    of whose outcomes is AWS::NoValue. The functions are told where AWS is, and two of them what the bucket is called:
+    `sam local` takes a reference for the resource's name, whose capital no bucket's name can have.
     """
     template = yaml.safe_load(built.read_text())
     route = template["Resources"]["GuardedRoute"]["Properties"]
@@ -102,6 +104,13 @@ def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
         "paths": {},
         "x-amazon-apigateway-binary-media-types": ["*/*"],
     }
-    template["Resources"]["AuthorizerFunction"]["Properties"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = endpoint
+    settings = {"HARK_BUCKET": BUCKET, **environment(endpoint)}
+    changes = {
+        "ApiFunction": settings,
+        "WorkerFunction": settings,
+        "AuthorizerFunction": {"AWS_ENDPOINT_URL": endpoint},
+    }
+    for name, variables in changes.items():
+        template["Resources"][name]["Properties"]["Environment"]["Variables"] |= variables
     changed.write_text(yaml.safe_dump(template))
     return changed

@@ -1,6 +1,8 @@
 """A container engine: the Docker that runs here, or else one of our own, which ends with the tests."""
 
 import fcntl
+import ipaddress
+import json
 import os
 import shutil
 import signal
@@ -52,8 +54,10 @@ class Engine:
 
     def host_address(self) -> str:
         """Returns the address at which containers reach this machine."""
-        form = "{{(index .IPAM.Config 0).Gateway}}"
-        return self.docker("network", "inspect", "bridge", "--format", form).stdout.strip()
+        shown = self.docker("network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}").stdout
+        config: dict[str, str] = json.loads(shown)[0]
+        # An engine that has just made its bridge names only the network, whose first address the bridge takes.
+        return config.get("Gateway") or str(next(ipaddress.ip_network(config["Subnet"]).hosts()))
 
     def has_image(self, name: str) -> bool:
         """Says whether the engine has this image."""

@@ -1,5 +1,6 @@
 """AWS's sam command, in a virtual environment of its own, and the runtime interface emulator that comes with it."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .commands import CommandError, inherited, run, tail
 from .engine import Engine
 
 VERSION = "1.170.0"
-_INSTALL_S, _START_S, _STOP_S = 420, 90, 60
+_INSTALL_S, _START_S, _STOP_S, _INVOKE_S = 420, 90, 60, 240
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,22 @@ class Sam:
             environment=self.environment,
             directory=self.project,
         )
+
+    def invoke(self, function: str, template: Path, event: Path) -> Any:
+        """Returns what a function returned under `sam local invoke`, or the account of why it did not.
+
+        Raises:
+            CommandError: sam failed, or there is no reply.
+        """
+        result = self.run(
+            *("local", "invoke", function, "--template", template, "--event", event, "--skip-pull-image"),
+            timeout_s=_INVOKE_S,
+        )
+        # It exits with 0 whatever became of the call; what counts is the JSON it prints last.
+        try:
+            return json.loads(result.stdout.strip().splitlines()[-1])
+        except (IndexError, ValueError) as error:
+            raise CommandError(f"{function} did not reply:\n{tail(result.stdout)}\n{tail(result.stderr)}") from error
 
     def emulator(self) -> Path:
         """Returns the runtime interface emulator, as a file that can be executed."""

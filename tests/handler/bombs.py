@@ -92,5 +92,5 @@ BOMBS = {
     "an ID3 tag that is compressed": tag_before_aac,
     "a table of samples": lambda: table_of_samples(60_000_000, in_fragment=False),
     "a fragment's samples": lambda: table_of_samples(60_000_000, in_fragment=True),
-    "blocks of Matroska that are compressed": lambda: packed_blocks(60, 9),
+    "blocks of Matroska that are compressed": lambda: packed_blocks(400, 9),
 }

@@ -179,14 +179,14 @@ def _record(message: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[Front, str]]:
+def serving(host: str = "127.0.0.1") -> Iterator[tuple[Front, str]]:
     """Serves AWS until the block ends; yields what stands in front of it, and its address."""
     front = Front()
-    server = make_server("127.0.0.1", 0, front, threaded=True, request_handler=Quiet)
+    server = make_server(host, 0, front, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield front, f"http://127.0.0.1:{server.server_port}"
+        yield front, f"http://{host}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

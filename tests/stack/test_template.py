@@ -245,6 +245,27 @@ def test_the_authorizer_answers_before_the_gateway_gives_up() -> None:
     assert RESOURCES["ApiFunction"]["Properties"]["Timeout"] < 30
 
 
+def test_what_callers_can_make_it_cost_is_bounded_by_parameters() -> None:
+    limits = RESOURCES["ApiStage"]["Properties"]["DefaultRouteSettings"]
+    assert limits["ThrottlingRateLimit"] == {"Ref": "ThrottlingRate"}
+    assert limits["ThrottlingBurstLimit"] == {"Ref": "ThrottlingBurst"}
+    assert "RouteSettings" not in RESOURCES["ApiStage"]["Properties"]  # of one route, which would take it out of these
+    reserved = RESOURCES["ApiFunction"]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"]
+    assert reserved[1] == {"Ref": "MaxConcurrency"}
+    scaling = RESOURCES["WorkerQueueMapping"]["Properties"]["ScalingConfig"]
+    assert scaling == {"MaximumConcurrency": {"Ref": "WorkerConcurrency"}}
+
+
+def test_every_log_ends_with_its_retention_and_every_function_has_its_own() -> None:
+    groups = of_type("AWS::Logs::LogGroup")
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+    functions = of_type("AWS::Serverless::Function").values()
+    named = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
+    assert len(set(named)) == len(named) == 3
+    assert set(named) <= set(groups)
+    assert [function["Tracing"] for function in functions] == [{"Ref": "Tracing"}] * 3
+
+
 def test_every_exception_from_checkov_says_why() -> None:
     skips = [
         (name, skip)

@@ -86,7 +86,7 @@ class Measured:
 def listen(recognizer: Runner, utterances: Sequence[Utterance]) -> Iterator[Listened]:
     """Runs recordings through the network."""
     spec = recognizer.spec
-    for utterance in tqdm(utterances, desc="listening", leave=False):
+    for utterance in tqdm(utterances, desc="listening", disable=None, leave=False):
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
         windows = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
         log_probs = recognizer.run([features.log_mel(window.samples, spec) for window in windows])

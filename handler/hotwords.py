@@ -27,7 +27,8 @@ _WORD_START, _OTHER_WORD = 0, 1
 _QUOTED = re.compile(r"[\"\u201c\u201d\u00ab\u00bb]([^\"\u201c\u201d\u00ab\u00bb]+)[\"\u201c\u201d\u00ab\u00bb]")
 _SEPARATOR = re.compile(r"[,;\n]")
 _CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_a-z](?:[^\W_]|['\u2019](?=[^\W_]))*|[^\W_A-Z]+[A-Z][^\W_]*")
-_BEGINS_SENTENCE = re.compile(r"(?:^|[.!?:]\s)\W*$")
+# A full stop behind a title ends none.
+_BEGINS_SENTENCE = re.compile(r"(?:^|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?:]\s)\W*$")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032", "'"))
 _EDGE_APOSTROPHE = re.compile(r"(?<!\w)'+|'+(?!\w)")
 

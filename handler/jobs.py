@@ -179,8 +179,7 @@ def _text(asked: dict[str, Any], name: str) -> str:
 
 
 def _hotwords(asked: dict[str, Any]) -> list[tuple[str, str]]:
-    value = asked.get("hotwords") or []
-    words = [value] if isinstance(value, str) else value
+    words = asked.get("hotwords") or []
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InvalidParameter("hotwords must be a list of strings.", param="hotwords")
     return [("hotwords", word) for word in words]

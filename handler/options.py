@@ -20,7 +20,7 @@ GRANULARITIES = ("word", "segment")
 
 # Fields that may be sent several times, with or without the brackets that clients put behind their names, and how
 # often.
-_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16, "hotwords": hotwords.MOST}
+_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16, "hotwords": 16}
 _SCALARS = frozenset({
     *("model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"),
     *("decoder", "alternatives"),
@@ -34,6 +34,8 @@ _CANNOT = {
 # No glossary is in what comes after.
 _PROMPT_CHARACTERS = 4000
 _SPELLABLE = frozenset(LETTERS + " ")
+# What hot words may be written with: English letters, those that lose an accent and are some, and what parts words.
+_HOTWORD = re.compile(r"[A-Za-zÀ-ÅÇ-ÏÑ-ÖÙ-Ýà-åç-ïñ-öù-ýÿ'\u2019 .-]*")
 # English in any of its spellings: en, EN, en-US, en_GB, English.
 _ENGLISH = re.compile(r"(en|eng|english)([-_][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _SHOWN_CHARACTERS = 64
@@ -152,26 +154,24 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
 
 
 def _hotwords(values: list[str]) -> tuple[str, ...]:
-    sent = [word.strip() for value in values for word in value.split(",") if word.strip()]
-    if len(sent) > hotwords.MOST:
-        raise InvalidParameter(f"There are more than {hotwords.MOST} hotwords; send fewer.", param="hotwords")
-    found = []
+    sent = [word for value in values for word in value.split(",")]
     for word in sent:
         shown = word[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
-        if len(word) > hotwords.LONGEST:
-            raise InvalidParameter(
-                f"The hot word {shown!r} is longer than {hotwords.LONGEST} characters; send single words or names.",
-                param="hotwords",
-            )
-        written = hotwords.spelt(word)
-        if not written or not set(written) <= _SPELLABLE:
+        if not _HOTWORD.fullmatch(word):
             raise InvalidParameter(
                 f"The hot word {shown!r} cannot be spelt with English letters; write it, and numbers in it, as it is "
                 "spoken.",
                 param="hotwords",
             )
-        found.append(written)
-    return tuple(dict.fromkeys(found))
+        if len(word) > hotwords.LONGEST:
+            raise InvalidParameter(
+                f"The hot word {shown!r} is longer than {hotwords.LONGEST} characters; send single words or names.",
+                param="hotwords",
+            )
+    found = tuple(dict.fromkeys(written for written in map(hotwords.spelt, sent) if written))
+    if len(found) > hotwords.MOST:
+        raise InvalidParameter(f"There are more than {hotwords.MOST} hotwords; send fewer.", param="hotwords")
+    return found
 
 
 def _alternatives(value: str) -> int:

@@ -376,7 +376,7 @@ def _rounded_signed(log_probs: NDArray[np.float64]) -> NDArray[np.int8]:
 def _lines(path: Path) -> Iterator[str]:
     opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
     with opened as file:
-        yield from tqdm(file, desc="reading", unit=" lines", leave=False)
+        yield from tqdm(file, desc="reading", unit=" lines", disable=None, leave=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

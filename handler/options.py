@@ -159,13 +159,13 @@ def _hotwords(values: list[str]) -> tuple[str, ...]:
         shown = word[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
         if not _HOTWORD.fullmatch(word):
             raise InvalidParameter(
-                f"The hot word {shown!r} cannot be spelt with English letters; write it, and numbers in it, as it is "
-                "spoken.",
+                f"hotwords has {shown!r}, which cannot be spelt with English letters; write it, and numbers in it, as it "
+                "is spoken.",
                 param="hotwords",
             )
         if len(word) > hotwords.LONGEST:
             raise InvalidParameter(
-                f"The hot word {shown!r} is longer than {hotwords.LONGEST} characters; send single words or names.",
+                f"hotwords has {shown!r}, which is longer than {hotwords.LONGEST} characters; send words and names.",
                 param="hotwords",
             )
     found = tuple(dict.fromkeys(written for written in map(hotwords.spelt, sent) if written))

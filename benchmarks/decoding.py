@@ -4,10 +4,11 @@ Every recording goes through the network once; greedy decoding and beams of seve
 log-probabilities. Prints WER, CER and the time that decoding adds (of the processor, on one thread), and writes the
 table into docs/decoding.md, between its two marks.
 
-`--tune` first looks for the weights with the fewest word errors on the manifest, from those that are there on, fits word
-confidences to what is then found, and writes both beside the language model (models/lm.json), from where the endpoint
-reads them. A new acoustic model wants it done again: some minutes. Weights that were chosen on a set do a little better on
-it than elsewhere; how much is estimated by choosing among the same weights for each speaker on the others alone.
+`--tune` first looks for the weights with the fewest word errors on the manifest, from those that are there on, fits
+word confidences to what is then found, and writes both beside the language model (models/lm.json), from where the
+endpoint reads them. A new acoustic model wants it done again: some minutes. Weights that were chosen on a set do a
+little better on it than elsewhere; how much is estimated by choosing among the same weights for each speaker on the
+others alone.
 """
 
 import argparse
@@ -230,8 +231,8 @@ def _heading(spec: ModelSpec, manifest: Path, listened: Sequence[Listened], tuni
     words = sum(len(each.reference.split()) for each in listened)
     held_out = tuning.measured.get("held_out_wer")
     return (
-        f"{spec.name} {spec.version} on {manifest.name} ({len(listened)} recordings, {hours:.2f} h, {words} words), with "
-        f"alpha {weights.alpha:g}, beta {weights.beta:g}, {weights.unknown_log_prob:g} for an unknown word"
+        f"{spec.name} {spec.version} on {manifest.name} ({len(listened)} recordings, {hours:.2f} h, {words} words), "
+        f"with alpha {weights.alpha:g}, beta {weights.beta:g}, {weights.unknown_log_prob:g} for an unknown word"
         + (f"; with weights chosen on other speakers, WER {held_out:.3f} at beam {weights.beam}" if held_out else "")
         + ":"
     )

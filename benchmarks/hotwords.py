@@ -1,8 +1,8 @@
 """Measures what hot words are worth: `python -m benchmarks.hotwords MANIFEST [--output FILE]`.
 
-Fifty rare names are spoken in two sentences each by hibari's voice, and decoded greedily, by the beam search, and by the
-beam search with all fifty as hot words at several weights of `handler.beam.Weights.hotword_letter`. The manifest, in
-which none of them is spoken, says what that costs where they do not help. Writes the table into docs/decoding.md,
+Fifty rare names are spoken in two sentences each by hibari's voice, and decoded greedily, by the beam search, and by
+the beam search with all fifty as hot words at several weights of `handler.beam.Weights.hotword_letter`. The manifest,
+in which none of them is spoken, says what that costs where they do not help. Writes the table into docs/decoding.md,
 between its two marks, and prints it.
 """
 
@@ -85,7 +85,9 @@ def main(arguments: list[str] | None = None) -> int:
             def of(listened: Sequence[Listened]) -> Measured:
                 return measure(
                     listened,
-                    lambda window: search(window)[0].labels if search else ctc.greedy(window, spec.blank).labels.tolist(),
+                    lambda window: (
+                        search(window)[0].labels if search else ctc.greedy(window, spec.blank).labels.tolist()
+                    ),
                     spec,
                 )
 
@@ -95,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         known = sum(language_model.number(name) >= 0 for name in NAMES)
         lines = [
-            f"{len(named)} sentences with {len(NAMES)} names, {known} of them in the vocabulary of the language model, and "
+            f"{len(named)} sentences with {len(NAMES)} names, {known} of them in the language model's vocabulary, and "
             f"{options.manifest.name}, by {spec.name} {spec.version} at beam {weights.beam}:",
             "",
             f"| decoder | names right | WER of their sentences | WER of {options.manifest.name} |",

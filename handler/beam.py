@@ -39,8 +39,8 @@ class Weights:
             not tried.
     """
 
-    alpha: float = 0.5
-    beta: float = 1.0
+    alpha: float = 0.8
+    beta: float = 1.5
     unknown_log_prob: float = -6.0
     hotword_letter: float = 1.5
     beam: int = 50
@@ -105,7 +105,8 @@ class _Knowledge:
         """Puts a label behind each text.
 
         Args:
-            ints, floats: [5, texts], [2, texts] states.
+            ints: [5, texts] states.
+            floats: [2, texts] states.
             labels: [texts].
 
         Returns:
@@ -300,7 +301,8 @@ class _Hypotheses:
     def final_scores(self) -> NDArray[np.float64]:
         """[hypotheses] scores, with the window at its end."""
         heard = np.logaddexp(self._in_blank, self._in_label)
-        return heard + self._known + self._knowledge.finish(self._ints, self._floats)
+        scores: NDArray[np.float64] = heard + self._known + self._knowledge.finish(self._ints, self._floats)
+        return scores
 
     def labels_of(self, row: int) -> tuple[int, ...]:
         """The labels of a hypothesis."""

@@ -99,7 +99,10 @@ def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> 
     for frame in range(len(log_probs) - 1, -1, -1):
         path[frame] = state
         state -= int(steps[frame, state])
-    bounds = np.searchsorted(path, np.arange(1, len(states), 2)), np.searchsorted(path, np.arange(2, len(states) + 1, 2))
+    bounds = (
+        np.searchsorted(path, np.arange(1, len(states), 2)),
+        np.searchsorted(path, np.arange(2, len(states) + 1, 2)),
+    )
     starts, ends = (bound.astype(np.intp) for bound in bounds)
     on_path = emitted[np.arange(len(path)), path]
     peaks = np.maximum.reduceat(np.append(on_path, -np.inf), np.stack([starts, ends], axis=1).ravel())[::2]

@@ -51,8 +51,11 @@ class Decoding:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Decoding":
         """Reads what `to_json` wrote; fields of a newer version are left out."""
-        known = {each.name: content[each.name] for each in dataclasses.fields(cls) if each.name in content}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+        known: dict[str, Any] = {}
+        for name in (each.name for each in dataclasses.fields(cls) if each.name in content):
+            value = content[name]
+            known[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**known)
 
 
 class Decoder(Protocol):
@@ -144,7 +147,9 @@ class Tuning:
                 raise ValueError("another format")
             return cls(**{**content, "weights": Weights(**content["weights"])})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{path} cannot be read ({error}); make it with `python -m benchmarks.decoding`.") from error
+            raise ModelError(
+                f"{path} cannot be read ({error}); make it with `python -m benchmarks.decoding`."
+            ) from error
 
     def write(self, language_model: Path) -> Path:
         """Writes the file that `beside` reads, and returns where it is."""

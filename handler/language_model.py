@@ -106,16 +106,16 @@ class LanguageModel:
         arrays = _arrays(path, data, header)
         # Taken from a table of 256 values, a byte is a log-probability in one step.
         magnitudes = np.arange(256) * header["step"]
-        self._log_probs = -magnitudes
-        self._signed = np.arange(256).astype(np.uint8).view(np.int8) * float(header["step"])
+        self._log_probs: NDArray[np.float64] = -magnitudes
+        self._signed: NDArray[np.float64] = np.arange(256).astype(np.uint8).view(np.int8) * float(header["step"])
         masks = arrays["node_masks"]
         self._masks = (masks & _LETTER_BITS).astype(np.int64)
         # Breadth first, a node's children follow those of the node before.
         self._first_children = np.cumsum(np.bitwise_count(masks & _LETTER_BITS), dtype=np.int64)
         self._first_children = np.concatenate([[1], self._first_children[:-1] + 1])
         ends_word = masks >= _ENDS_WORD
-        self._words = np.where(ends_word, np.cumsum(ends_word) - 1, -1)
-        self._node_log_probs = self._log_probs[arrays["node_log_probs"]]
+        self._words: NDArray[np.int64] = np.where(ends_word, np.cumsum(ends_word) - 1, -1)
+        self._node_log_probs: NDArray[np.float64] = self._log_probs[arrays["node_log_probs"]]
         self._spelling = arrays["spelling_log_probs"]
         self._unigrams = self._log_probs[arrays["unigram_log_probs"]]
         # The last entry is that of no word: it stands for -1.
@@ -127,7 +127,8 @@ class LanguageModel:
         self._trigram_log_probs = arrays["trigram_log_probs"]
 
     def _signed_of(self, rounded: NDArray[np.int8]) -> NDArray[np.float64]:
-        return self._signed[rounded.view(np.uint8)]
+        log_probs: NDArray[np.float64] = self._signed[rounded.view(np.uint8)]
+        return log_probs
 
     @property
     def words(self) -> int:
@@ -166,13 +167,15 @@ class LanguageModel:
             contexts: what `next_context` made; 0 at the beginning of a word. Broadcast with `symbols`.
             symbols: `EDGE` for the end of the word, or 1 + index into `LETTERS`.
         """
-        return self._log_probs[self._spelling[contexts * (len(LETTERS) + 1) + symbols]]
+        log_probs: NDArray[np.float64] = self._log_probs[self._spelling[contexts * (len(LETTERS) + 1) + symbols]]
+        return log_probs
 
     @staticmethod
     def next_context(contexts: NDArray[np.int64], symbols: NDArray[np.int64]) -> NDArray[np.int64]:
         """Puts symbols behind contexts of the model of letters."""
         base = len(LETTERS) + 1
-        return contexts % base ** (SPELLING_CONTEXT - 1) * base + symbols
+        following: NDArray[np.int64] = contexts % base ** (SPELLING_CONTEXT - 1) * base + symbols
+        return following
 
     def after(self, context: WordContext, words: NDArray[np.int64]) -> tuple[NDArray[np.float64], WordContext]:
         """Log-probabilities of words after others.

@@ -7,7 +7,7 @@ it is refused by name; what has no effect on a model that hears one language and
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from handler import hotwords
 from handler.decoding import MOST_ALTERNATIVES, Decoding
@@ -57,7 +57,7 @@ class Options:
     granularities: frozenset[str] = frozenset({"segment"})
     logprobs: bool = False
     stream: bool = False
-    decoding: Decoding = Decoding()
+    decoding: Decoding = field(default_factory=Decoding)
 
     @property
     def is_default(self) -> bool:
@@ -69,7 +69,8 @@ def parse(fields: Iterable[tuple[str, str]]) -> Options:
     """Reads (name, value) pairs; an empty value is as if the field were not sent.
 
     `model` may name any model, since existing code names OpenAI's; the deployed one answers. `temperature` has no
-    meaning for CTC and is accepted without effect; of `prompt` count the hot words in it (`handler.hotwords.of_prompt`).
+    meaning for CTC and is accepted without effect; of `prompt` count the hot words in it, see
+    `handler.hotwords.of_prompt`.
 
     Raises:
         InvalidParameter: a field is unknown, has a value it cannot have, or asks for what this API does not do.
@@ -159,8 +160,8 @@ def _hotwords(values: list[str]) -> tuple[str, ...]:
         shown = word[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
         if not _HOTWORD.fullmatch(word):
             raise InvalidParameter(
-                f"hotwords has {shown!r}, which cannot be spelt with English letters; write it, and numbers in it, as it "
-                "is spoken.",
+                f"hotwords has {shown!r}, which cannot be spelt with English letters; write it, and numbers in it, as "
+                "it is spoken.",
                 param="hotwords",
             )
         if len(word) > hotwords.LONGEST:
@@ -178,9 +179,7 @@ def _alternatives(value: str) -> int:
     if not value:
         return 0
     if not re.fullmatch(r"[0-9]{1,3}", value, re.ASCII) or not 1 <= int(value) <= MOST_ALTERNATIVES:
-        raise InvalidParameter(
-            f"alternatives must be a number from 1 to {MOST_ALTERNATIVES}.", param="alternatives"
-        )
+        raise InvalidParameter(f"alternatives must be a number from 1 to {MOST_ALTERNATIVES}.", param="alternatives")
     return int(value)
 
 
@@ -212,12 +211,10 @@ def _check_together(options: Options, asks_for_granularities: bool) -> None:
     asked = options.decoding
     if asked.decoder == "greedy" and (asked.hotwords or asked.alternatives):
         param = "hotwords" if asked.hotwords else "alternatives"
-        raise ConflictingParameters(
-            f"{param} need a search; set decoder to beam, or leave it out.", param=param
-        )
+        raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
     if asked.alternatives and (options.stream or options.response_format not in (None, "json", "verbose_json")):
         raise ConflictingParameters(
-            "alternatives need response_format json or verbose_json, without stream; set it, or leave alternatives out.",
+            "alternatives need response_format json or verbose_json, and no stream; set it, or leave them out.",
             param="alternatives",
         )
     if options.stream and options.response_format not in (None, "json", "text"):

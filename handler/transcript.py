@@ -142,9 +142,7 @@ class _Spoken:
     space_log_prob: float
 
 
-def build(
-    windows: Sequence[DecodedWindow], spec: ModelSpec, duration_s: float, alternatives: int = 0
-) -> Transcript:
+def build(windows: Sequence[DecodedWindow], spec: ModelSpec, duration_s: float, alternatives: int = 0) -> Transcript:
     """Puts the tokens of consecutive windows together.
 
     Args:

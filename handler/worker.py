@@ -140,9 +140,7 @@ class Worker:
             started = dataclasses.replace(made, started_at=int(time.time()))
             self._storage.write_json(job.record_key(made.id), started.to_json(), replacing=record)
 
-    def _outcome(
-        self, arrival: Arrival, deadline: Deadline, job_id: str, decoding: Decoding
-    ) -> dict[str, Any] | None:
+    def _outcome(self, arrival: Arrival, deadline: Deadline, job_id: str, decoding: Decoding) -> dict[str, Any] | None:
         """Returns the content of the result; None where these bytes are no more and nobody waits for them."""
         timings = Timings()
         try:
@@ -173,9 +171,7 @@ class Worker:
         measurements.transcribed(metrics, transcript.duration_s, timings)
         return outcome.completed(arrival, int(time.time()), transcript, spec)
 
-    def _transcribe(
-        self, arrival: Arrival, deadline: Deadline, timings: Timings, decoding: Decoding
-    ) -> Transcript:
+    def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings, decoding: Decoding) -> Transcript:
         if not arrival.size_bytes:
             raise InvalidBody("The recording is empty; upload the bytes of an audio file.")
         if arrival.size_bytes > self._settings.job_max_bytes:

@@ -1,9 +1,10 @@
-"""Measures a model on a manifest, as it is served: `python -m training.evaluate MANIFEST [--model FILE] [--decoder beam] [--json FILE]`.
+"""Measures a model on a manifest, as it is served: `python -m training.evaluate MANIFEST [--model FILE] [--json FILE]`.
 
 FILE is an exported .onnx (default: models/asr.onnx) or a checkpoint. Prints the utterances with the most word errors,
 reference over hypothesis; tables of WER and CER by corpus, speaker and length; and the figures of the whole manifest:
-corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. `--json` writes all of it, and every
-transcript; `python -m training.inspect errors` draws that file.
+corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. `--decoder beam` decodes with a language
+model, and `--hotwords` has it listen for words. `--json` writes all of it, and every transcript; `python -m
+training.inspect errors` draws that file.
 
 The interval is a percentile bootstrap over utterances (Bisani and Ney, ICASSP 2004), with a fixed seed. It says how
 much the choice of utterances matters, not how the model would do on speakers that the manifest does not have.
@@ -100,7 +101,9 @@ def evaluate(
     hypotheses, durations_s = [], []
     for utterance in tqdm(utterances, desc="evaluating", disable=None if progress else True, leave=False):
         try:
-            transcript = transcribe(utterance.audio_path.read_bytes(), recognizer, float("inf"), timings, decoder=decoder)
+            transcript = transcribe(
+                utterance.audio_path.read_bytes(), recognizer, float("inf"), timings, decoder=decoder
+            )
         except (OSError, RequestError) as error:
             raise ManifestError(f"{utterance.audio_path} cannot be evaluated: {error}") from error
         hypotheses.append(transcript.text)

@@ -1,8 +1,8 @@
 """Makes a language model of text: `python -m training.language_model --text FILE [--output models/lm.bin]`.
 
-FILE has a sentence a line, as its source wrote it, and may be gzipped. Words are counted in runs of three; probabilities
-are smoothed by interpolated modified Kneser-Ney, n-grams that change least are left out until the file has the size
-that was asked for, and what remains is rounded to a byte. `handler.language_model` says what is in the file.
+FILE has a sentence a line, as its source wrote it, and may be gzipped. Words are counted in runs of three;
+probabilities are smoothed by interpolated modified Kneser-Ney, n-grams that change least are left out until the file
+has the size that was asked for, and what remains is rounded to a byte. `handler.language_model` says what is in it.
 
 Sources: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1998); Seymore and
 Rosenfeld, "Scalable Backoff Language Models" (ICSLP 1996) for what is left out; Witten and Bell, "The Zero-Frequency
@@ -88,7 +88,9 @@ def read(lines: Iterable[str], least_count: int) -> Text:
     """
     sentences = [normalise(line).split() for line in lines]
     counts = Counter(itertools.chain.from_iterable(sentences))
-    usual = [word for word, count in counts.most_common(MAX_WORDS) if count >= least_count and set(word) <= set(LETTERS)]
+    usual = [
+        word for word, count in counts.most_common(MAX_WORDS) if count >= least_count and set(word) <= set(LETTERS)
+    ]
     words = in_trie_order(usual)
     if not words:
         raise HarkError("The text holds no words of English letters; give a file with a sentence a line.")
@@ -312,7 +314,8 @@ def spelling(words: Sequence[str]) -> NDArray[np.float64]:
         probabilities = np.where(
             totals > 0, (seen + kinds * probabilities) / np.maximum(totals + kinds, 1), probabilities
         )
-    return np.log(probabilities).reshape(-1)
+    log_probs: NDArray[np.float64] = np.log(probabilities).reshape(-1)
+    return log_probs
 
 
 def make(lines: Iterable[str], output: Path, most_bytes: int, least_count: int, about: dict[str, Any]) -> int:
@@ -341,7 +344,7 @@ def make(lines: Iterable[str], output: Path, most_bytes: int, least_count: int, 
             f"The vocabulary alone takes {vocabulary_bytes / 1e6:.1f} MB; raise --megabytes or --least-count."
         )
     pruned = prune(unigrams, bigrams, trigrams, most_bytes - vocabulary_bytes)
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "node_masks": masks,
         "node_log_probs": _rounded(masses),
         "spelling_log_probs": _rounded(spelt),
@@ -374,8 +377,7 @@ def _rounded_signed(log_probs: NDArray[np.float64]) -> NDArray[np.int8]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         yield from tqdm(file, desc="reading", unit=" lines", disable=None, leave=False)
 
 

@@ -86,7 +86,14 @@ def test_a_prompt_names_no_more_than_the_limits_allow() -> None:
 
 @pytest.mark.parametrize(
     ("text", "written"),
-    [("Zoë", "zoe"), ("O\u2019Brien", "o'brien"), ("Moby-Dick.", "moby dick"), ("'Ahab'", "ahab"), ("...", ""), ("R2", "r2")],
+    [
+        ("Zoë", "zoe"),
+        ("O\u2019Brien", "o'brien"),
+        ("Moby-Dick.", "moby dick"),
+        ("'Ahab'", "ahab"),
+        ("...", ""),
+        ("R2", "r2"),
+    ],
 )
 def test_hot_words_are_spelt_as_the_model_spells(text: str, written: str) -> None:
     assert hotwords.spelt(text) == written

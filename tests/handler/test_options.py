@@ -132,7 +132,12 @@ def test_fields_that_contradict_each_other_are_refused_as_such(fields: dict[str,
 
 
 def test_hot_words_come_in_lists_and_with_commas_as_the_model_spells_them() -> None:
-    fields = [("hotwords", "Ahab, Moby-Dick,,"), ("hotwords[]", "O\u2019Brien"), ("hotwords", "Zoë"), ("hotwords", "ahab")]
+    fields = [
+        ("hotwords", "Ahab, Moby-Dick,,"),
+        ("hotwords[]", "O\u2019Brien"),
+        ("hotwords", "Zoë"),
+        ("hotwords", "ahab"),
+    ]
     assert options.parse(fields).decoding == Decoding(hotwords=("ahab", "moby dick", "o'brien", "zoe"))
 
 

@@ -168,7 +168,8 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
     record = aws.result(job.record_key(ids.pop()))
     assert record is not None
     assert set(record) == {
-        "id", "created_at", "upload_expires_at", "content_type", "webhook_url", "started_at", "webhook"
+        "id", "created_at", "upload_expires_at", "content_type", "webhook_url", "started_at", "webhook",
+        "decoding",
     }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ NAMES = (
     "tolliver", "vandermeer", "wetherby", "whitlock", "winterbourne", "yamamoto", "zellweger", "zimmerman",
 )  # fmt: skip
 _SENTENCES = ("we met {} at the harbour in the morning", "the letter that you sent to {} was never opened")
-_LETTER_WEIGHTS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+_LETTER_WEIGHTS = (1.0, 1.5, 2.0, 3.0)
 
 
 def spoken(recognizer: Runner) -> list[Listened]:

@@ -105,9 +105,9 @@ class LanguageModel:
         self.about: dict[str, Any] = header["about"]
         arrays = _arrays(path, data, header)
         # Taken from a table of 256 values, a byte is a log-probability in one step.
-        magnitudes = np.arange(256) * header["step"]
-        self._log_probs: NDArray[np.float64] = -magnitudes
-        self._signed: NDArray[np.float64] = np.arange(256).astype(np.uint8).view(np.int8) * float(header["step"])
+        steps = np.arange(256, dtype=np.uint8)
+        self._log_probs: NDArray[np.float64] = steps.astype(np.float64) * -float(header["step"])
+        self._signed: NDArray[np.float64] = steps.view(np.int8).astype(np.float64) * float(header["step"])
         masks = arrays["node_masks"]
         self._masks = (masks & _LETTER_BITS).astype(np.int64)
         # Breadth first, a node's children follow those of the node before.
@@ -231,6 +231,8 @@ def _opened(path: Path) -> tuple[mmap.mmap, dict[str, Any]]:
             f"The language model {path} has format {written_by}; this Hark reads format {FORMAT}. Make it again with "
             "`python -m training.language_model`."
         )
+    if not {"step", "lengths", "about"} <= set(header):
+        raise ModelError(f"{path} is cut short or damaged; make it again.")
     return data, header
 
 

@@ -1,5 +1,6 @@
 """The beam search against brute force over all paths, against a library, and with models made for the purpose."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from handler.language_model import LanguageModel
 from training import language_model
 
 LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
+# Of these tests, whatever the defaults are tuned to.
+WEIGHTS = Weights(alpha=0.5, beta=1.0)
 # Everything is kept, so that nothing but the search itself decides.
 EVERYTHING = Weights(alpha=0.0, beta=0.0, beam=100_000, beam_width=1e9, label_width=1e9)
 TEXT = ["the cat sat on the mat"] * 20 + ["the dog sat on the cat", "a cat and a dog"] * 5
@@ -97,34 +100,34 @@ def test_narrow_widths_lose_nothing_where_one_label_is_nearly_certain() -> None:
 
 def test_no_frames_give_the_empty_text(small_model: LanguageModel) -> None:
     for model in (None, small_model):
-        (best,) = BeamSearch(LABELS, 0, Weights(), model, ["cat"])(np.zeros((0, len(LABELS)), np.float32), 5)
+        (best,) = BeamSearch(LABELS, 0, WEIGHTS, model, ["cat"])(np.zeros((0, len(LABELS)), np.float32), 5)
         assert best.labels == ()
 
 
 def test_one_frame_gives_one_letter_or_none() -> None:
-    assert text_of(BeamSearch(LABELS, 0, Weights())(emission({"a": 0.7, "": 0.3}))[0].labels) == "a"
-    assert text_of(BeamSearch(LABELS, 0, Weights())(emission({"a": 0.3, "": 0.7}))[0].labels) == ""
+    assert text_of(BeamSearch(LABELS, 0, WEIGHTS)(emission({"a": 0.7, "": 0.3}))[0].labels) == "a"
+    assert text_of(BeamSearch(LABELS, 0, WEIGHTS)(emission({"a": 0.3, "": 0.7}))[0].labels) == ""
 
 
 def test_the_language_model_decides_where_letters_are_in_doubt(small_model: LanguageModel) -> None:
     log_probs = spell("the kat", {4: {"k": 0.7, "c": 0.3}})
-    assert text_of(BeamSearch(LABELS, 0, Weights())(log_probs)[0].labels) == "the kat"
-    assert text_of(BeamSearch(LABELS, 0, Weights(), small_model)(log_probs)[0].labels) == "the cat"
+    assert text_of(BeamSearch(LABELS, 0, WEIGHTS)(log_probs)[0].labels) == "the kat"
+    assert text_of(BeamSearch(LABELS, 0, WEIGHTS, small_model)(log_probs)[0].labels) == "the cat"
 
 
 def test_words_before_decide_between_words(small_model: LanguageModel) -> None:
     for before, expected in (("on the", "mat"), ("a", "cat")):
         doubt = {len(before) + 1: {"m": 0.5, "c": 0.5}}
-        found = BeamSearch(LABELS, 0, Weights(alpha=1.0), small_model)(spell(f"{before} mat", doubt))
+        found = BeamSearch(LABELS, 0, Weights(alpha=1.0, beta=1.0), small_model)(spell(f"{before} mat", doubt))
         assert text_of(found[0].labels) == f"{before} {expected}"
 
 
 def test_a_language_model_can_forbid_words_it_does_not_know(small_model: LanguageModel) -> None:
     # However sure the acoustic model is of "zat", another word is nearer to what may be said.
     log_probs = spell("the zat", {4: {"z": 0.999, "c": 0.001}})
-    allowing = Weights(unknown_log_prob=0.0)
+    allowing = Weights(alpha=0.5, beta=1.0, unknown_log_prob=0.0)
     assert text_of(BeamSearch(LABELS, 0, allowing, small_model)(log_probs)[0].labels) == "the zat"
-    forbidding = Weights(unknown_log_prob=-1000.0, label_width=20, beam_width=30)
+    forbidding = Weights(alpha=0.5, beta=1.0, unknown_log_prob=-1000.0, label_width=20, beam_width=30)
     assert text_of(BeamSearch(LABELS, 0, forbidding, small_model)(log_probs)[0].labels) == "the cat"
 
 
@@ -140,13 +143,13 @@ def test_a_hot_word_is_heard_where_it_is_nearly_as_likely(small_model: LanguageM
     doubts = {4: {"q": 0.2, "k": 0.8}, 6: {"r": 0.3, "l": 0.7}}
     log_probs = spell("the kyle", doubts)
     for model in (None, small_model):
-        plain, hot = (BeamSearch(LABELS, 0, Weights(), model, words)(log_probs)[0].labels for words in ([], ["qyre"]))
+        plain, hot = (BeamSearch(LABELS, 0, WEIGHTS, model, words)(log_probs)[0].labels for words in ([], ["qyre"]))
         assert (text_of(plain), text_of(hot)) == ("the kyle", "the qyre")
 
 
 def test_a_hot_word_earns_nothing_within_other_words() -> None:
     log_probs = spell("the start")
-    plain, hot = (BeamSearch(LABELS, 0, Weights(), None, words)(log_probs)[0] for words in ([], ["art", "tar", "he"]))
+    plain, hot = (BeamSearch(LABELS, 0, WEIGHTS, None, words)(log_probs)[0] for words in ([], ["art", "tar", "he"]))
     assert hot.labels == plain.labels
     assert hot.score == pytest.approx(plain.score)
 
@@ -160,7 +163,7 @@ def test_a_finished_hot_word_earns_its_letters() -> None:
 def test_the_best_texts_are_sorted_and_distinct(small_model: LanguageModel) -> None:
     doubts = {4: {"c": 0.4, "m": 0.35, "b": 0.25}, 3: {" ": 0.9, "": 0.1}, 7: {" ": 0.5, "": 0.5}}
     for model in (None, small_model):
-        found = BeamSearch(LABELS, 0, Weights(), model)(spell("the cat ", doubts), 6)
+        found = BeamSearch(LABELS, 0, WEIGHTS, model)(spell("the cat ", doubts), 6)
         texts = [" ".join(text_of(each.labels).split()) for each in found]
         assert len(found) == 6
         assert len(set(texts)) == 6
@@ -170,24 +173,23 @@ def test_the_best_texts_are_sorted_and_distinct(small_model: LanguageModel) -> N
 
 def test_one_text_more_changes_none_before(small_model: LanguageModel) -> None:
     log_probs = spell("the cat", {4: {"c": 0.4, "m": 0.35, "b": 0.25}})
-    search = BeamSearch(LABELS, 0, Weights(), small_model)
+    search = BeamSearch(LABELS, 0, WEIGHTS, small_model)
     assert search(log_probs, 2) == search(log_probs, 3)[:2]
 
 
 def test_a_wider_beam_is_never_worse(small_model: LanguageModel) -> None:
     rng = np.random.default_rng(3)
     log_probs = np.log(rng.dirichlet(np.full(len(LABELS), 0.1), 40) + 1e-9).astype(np.float32)
-    scores = [
-        BeamSearch(LABELS, 0, Weights(beam=beam, beam_width=60, label_width=12), small_model)(log_probs)[0].score
-        for beam in (1, 8, 64)
-    ]
+    wide = Weights(alpha=0.5, beta=1.0, beam_width=60, label_width=12)
+    searches = [BeamSearch(LABELS, 0, dataclasses.replace(wide, beam=beam), small_model) for beam in (1, 8, 64)]
+    scores = [search(log_probs)[0].score for search in searches]
     assert scores == sorted(scores)
 
 
 def test_a_model_without_a_space_is_searched_too(small_model: LanguageModel) -> None:
     labels = ("", "c", "a", "t")
     log_probs = np.log(np.array([[0.1, 0.8, 0.05, 0.05], [0.1, 0.05, 0.8, 0.05], [0.1, 0.05, 0.05, 0.8]], np.float32))
-    (best,) = BeamSearch(labels, 0, Weights(), small_model, ["cat"])(log_probs)
+    (best,) = BeamSearch(labels, 0, WEIGHTS, small_model, ["cat"])(log_probs)
     assert best.labels == (1, 2, 3)
 
 

@@ -46,6 +46,9 @@ _BEAMS = (10, 25, 50, 100)
 # What is tuned, and the first steps; they are halved once.
 _STEPS = {"alpha": 0.1, "beta": 0.5, "unknown_log_prob": 2.0}
 
+# What changes fewer words is chance, and no reason to go on.
+_LEAST_GAIN = 2.0
+
 Labels = Callable[[NDArray[np.float32]], Sequence[int]]
 
 
@@ -132,7 +135,7 @@ def tune(
             for name, step in _STEPS.items():
                 for sign in (1, -1):
                     other = dataclasses.replace(best, **{name: round(getattr(best, name) + sign * share * step, 4)})
-                    if of(other).words_wrong < of(best).words_wrong:
+                    if of(other).words_wrong < of(best).words_wrong - _LEAST_GAIN:
                         best, improved = other, True
                         break
     results = list(tried.values())

@@ -30,7 +30,7 @@ class Weights:
 
     Attributes:
         alpha: factor of the language model's log-probabilities.
-        beta: what each word earns, since every word costs the language model something.
+        beta: what each word earns.
         unknown_log_prob: the language model's log-probability of a word out of its vocabulary, before its letters.
         hotword_letter: what each letter of a hot word earns.
         beam: how many hypotheses are kept after a frame.
@@ -39,8 +39,8 @@ class Weights:
             not tried.
     """
 
-    alpha: float = 0.8
-    beta: float = 1.5
+    alpha: float = 1.0
+    beta: float = -0.25
     unknown_log_prob: float = -6.0
     hotword_letter: float = 1.5
     beam: int = 50

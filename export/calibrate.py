@@ -20,6 +20,7 @@ from export.graph import write_spec
 from export.spoken import speak
 from handler import confidence, ctc, word_times
 from handler.audio import decode
+from handler.decoding import GREEDY, Decoder
 from handler.errors import HarkError
 from handler.pipeline import Runner, Timings, recognize
 from handler.recognizer import Recognizer
@@ -55,7 +56,7 @@ class Heard:
     groups: NDArray[np.int64]
 
 
-def hear(recognizer: Runner, utterances: Sequence[Utterance]) -> Heard:
+def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder = GREEDY) -> Heard:
     """Recognises a manifest's recordings and compares word by word with the texts."""
     spec = recognizer.spec
     speakers: dict[str, int] = {}
@@ -64,7 +65,7 @@ def hear(recognizer: Runner, utterances: Sequence[Utterance]) -> Heard:
         group = speakers.setdefault(str(utterance.extra.get("speaker", utterance.audio_path)), len(speakers))
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
         texts = []
-        for window in recognize([samples], recognizer, Timings())[0]:
+        for window in recognize([samples], recognizer, Timings(), decoder)[0]:
             found = ctc.words(window.tokens, spec.labels)
             rows.append(confidence.features(window.tokens, found))
             texts += _spelt(window.tokens, found, spec)

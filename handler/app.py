@@ -18,6 +18,7 @@ from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import contract, form, measurements, memory, options, render, site
+from handler.decoding import Decoders
 from handler.errors import (
     InvalidBody,
     InvalidParameter,
@@ -48,6 +49,7 @@ metrics = measurements.collector()
 tracer = Tracer(service="hark", auto_patch=False)
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path)
+decoders = Decoders(settings)
 
 _METRICS_DISABLED = is_metrics_disabled()
 
@@ -179,7 +181,8 @@ def get_docs() -> _Reply:
 
 
 def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> _Reply:
-    transcript = transcribe(audio, recognizer, settings.max_audio_s, timings)
+    decoder = decoders.decoder(asked.decoding, recognizer.spec)
+    transcript = transcribe(audio, recognizer, settings.max_audio_s, timings, decoder=decoder)
     logger.info(
         "transcribed",
         audio_s=round(transcript.duration_s, 3),
@@ -188,7 +191,7 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         model_version=recognizer.spec.version,
     )
     measurements.transcribed(metrics, transcript.duration_s, timings)
-    if full_by_default and asked == Options():
+    if full_by_default and asked.is_default:
         body = render.json_body(render.full(transcript, recognizer.spec))
     else:
         body = render.transcription(transcript, recognizer.spec, asked)
@@ -205,7 +208,7 @@ def _check_size(body: Body, remedy: str, param: str | None) -> None:
 def _jobs() -> "Jobs":
     from handler.jobs import Jobs  # brings boto3, which takes longer to load than the model
 
-    return Jobs(settings)
+    return Jobs(settings, decoders)
 
 
 def _job_reply(found: "jobs.Reply") -> _Reply:

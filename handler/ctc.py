@@ -56,6 +56,59 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
     return Tokens(best[starts], starts, ends, np.exp(peaks.astype(np.float64)))
 
 
+def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> Tokens:
+    """Finds where a text is: the frames of each token on the likeliest path that spells it.
+
+    Of the text that `greedy` finds, these are the tokens that `greedy` finds.
+
+    Source: Graves et al. (2006), section 4.1, with the maximum in place of the sum.
+
+    Args:
+        log_probs: [frames, labels] natural log-probabilities.
+        labels: [tokens] indices of labels, none of them the blank.
+        blank: index of the blank label.
+
+    Raises:
+        ValueError: there are too few frames for so many tokens.
+    """
+    spelt = np.asarray(labels, np.intp)
+    if not len(spelt):
+        return Tokens(spelt, spelt, spelt, np.zeros(0, np.float64))
+    # Blanks before, between and after the tokens: a path goes to the next of them or stays, and leaves a blank out
+    # where the tokens around it differ.
+    states = np.full(2 * len(spelt) + 1, blank, np.intp)
+    states[1::2] = spelt
+    skips = np.zeros(len(states), bool)
+    skips[3::2] = spelt[1:] != spelt[:-1]
+    skipping = np.where(skips, 0.0, -np.inf)
+    emitted = log_probs[:, states].astype(np.float64)
+    # In front two states that nothing is in, so that each state has two before it.
+    scores = np.full(len(states) + 2, -np.inf)
+    scores[2] = 0.0  # before the first frame: from here a path begins with the first blank or the first token
+    steps = np.zeros(emitted.shape, np.int8)
+    for emission, step in zip(emitted, steps, strict=True):
+        stay, one, two = scores[2:], scores[1:-1], scores[:-2] + skipping
+        np.greater(one, stay, out=step, casting="unsafe")
+        best = np.maximum(stay, one)
+        step[two > best] = 2
+        scores[2:] = np.maximum(best, two) + emission
+    state = len(states) - 1 if scores[-1] >= scores[-2] else len(states) - 2
+    if scores[state + 2] == -np.inf:
+        raise ValueError(f"{len(log_probs)} frames cannot spell {len(spelt)} tokens")
+    path = np.empty(len(log_probs), np.intp)
+    for frame in range(len(log_probs) - 1, -1, -1):
+        path[frame] = state
+        state -= int(steps[frame, state])
+    bounds = (
+        np.searchsorted(path, np.arange(1, len(states), 2)),
+        np.searchsorted(path, np.arange(2, len(states) + 1, 2)),
+    )
+    starts, ends = (bound.astype(np.intp) for bound in bounds)
+    on_path = emitted[np.arange(len(path)), path]
+    peaks = np.maximum.reduceat(np.append(on_path, -np.inf), np.stack([starts, ends], axis=1).ravel())[::2]
+    return Tokens(spelt, starts, ends, np.exp(peaks))
+
+
 def words(tokens: Tokens, labels: Sequence[str]) -> list[slice]:
     """Finds the words: runs of tokens between spaces.
 

@@ -9,7 +9,7 @@
 import dataclasses
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 UPLOADS, INBOX = "uploads/", "inbox/"
@@ -34,6 +34,7 @@ class Job:
         webhook_url: where to say that the job is done; "" for nowhere.
         started_at: when a worker first took the recording up; None before that.
         webhook: "delivered" or "failed" once that is known.
+        decoding: how the recording is to be decoded, as `handler.decoding.Decoding` writes it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Job:
     webhook_url: str = ""
     started_at: int | None = None
     webhook: str = ""
+    decoding: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the record as it is stored."""

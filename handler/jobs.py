@@ -3,6 +3,7 @@
 Imported with the first request that is about a job, since it brings boto3.
 """
 
+import dataclasses
 import json
 import re
 import time
@@ -11,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from handler import job, options, outcome, render, webhook
+from handler.decoding import Decoders, Decoding
 from handler.errors import (
     BodyTooLarge,
     InvalidBody,
@@ -29,7 +31,8 @@ from handler.storage import Storage
 # An upload that begins later is refused by S3; one that has begun may take as long as it takes.
 _UPLOAD_S = 900
 _MAX_REQUEST_BYTES = 16_384
-_FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "language"})
+_DECODING = ("decoder", "hotwords", "prompt", "alternatives")
+_FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "language", *_DECODING})
 _RECORDING_TYPE = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}|application/octet-stream", re.ASCII)
 
 
@@ -47,10 +50,12 @@ class Jobs:
 
     Args:
         settings: with the bucket's name and the limits of a recording.
+        decoders: what the workers can do.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, decoders: Decoders) -> None:
         self._settings = settings
+        self._decoders = decoders
 
     @cached_property
     def _storage(self) -> Storage:
@@ -78,9 +83,12 @@ class Jobs:
         url = _text(asked, "webhook_url")
         if url:
             self._check_webhook(url)
-        options.parse([(name, _text(asked, name)) for name in ("model", "language")])
+        names = ("model", "language", "decoder", "prompt")
+        fields = [*((name, _text(asked, name)) for name in names), *_hotwords(asked), *_alternatives(asked)]
+        decoding = options.parse(fields).decoding
+        self._decoders.check(decoding)
         now = int(time.time())
-        made = Job(job.new_id(), now, now + _UPLOAD_S, recording_type, url)
+        made = Job(job.new_id(), now, now + _UPLOAD_S, recording_type, url, decoding=decoding.to_json())
         upload = storage.sign_upload(job.upload_key(made.id), recording_type, least, most, _UPLOAD_S)
         storage.write_json(job.record_key(made.id), made.to_json(), replacing=None)
         content = _described(made, "queued")
@@ -120,14 +128,19 @@ class Jobs:
             RequestError: there are no jobs here or not this one, or it failed and its transcript was asked for.
         """
         storage = self._storage
+        if dataclasses.replace(asked.decoding, prompted=()) != Decoding():
+            raise InvalidParameter(
+                f"How a recording is decoded is said when the job is made; leave {', '.join(_DECODING)} out here.",
+                param=next(name for name in _DECODING if getattr(asked.decoding, name, None)),
+            )
         record = storage.read_json(job.record_key(job_id)) if job.is_id(job_id) else None
         if record is None:
             raise UnknownJob("There is no such job; ids end with the time for which recordings are kept.")
         made = Job.from_json(record.content)
         result = storage.read_json(job.result_key(job.upload_key(job_id)))
         if result is None:
-            return _unfinished(made, as_object=asked == Options())
-        if asked == Options():
+            return _unfinished(made, as_object=asked.is_default)
+        if asked.is_default:
             return Reply(200, render.json_body(_finished(made, result.content)), {})
         if result.content["status"] == "failed":
             raise JobFailed(f"The job failed: {result.content['error']['message']}")
@@ -163,6 +176,22 @@ def _text(asked: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise InvalidParameter(f"{name} must be a string.", param=name)
     return value
+
+
+def _hotwords(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    words = asked.get("hotwords") or []
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise InvalidParameter("hotwords must be a list of strings.", param="hotwords")
+    return [("hotwords", word) for word in words]
+
+
+def _alternatives(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    value = asked.get("alternatives")
+    if value is None:
+        return []
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidParameter("alternatives must be a number.", param="alternatives")
+    return [("alternatives", str(value))]
 
 
 def _recording_type(asked: dict[str, Any]) -> str:

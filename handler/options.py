@@ -2,27 +2,40 @@
 
 Source: OpenAI, "Create transcription". Whatever a caller sends and this API does not do would silently not happen, so
 it is refused by name; what has no effect on a model that hears one language and decodes without drawing is accepted.
+`decoder`, `hotwords` and `alternatives` are Hark's own.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from handler import hotwords
+from handler.decoding import MOST_ALTERNATIVES, Decoding
 from handler.errors import ConflictingParameters, InvalidParameter
+from handler.language_model import LETTERS
+from handler.settings import DECODERS
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("word", "segment")
 
 # Fields that may be sent several times, with or without the brackets that clients put behind their names, and how
 # often.
-_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16}
-_SCALARS = frozenset({"model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"})
+_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16, "hotwords": 16}
+_SCALARS = frozenset({
+    *("model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"),
+    *("decoder", "alternatives"),
+})  # fmt: skip
 # Fields of the published API that ask for what the model cannot do.
 _CANNOT = {
     "known_speaker_names": "Speakers are not told apart",
     "known_speaker_references": "Speakers are not told apart",
-    "keywords": "The model cannot be guided by keywords",
+    "keywords": "Words to listen for are sent as hotwords here",
 }
+# No glossary is in what comes after.
+_PROMPT_CHARACTERS = 4000
+_SPELLABLE = frozenset(LETTERS + " ")
+# What hot words may be written with: English letters, those that lose an accent and are some, and what parts words.
+_HOTWORD = re.compile(r"[A-Za-zÀ-ÅÇ-ÏÑ-ÖÙ-Ýà-åç-ïñ-öù-ýÿ'\u2019 .-]*")
 # English in any of its spellings: en, EN, en-US, en_GB, English.
 _ENGLISH = re.compile(r"(en|eng|english)([-_][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _SHOWN_CHARACTERS = 64
@@ -37,19 +50,27 @@ class Options:
         granularities: what `verbose_json` lists, a subset of `GRANULARITIES`.
         logprobs: whether `json` lists the tokens' log-probabilities.
         stream: whether the reply is a stream of server-sent events.
+        decoding: how the recording is to be decoded.
     """
 
     response_format: str | None = None
     granularities: frozenset[str] = frozenset({"segment"})
     logprobs: bool = False
     stream: bool = False
+    decoding: Decoding = field(default_factory=Decoding)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing is said of the reply's form."""
+        return replace(self, decoding=Decoding()) == Options()
 
 
 def parse(fields: Iterable[tuple[str, str]]) -> Options:
     """Reads (name, value) pairs; an empty value is as if the field were not sent.
 
-    `model` may name any model, since existing code names OpenAI's; the deployed one answers. `prompt` and
-    `temperature` have no meaning for greedy CTC and are accepted without effect.
+    `model` may name any model, since existing code names OpenAI's; the deployed one answers. `temperature` has no
+    meaning for CTC and is accepted without effect; of `prompt` count the hot words in it, see
+    `handler.hotwords.of_prompt`.
 
     Raises:
         InvalidParameter: a field is unknown, has a value it cannot have, or asks for what this API does not do.
@@ -68,6 +89,7 @@ def parse(fields: Iterable[tuple[str, str]]) -> Options:
         granularities=_choices(values, "timestamp_granularities", GRANULARITIES) or Options.granularities,
         logprobs=bool(_choices(values, "include", ("logprobs",))),
         stream=_stream(_one(values, "stream")),
+        decoding=_decoding(values),
     )
     _check_together(options, asks_for_granularities="timestamp_granularities" in values)
     return options
@@ -119,6 +141,48 @@ def _stream(value: str) -> bool:
     return value.lower() == "true"
 
 
+def _decoding(values: dict[str, list[str]]) -> Decoding:
+    decoder = _one(values, "decoder")
+    if decoder and decoder not in DECODERS:
+        raise InvalidParameter(f"decoder must be {' or '.join(DECODERS)}.", param="decoder")
+    prompted = (hotwords.spelt(word) for word in hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS]))
+    return Decoding(
+        decoder=decoder,
+        hotwords=_hotwords(values.get("hotwords", [])),
+        prompted=tuple(dict.fromkeys(word for word in prompted if set(word) <= _SPELLABLE)),
+        alternatives=_alternatives(_one(values, "alternatives")),
+    )
+
+
+def _hotwords(values: list[str]) -> tuple[str, ...]:
+    sent = [word for value in values for word in value.split(",")]
+    for word in sent:
+        shown = word[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
+        if not _HOTWORD.fullmatch(word):
+            raise InvalidParameter(
+                f"hotwords has {shown!r}, which cannot be spelt with English letters; write it, and numbers in it, as "
+                "it is spoken.",
+                param="hotwords",
+            )
+        if len(word) > hotwords.LONGEST:
+            raise InvalidParameter(
+                f"hotwords has {shown!r}, which is longer than {hotwords.LONGEST} characters; send words and names.",
+                param="hotwords",
+            )
+    found = tuple(dict.fromkeys(written for written in map(hotwords.spelt, sent) if written))
+    if len(found) > hotwords.MOST:
+        raise InvalidParameter(f"There are more than {hotwords.MOST} hotwords; send fewer.", param="hotwords")
+    return found
+
+
+def _alternatives(value: str) -> int:
+    if not value:
+        return 0
+    if not re.fullmatch(r"[0-9]{1,3}", value, re.ASCII) or not 1 <= int(value) <= MOST_ALTERNATIVES:
+        raise InvalidParameter(f"alternatives must be a number from 1 to {MOST_ALTERNATIVES}.", param="alternatives")
+    return int(value)
+
+
 def _check_language(languages: list[str], values: dict[str, list[str]]) -> None:
     if languages and not any(_ENGLISH.fullmatch(language) for language in languages):
         name = "language" if "language" in values else "languages"
@@ -143,6 +207,15 @@ def _check_together(options: Options, asks_for_granularities: bool) -> None:
     if options.logprobs and options.response_format not in (None, "json"):
         raise ConflictingParameters(
             "include logprobs needs response_format json; set it, or leave include out.", param="include"
+        )
+    asked = options.decoding
+    if asked.decoder == "greedy" and (asked.hotwords or asked.alternatives):
+        param = "hotwords" if asked.hotwords else "alternatives"
+        raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
+    if asked.alternatives and (options.stream or options.response_format not in (None, "json", "verbose_json")):
+        raise ConflictingParameters(
+            "alternatives need response_format json or verbose_json, and no stream; set it, or leave them out.",
+            param="alternatives",
         )
     if options.stream and options.response_format not in (None, "json", "text"):
         raise ConflictingParameters(

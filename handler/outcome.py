@@ -12,7 +12,7 @@ from handler import render
 from handler.errors import RequestError
 from handler.notification import Arrival
 from handler.spec import ModelSpec
-from handler.transcript import Segment, Transcript, Word
+from handler.transcript import Alternative, Segment, Transcript, Word
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ def completed(arrival: Arrival, now: int, transcript: Transcript, spec: ModelSpe
         "transcript": render.full(transcript, spec),
         "exact": {
             "duration_s": transcript.duration_s,
+            "scores": [each.score for each in transcript.alternatives],
             "tokens": [
                 {"ids": list(segment.token_ids), "log_probs": list(segment.token_log_probs)}
                 for segment in transcript.segments
@@ -61,7 +62,10 @@ def stored(content: dict[str, Any]) -> Stored:
         Segment(tuple(_next(words, segment["text"])), tuple(tokens["ids"]), tuple(tokens["log_probs"]))
         for segment, tokens in zip(content["transcript"]["segments"], exact["tokens"], strict=True)
     )
-    return Stored(Transcript(segments, exact["duration_s"]), ModelSpec.from_json(exact["spec"]))
+    # Results of before there were any list none.
+    texts = (each["text"] for each in content["transcript"].get("alternatives", []))
+    alternatives = tuple(map(Alternative, texts, exact.get("scores", [])))
+    return Stored(Transcript(segments, exact["duration_s"], alternatives), ModelSpec.from_json(exact["spec"]))
 
 
 def _next(words: Iterator[Word], text: str) -> Iterator[Word]:

@@ -1,5 +1,6 @@
 """The one way through: bytes -> samples -> windows -> log-mel -> log-probabilities -> tokens -> transcript."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from handler import audio, ctc, features, segments, transcript
+from handler import audio, features, segments, transcript
+from handler.decoding import GREEDY, Decoder
 from handler.mapped import Data
 from handler.segments import Window
 from handler.spec import ModelSpec
@@ -75,6 +77,7 @@ def transcribe(
     max_duration_s: float,
     timings: Timings,
     before_block: Callable[[], None] = lambda: None,
+    decoder: Decoder = GREEDY,
 ) -> Transcript:
     """Turns the bytes of an audio file into a transcript, holding no more than some minutes of it at a time.
 
@@ -84,6 +87,7 @@ def transcribe(
         max_duration_s: the longest audio accepted.
         timings: takes the milliseconds of each stage.
         before_block: called before every block of some seconds is decoded; what it raises ends the work.
+        decoder: what makes text of log-probabilities.
 
     Raises:
         handler.errors.RequestError: the audio cannot be used; see `handler.audio.blocks`.
@@ -95,17 +99,19 @@ def transcribe(
             yield block
             before_block()
 
-    blocks = watched()
-    return _transcript(*recognize(timings.each("decode", blocks), recognizer, timings), recognizer.spec, timings)
+    found = recognize(timings.each("decode", watched()), recognizer, timings, decoder)
+    return _transcript(*found, recognizer.spec, timings, decoder)
 
 
-def transcribe_samples(samples: NDArray[np.float32], recognizer: Runner, timings: Timings) -> Transcript:
+def transcribe_samples(
+    samples: NDArray[np.float32], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
+) -> Transcript:
     """Turns [samples] mono float32 at the model's rate into a transcript."""
-    return _transcript(*recognize([samples], recognizer, timings), recognizer.spec, timings)
+    return _transcript(*recognize([samples], recognizer, timings, decoder), recognizer.spec, timings, decoder)
 
 
 def recognize(
-    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings
+    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
 ) -> tuple[list[DecodedWindow], float]:
     """Turns a recording, block by block, into tokens.
 
@@ -113,6 +119,7 @@ def recognize(
         blocks: [samples] mono float32 at the model's rate.
         recognizer: the loaded model.
         timings: takes the milliseconds of each stage.
+        decoder: what makes text of log-probabilities.
 
     Returns:
         what was heard in each window, in order, and the duration of the recording in seconds.
@@ -134,15 +141,20 @@ def recognize(
         with timings.stage("recognize"):
             log_probs = recognizer.run(log_mels)
         with timings.stage("ctc"):
-            tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
-            starts_s = [window.start / spec.sample_rate_hz for window in batch]
-            found += map(DecodedWindow, starts_s, tokens, [window.silences_s for window in batch])
+            for window, heard_in_it in zip(batch, log_probs, strict=True):
+                tokens, alternatives = decoder(heard_in_it, spec)
+                start_s = window.start / spec.sample_rate_hz
+                found.append(DecodedWindow(start_s, tokens, window.silences_s, alternatives))
     return found, heard / spec.sample_rate_hz
 
 
-def _transcript(found: list[DecodedWindow], duration_s: float, spec: ModelSpec, timings: Timings) -> Transcript:
+def _transcript(
+    found: list[DecodedWindow], duration_s: float, spec: ModelSpec, timings: Timings, decoder: Decoder
+) -> Transcript:
     with timings.stage("ctc"):
-        return transcript.build(found, spec, duration_s)
+        if decoder.word_confidence:
+            spec = dataclasses.replace(spec, word_confidence=dict(decoder.word_confidence))
+        return transcript.build(found, spec, duration_s, decoder.alternatives)
 
 
 def _batched(windows: Iterable[Window], samples: int) -> Iterator[list[Window]]:

@@ -75,13 +75,18 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
             }
             for number, segment in enumerate(transcript.segments)
         ],
+        **_alternatives(transcript),
         "model": {"name": spec.name, "version": spec.version},
     }
 
 
 def openai_json(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> dict[str, Any]:
     """The `json` format of OpenAI's transcription API."""
-    content: dict[str, Any] = {"text": transcript.text, "usage": _duration_usage(transcript)}
+    content: dict[str, Any] = {
+        "text": transcript.text,
+        **_alternatives(transcript),
+        "usage": _duration_usage(transcript),
+    }
     if with_logprobs:
         content["logprobs"] = [entry for segment in transcript.segments for entry in _logprobs(segment, spec)]
     return content
@@ -99,7 +104,7 @@ def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, 
         content["segments"] = [_verbose_segment(*numbered) for numbered in enumerate(transcript.segments)]
     if "word" in granularities:
         content["words"] = [{"word": word.word, "start": word.start_s, "end": word.end_s} for word in transcript.words]
-    return {**content, "usage": _duration_usage(transcript)}
+    return {**content, **_alternatives(transcript), "usage": _duration_usage(transcript)}
 
 
 def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:
@@ -142,6 +147,12 @@ def _logprobs(segment: Segment, spec: ModelSpec) -> list[dict[str, Any]]:
         {"token": spec.labels[label], "logprob": round(log_prob, 6), "bytes": list(spec.labels[label].encode())}
         for label, log_prob in zip(segment.token_ids, segment.token_log_probs, strict=True)
     ]
+
+
+def _alternatives(transcript: Transcript) -> dict[str, Any]:
+    """The best texts, where they were asked for."""
+    listed = [{"text": each.text, "score": round(each.score, 4)} for each in transcript.alternatives]
+    return {"alternatives": listed} if listed else {}
 
 
 def _duration_usage(transcript: Transcript) -> dict[str, Any]:

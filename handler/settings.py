@@ -12,7 +12,10 @@ _DEFAULT_MAX_AUDIO_S = 3900.0
 # What a job may bring: an afternoon's meeting, in a file that fits into the 512 MB of /tmp every function has.
 _DEFAULT_JOB_MAX_AUDIO_S = 14_400.0
 _DEFAULT_JOB_MAX_BYTES = 500_000_000.0
-_DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "asr.onnx"
+_MODELS = Path(__file__).resolve().parent.parent / "models"
+_DEFAULT_MODEL, _DEFAULT_LANGUAGE_MODEL = _MODELS / "asr.onnx", _MODELS / "lm.bin"
+
+DECODERS = ("greedy", "beam")
 
 
 class SettingsError(HarkError):
@@ -25,6 +28,8 @@ class Settings:
 
     Attributes:
         model_path: `HARK_MODEL`, an exported model; by default the one that comes with Hark.
+        language_model_path: `HARK_LM`, a language model; by default the one that comes with Hark. It need not be there.
+        decoder: `HARK_DECODER`, which of `DECODERS` answers who names none; "beam" is greedy without a language model.
         max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
         bucket: `HARK_BUCKET`, the name of the bucket for jobs; "" where there are none.
         job_max_audio_s: `HARK_JOB_MAX_AUDIO_S`, the longest recording of a job, in seconds.
@@ -38,6 +43,8 @@ class Settings:
     job_max_audio_s: float = _DEFAULT_JOB_MAX_AUDIO_S
     job_max_bytes: int = int(_DEFAULT_JOB_MAX_BYTES)
     webhook_secret_arn: str = ""
+    language_model_path: Path = _DEFAULT_LANGUAGE_MODEL
+    decoder: str = DECODERS[0]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -46,6 +53,9 @@ class Settings:
         Raises:
             SettingsError: a value cannot work; the message names the variable.
         """
+        decoder = environment.get("HARK_DECODER") or DECODERS[0]
+        if decoder not in DECODERS:
+            raise SettingsError(f"HARK_DECODER must be {' or '.join(DECODERS)}, not {decoder!r}.")
         return cls(
             model_path=Path(environment.get("HARK_MODEL") or _DEFAULT_MODEL),
             max_audio_s=_positive(environment, "HARK_MAX_AUDIO_S", "seconds", _DEFAULT_MAX_AUDIO_S),
@@ -53,6 +63,8 @@ class Settings:
             job_max_audio_s=_positive(environment, "HARK_JOB_MAX_AUDIO_S", "seconds", _DEFAULT_JOB_MAX_AUDIO_S),
             job_max_bytes=int(_positive(environment, "HARK_JOB_MAX_BYTES", "bytes", _DEFAULT_JOB_MAX_BYTES)),
             webhook_secret_arn=environment.get("HARK_WEBHOOK_SECRET_ARN", ""),
+            language_model_path=Path(environment.get("HARK_LM") or _DEFAULT_LANGUAGE_MODEL),
+            decoder=decoder,
         )
 
 

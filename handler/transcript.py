@@ -1,6 +1,6 @@
 """Tokens -> words with times and confidences -> segments as long as a subtitle -> transcript."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -17,6 +17,19 @@ _PAUSE_S = cues.MIN_S
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """One of several texts that a recording, or a window of one, may hold.
+
+    Attributes:
+        text: its words, separated by spaces.
+        score: natural logarithm; the higher, the likelier. Only differences to the others' mean something.
+    """
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
 class DecodedWindow:
     """What was heard in one window.
 
@@ -24,11 +37,13 @@ class DecodedWindow:
         start_s: where the window begins, in seconds from the start of the recording.
         tokens: its letters.
         silences_s: [silences, 2] where nobody speaks in it, see `handler.segments.Window`.
+        alternatives: the best texts, the best first; none unless asked for.
     """
 
     start_s: float
     tokens: Tokens
     silences_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,10 +109,17 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said in a recording of `duration_s` seconds."""
+    """What was said in a recording of `duration_s` seconds.
+
+    Attributes:
+        segments: in order.
+        duration_s: length of the recording.
+        alternatives: the best texts, `text` being the first, no two alike; none unless asked for.
+    """
 
     segments: tuple[Segment, ...]
     duration_s: float
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -120,16 +142,34 @@ class _Spoken:
     space_log_prob: float
 
 
-def build(windows: Iterable[DecodedWindow], spec: ModelSpec, duration_s: float) -> Transcript:
+def build(windows: Sequence[DecodedWindow], spec: ModelSpec, duration_s: float, alternatives: int = 0) -> Transcript:
     """Puts the tokens of consecutive windows together.
 
     Args:
         windows: in order. Words do not reach across windows; segments do.
         spec: the model's spec.
         duration_s: length of the whole recording; no word ends later.
+        alternatives: how many of the best texts to list.
     """
     spoken = [word for window in windows for word in _words(window, spec, duration_s)]
-    return Transcript(tuple(_segment(phrase, spec) for phrase in _phrases(spoken)), duration_s)
+    segments = tuple(_segment(phrase, spec) for phrase in _phrases(spoken))
+    return Transcript(segments, duration_s, _combined(windows, alternatives))
+
+
+def _combined(windows: Sequence[DecodedWindow], most: int) -> tuple[Alternative, ...]:
+    """Puts the best texts of windows, which do not depend on each other, together to the best of the recording."""
+    best = [Alternative("", 0.0)][:most]
+    for window in windows if most else ():
+        joined = (
+            Alternative(f"{before.text} {after.text}".strip(), before.score + after.score)
+            for before in best
+            for after in window.alternatives
+        )
+        distinct: dict[str, Alternative] = {}
+        for each in sorted(joined, key=lambda each: -each.score):  # stable: the first of equal ones stays the first
+            distinct.setdefault(each.text, each)
+        best = list(distinct.values())[:most]
+    return tuple(best)
 
 
 def _words(window: DecodedWindow, spec: ModelSpec, duration_s: float) -> Iterator[_Spoken]:

@@ -22,6 +22,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import job, measurements, memory, notification, outcome, webhook, webhook_secret
+from handler.decoding import Decoders, Decoding
 from handler.errors import AudioTooLong, HarkError, InvalidBody, RecordingGone, RequestError, TookTooLong
 from handler.job import Job
 from handler.notification import Arrival
@@ -95,6 +96,7 @@ class Worker:
 
     def __init__(self, settings: Settings, recognizer: Runner, storage: Storage) -> None:
         self._settings = settings
+        self._decoders = Decoders(settings)
         self._recognizer = recognizer
         self._storage = storage
 
@@ -118,7 +120,8 @@ class Worker:
         if result is None or not _is_final(result, arrival, job_id):
             if record:
                 self._mark_started(record)
-            self._settle(arrival, result_key, self._outcome(arrival, deadline, job_id))
+            decoding = Decoding.from_json(record.content.get("decoding", {})) if record else Decoding()
+            self._settle(arrival, result_key, self._outcome(arrival, deadline, job_id, decoding))
         else:
             logger.info("delivered again", job_id=job_id)
             metrics.add_metric("DuplicateEvents", MetricUnit.Count, 1)
@@ -138,11 +141,11 @@ class Worker:
             started = dataclasses.replace(made, started_at=int(time.time()))
             self._storage.write_json(job.record_key(made.id), started.to_json(), replacing=record)
 
-    def _outcome(self, arrival: Arrival, deadline: Deadline, job_id: str) -> dict[str, Any] | None:
+    def _outcome(self, arrival: Arrival, deadline: Deadline, job_id: str, decoding: Decoding) -> dict[str, Any] | None:
         """Returns the content of the result; None where these bytes are no more and nobody waits for them."""
         timings = Timings()
         try:
-            transcript = self._transcribe(arrival, deadline, timings)
+            transcript = self._transcribe(arrival, deadline, timings, decoding)
         except RequestError as error:
             logger.info("refused", job_id=job_id, code=error.code)
             metrics.add_metric("FailedRecordings", MetricUnit.Count, 1)
@@ -169,7 +172,7 @@ class Worker:
         measurements.transcribed(metrics, transcript.duration_s, timings)
         return outcome.completed(arrival, int(time.time()), transcript, spec)
 
-    def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings) -> Transcript:
+    def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings, decoding: Decoding) -> Transcript:
         if not arrival.size_bytes:
             raise InvalidBody("The recording is empty; upload the bytes of an audio file.")
         if arrival.size_bytes > self._settings.job_max_bytes:
@@ -177,13 +180,14 @@ class Worker:
                 f"The recording is larger than the limit of {self._settings.job_max_bytes} bytes; "
                 "compress it (Ogg Opus) or split it."
             )
+        decoder = self._decoders.decoder(decoding, self._recognizer.spec)
         # Without a name: when the process ends, however it ends, the disk has its space back.
         with tempfile.TemporaryFile() as file:
             with timings.stage("download"):
                 self._storage.download(arrival.key, arrival.etag, file)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 limit_s = self._settings.job_max_audio_s
-                return transcribe(data, self._recognizer, limit_s, timings, deadline.check)
+                return transcribe(data, self._recognizer, limit_s, timings, deadline.check, decoder)
 
     def _settle(self, arrival: Arrival, result_key: str, content: dict[str, Any] | None) -> None:
         """Writes the result, unless these bytes have one, or are not the ones that lie there now."""

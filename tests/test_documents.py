@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCUMENTS = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *("models/MODEL_CARD.md", "docs/operations.md", "docs/calibration.md", "docs/long-recordings.md"),
+    *("models/LM_CARD.md", "docs/decoding.md"),
 ]
 MODEL = ROOT / "models" / "asr.onnx"
 

@@ -2,8 +2,9 @@
 
 FILE is an exported .onnx (default: models/asr.onnx) or a checkpoint. Prints the utterances with the most word errors,
 reference over hypothesis; tables of WER and CER by corpus, speaker and length; and the figures of the whole manifest:
-corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. `--json` writes all of it, and every
-transcript; `python -m training.inspect errors` draws that file.
+corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. `--decoder beam` decodes with a language
+model, and `--hotwords` has it listen for words. `--json` writes all of it, and every transcript; `python -m
+training.inspect errors` draws that file.
 
 The interval is a percentile bootstrap over utterances (Bisani and Ney, ICASSP 2004), with a fixed seed. It says how
 much the choice of utterances matters, not how the model would do on speakers that the manifest does not have.
@@ -11,6 +12,7 @@ much the choice of utterances matters, not how the model would do on speakers th
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,9 +20,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from handler.decoding import GREEDY, Decoder, Decoders
 from handler.errors import HarkError, RequestError
+from handler.options import parse
 from handler.pipeline import Runner, Timings, transcribe
 from handler.recognizer import Recognizer
+from handler.settings import DECODERS, Settings
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import model_spec
 from training.errors import ManifestError
@@ -81,7 +86,9 @@ class Evaluation:
         }
 
 
-def evaluate(recognizer: Runner, utterances: Sequence[Utterance], progress: bool = True) -> Evaluation:
+def evaluate(
+    recognizer: Runner, utterances: Sequence[Utterance], progress: bool = True, decoder: Decoder = GREEDY
+) -> Evaluation:
     """Transcribes every utterance from its file and compares with its transcript.
 
     Raises:
@@ -94,7 +101,9 @@ def evaluate(recognizer: Runner, utterances: Sequence[Utterance], progress: bool
     hypotheses, durations_s = [], []
     for utterance in tqdm(utterances, desc="evaluating", disable=None if progress else True, leave=False):
         try:
-            transcript = transcribe(utterance.audio_path.read_bytes(), recognizer, float("inf"), timings)
+            transcript = transcribe(
+                utterance.audio_path.read_bytes(), recognizer, float("inf"), timings, decoder=decoder
+            )
         except (OSError, RequestError) as error:
             raise ManifestError(f"{utterance.audio_path} cannot be evaluated: {error}") from error
         hypotheses.append(transcript.text)
@@ -121,6 +130,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"), help="an .onnx file or a checkpoint")
+    parser.add_argument("--decoder", choices=DECODERS, default=DECODERS[0], help="(default: %(default)s)")
+    parser.add_argument("--language-model", type=Path, default=Settings.language_model_path, help="for the beam search")
+    parser.add_argument("--hotwords", default="", metavar="WORDS", help="for the beam search, separated by commas")
     parser.add_argument("--json", type=Path, help="write figures and transcripts here")
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="utterances to show (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -128,7 +140,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.json and not options.json.parent.is_dir():
             raise ManifestError(f"There is no folder {options.json.parent} to write {options.json.name} to.")
         utterances = read_manifest(options.manifest)
-        evaluation = evaluate(load_runner(options.model), utterances)
+        runner = load_runner(options.model)
+        settings = Settings(options.model, math.inf, language_model_path=options.language_model)
+        asked = parse([("decoder", options.decoder), ("hotwords", options.hotwords)]).decoding
+        evaluation = evaluate(runner, utterances, decoder=Decoders(settings).decoder(asked, runner.spec))
     except HarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -136,13 +151,14 @@ def main(arguments: list[str] | None = None) -> int:
     print(as_text(report, options.worst))
     rates = evaluation.rates
     print(
-        f"\n{options.model} on {options.manifest}\n"
+        f"\n{options.model} on {options.manifest}, {options.decoder}\n"
         f"WER {rates.wer:.4f} ({rates.words} words)   CER {rates.cer:.4f} ({rates.characters} characters)   "
         f"real-time factor {evaluation.real_time_factor:.4f}"
     )
     if options.json:
         figures = {
             "model": str(options.model),
+            "decoder": options.decoder,
             "manifest": str(options.manifest),
             **evaluation.summary(),
             "real_time_factor": round(evaluation.real_time_factor, 5),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from handler import options
+from handler.decoding import Decoding
 from handler.errors import ConflictingParameters, InvalidParameter
 from handler.options import Options
 
@@ -60,7 +61,7 @@ def test_what_has_no_effect_is_accepted(fields: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize(
     "name",
     ["model", "language", "languages[]", "prompt", "response_format", "temperature", "stream", "chunking_strategy",
-     "timestamp_granularities[]", "include[]"],
+     "timestamp_granularities[]", "include[]", "decoder", "hotwords", "hotwords[]", "alternatives"],
 )  # fmt: skip
 def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
     assert options.parse([(name, "")]) == Options()
@@ -88,6 +89,14 @@ def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
         ([("known_speaker_names[]", "agent")], "known_speaker_names"),
         ([("known_speaker_references[]", "data:audio/wav;base64,UklG")], "known_speaker_references"),
         ([("keywords[]", "Hark")], "keywords"),
+        ([("decoder", "viterbi")], "decoder"),
+        ([("decoder[]", "beam")], "decoder[]"),
+        ([("hotwords", "R2D2")], "hotwords"),
+        ([("hotwords", "Ahab, \u0416")], "hotwords"),
+        ([("hotwords", "a" * 51)], "hotwords"),
+        ([("hotwords", ",".join(f"{a}{b}" for a in "abcdefghijk" for b in "abcdefghij"))], "hotwords"),
+        ([("hotwords[]", "Ahab")] * 17, "hotwords"),
+        *(([("alternatives", value)], "alternatives") for value in ("0", "11", "-1", "2.5", "many", "1e1", "\u0663")),
         ([("language", "en"), ("language", "en")], "language"),
         ([("response_format", "json"), ("response_format", "text")], "response_format"),
         ([("timestamp_granularities[]", "word")] * 3, "timestamp_granularities"),
@@ -109,6 +118,11 @@ def test_what_cannot_be_honoured_is_refused_by_name(fields: list[tuple[str, str]
         ({"include": "logprobs", "response_format": "text"}, "include"),
         ({"stream": "true", "response_format": "verbose_json"}, "stream"),
         ({"stream": "true", "response_format": "vtt"}, "stream"),
+        ({"decoder": "greedy", "hotwords": "Ahab"}, "hotwords"),
+        ({"decoder": "greedy", "alternatives": "3"}, "alternatives"),
+        ({"alternatives": "3", "response_format": "srt"}, "alternatives"),
+        ({"alternatives": "3", "response_format": "text"}, "alternatives"),
+        ({"alternatives": "3", "stream": "true"}, "alternatives"),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused_as_such(fields: dict[str, str], param: str) -> None:
@@ -117,12 +131,46 @@ def test_fields_that_contradict_each_other_are_refused_as_such(fields: dict[str,
     assert (caught.value.status, caught.value.param) == (422, param)
 
 
+def test_hot_words_come_in_lists_and_with_commas_as_the_model_spells_them() -> None:
+    fields = [
+        ("hotwords", "Ahab, Moby-Dick,,"),
+        ("hotwords[]", "O\u2019Brien"),
+        ("hotwords", "Zoë"),
+        ("hotwords", "ahab"),
+    ]
+    assert options.parse(fields).decoding == Decoding(hotwords=("ahab", "moby dick", "o'brien", "zoe"))
+
+
+def test_as_many_hot_words_as_are_allowed_are() -> None:
+    words = [f"{a}{b}" for a in "abcdefghij" for b in "abcdefghij"]
+    assert len(options.parse([("hotwords", ",".join(words))]).decoding.hotwords) == 100
+
+
+def test_names_in_a_prompt_are_hot_words_and_those_that_cannot_be_spelt_are_left_out() -> None:
+    asked = options.parse([("prompt", "Glossary: Ahab, R2D2, \u0416\u0443\u043a, Queequeg")]).decoding
+    assert asked == Decoding(prompted=("ahab", "queequeg"))
+
+
+def test_what_is_said_of_decoding_is_not_said_of_the_reply() -> None:
+    assert options.parse([("decoder", "beam"), ("alternatives", "2"), ("hotwords", "Ahab")]).is_default
+    assert not options.parse([("decoder", "beam"), ("response_format", "json")]).is_default
+
+
+def test_a_prompt_of_any_length_is_read_in_no_time() -> None:
+    import time
+
+    since = time.process_time()
+    for prompt in ("a-" * 200_000, "A. " * 100_000, '"' * 300_000, "A," * 100_000):
+        options.parse([("prompt", prompt)])
+    assert time.process_time() - since < 2
+
+
 def test_a_refusal_repeats_only_the_start_of_what_was_sent() -> None:
     def message(fields: dict[str, Any]) -> str:
         with pytest.raises(InvalidParameter) as caught:
             options.parse(fields.items())
         return str(caught.value)
 
-    for name in ("response_format", "timestamp_granularities[]", "include"):
+    for name in ("response_format", "timestamp_granularities[]", "include", "hotwords"):
         assert len(message({name: "x" * 10_000})) < 250
     assert len(message({"x" * 10_000: "1"})) < 250

@@ -5,7 +5,7 @@ import pytest
 
 from handler import cues
 from handler.ctc import Tokens
-from handler.transcript import DecodedWindow, Transcript, build
+from handler.transcript import Alternative, DecodedWindow, Transcript, build
 from tests.conftest import make_spec
 
 SPEC = make_spec()
@@ -120,3 +120,29 @@ def test_a_model_without_spaces_has_segments_of_its_words() -> None:
     heard = Tokens(np.array([1]), np.array([0]), np.array([1]), np.array([0.9]))
     (segment,) = build([DecodedWindow(0.0, heard), DecodedWindow(0.5, heard)], spec, 1.0).segments
     assert (segment.text, segment.token_ids) == ("yes yes", (1, 1))
+
+
+def test_alternatives_of_windows_are_put_together_by_their_scores() -> None:
+    first = DecodedWindow(0.0, tokens("ab"), alternatives=(Alternative("ab", -1.0), Alternative("abe", -2.0)))
+    silent = DecodedWindow(3.0, tokens(""), alternatives=(Alternative("", -0.5),))
+    second = DecodedWindow(5.0, tokens("cd"), alternatives=(Alternative("cd", -1.0), Alternative("", -1.5)))
+    transcript = build([first, silent, second], SPEC, 10.0, alternatives=3)
+    assert transcript.text == "ab cd"
+    assert transcript.alternatives == (
+        Alternative("ab cd", -2.5),
+        Alternative("ab", -3.0),
+        Alternative("abe cd", -3.5),
+    )
+
+
+def test_texts_that_windows_make_in_two_ways_are_listed_once() -> None:
+    both = (Alternative("ab", -1.0), Alternative("", -2.0))
+    windows = [DecodedWindow(start_s, tokens("ab"), alternatives=both) for start_s in (0.0, 5.0)]
+    found = build(windows, SPEC, 10.0, alternatives=5).alternatives
+    assert [each.text for each in found] == ["ab ab", "ab", ""]
+
+
+def test_alternatives_are_listed_on_demand_only() -> None:
+    window = DecodedWindow(0.0, tokens("ab"), alternatives=(Alternative("ab", -1.0),))
+    assert build([window], SPEC, 10.0).alternatives == ()
+    assert build([], SPEC, 10.0, alternatives=3).alternatives == (Alternative("", 0.0),)

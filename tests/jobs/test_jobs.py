@@ -75,6 +75,29 @@ def test_every_format_is_that_of_the_synchronous_route(aws: Aws, query: str) -> 
     assert body == synchronous(query)
 
 
+def test_a_job_is_decoded_as_it_was_asked_for(aws: Aws) -> None:
+    made = create(decoder="beam", hotwords=["Queequeg"], alternatives=3, prompt="Glossary: Ahab, Pip")
+    assert upload(made["upload"], SPEECH)[0] == 204
+    work_until_empty(aws)
+    expected = synchronous("decoder=beam&hotwords=Queequeg&alternatives=3&prompt=Glossary:+Ahab,+Pip")
+    assert len(expected["alternatives"]) == 3
+    path = f"/v1/jobs/{made['id']}"
+    assert ask("GET", path)[2]["transcript"] == expected
+    verbose = ask("GET", path, query="response_format=verbose_json")[2]
+    assert verbose["alternatives"] == expected["alternatives"]
+
+
+@pytest.mark.parametrize("query", ["decoder=beam", "hotwords=Ahab", "alternatives=2"])
+def test_how_to_decode_is_said_when_a_job_is_made_and_not_later(query: str) -> None:
+    status, _, reply = ask("GET", f"/v1/jobs/{create()['id']}", query=query)
+    assert (status, reply["error"]["param"]) == (400, query.split("=")[0])
+
+
+def test_a_record_of_before_there_were_decoders_is_read(aws: Aws) -> None:
+    old = {"id": "job_" + "a" * 32, "created_at": 1, "upload_expires_at": 2, "content_type": "audio/wav"}
+    assert job.Job.from_json(old).decoding == {}
+
+
 def test_a_transcript_that_is_not_there_yet_is_no_transcript() -> None:
     made = create()
     status, headers, body = ask("GET", f"/v1/jobs/{made['id']}", query="response_format=text")
@@ -145,7 +168,8 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
     record = aws.result(job.record_key(ids.pop()))
     assert record is not None
     assert set(record) == {
-        "id", "created_at", "upload_expires_at", "content_type", "webhook_url", "started_at", "webhook"
+        "id", "created_at", "upload_expires_at", "content_type", "webhook_url", "started_at", "webhook",
+        "decoding",
     }  # fmt: skip
 
 
@@ -160,6 +184,16 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
         ({"content_length": True}, "content_length"),
         ({"content_length": "9"}, "content_length"),
         ({"language": "de"}, "language"),
+        ({"decoder": "viterbi"}, "decoder"),
+        ({"decoder": 1}, "decoder"),
+        ({"hotwords": "Ahab"}, "hotwords"),
+        ({"hotwords": ["Ahab", 1]}, "hotwords"),
+        ({"hotwords": ["R2D2"]}, "hotwords"),
+        ({"hotwords": ["Ahab"] * 17}, "hotwords"),
+        ({"alternatives": "3"}, "alternatives"),
+        ({"alternatives": 0}, "alternatives"),
+        ({"alternatives": True}, "alternatives"),
+        ({"prompt": ["Ahab"]}, "prompt"),
         ({"key": "uploads/mine"}, "key"),
         ({"webhook_url": "https://example.com/"}, "webhook_url"),  # none are sent here
         ({"\ud800": 1}, "?"),

@@ -67,10 +67,26 @@ def test_the_command_prints_and_writes_the_same_figures(tmp_path: Path, capsys: 
     assert len(references) == written["utterances"] == 12
 
 
+def test_the_beam_search_is_evaluated_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.json"
+    arguments = [str(MANIFEST), "--decoder", "beam", "--hotwords", "Ahab, Queequeg", "--json", str(path)]
+    assert evaluate.main(arguments) == 0
+    assert "manifest.jsonl, beam" in capsys.readouterr().out
+    assert json.loads(path.read_text())["decoder"] == "beam"
+
+
+def test_a_beam_search_without_a_language_model_is_an_error_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(MANIFEST), "--decoder", "beam", "--language-model", str(tmp_path / "none.bin")]
+    assert evaluate.main(arguments) == 1
+    assert capsys.readouterr().err.startswith("error: This endpoint has no language model")
+
+
 def test_the_fields_of_the_report_stay(report: dict[str, Any]) -> None:
     counts = {"words", "substitutions", "deletions", "insertions", "characters", "character_errors"}
     assert set(report) == counts | {
-        "model", "manifest", "wer", "cer", "utterances", "hours", "real_time_factor", "wer_interval",
+        "model", "decoder", "manifest", "wer", "cer", "utterances", "hours", "real_time_factor", "wer_interval",
         "by_corpus", "by_speaker", "by_length", "results",
     }  # fmt: skip
     assert set(report["wer_interval"]) == {"low", "high", "level", "method", "resamples", "seed"}

@@ -62,7 +62,7 @@ def listen(data: bytes, runner: Runner) -> tuple[list[Window], Transcript]:
     starts_s = [cut.start / spec.sample_rate_hz for cut in cuts]
     tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
     pieces = map(transcript.DecodedWindow, starts_s, tokens, [cut.silences_s for cut in cuts])
-    heard = transcript.build(pieces, spec, len(samples) / spec.sample_rate_hz)
+    heard = transcript.build(list(pieces), spec, len(samples) / spec.sample_rate_hz)
     windows = map(Window, starts_s, log_mels, map(np.exp, log_probs))
     return list(windows), heard
 

@@ -1,0 +1,245 @@
+"""Measures what the beam search is worth: `python -m benchmarks.decoding MANIFEST [--tune] [--output FILE]`.
+
+Every recording goes through the network once; greedy decoding and beams of several widths then read the same
+log-probabilities. Prints WER, CER and the time that decoding adds (of the processor, on one thread), and writes the
+table into docs/decoding.md, between its two marks.
+
+`--tune` first looks for the weights with the fewest word errors on the manifest, from those that are there on, fits
+word confidences to what is then found, and writes both beside the language model (models/lm.json), from where the
+endpoint reads them. A new acoustic model wants it done again: some minutes. Weights that were chosen on a set do a
+little better on it than elsewhere; how much is estimated by choosing among the same weights for each speaker on the
+others alone.
+"""
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.documents import write_block
+from export.calibrate import fit_confidence, hear
+from handler import ctc, features, segments
+from handler.audio import decode
+from handler.beam import BeamSearch, Weights
+from handler.decoding import Beam, Tuning
+from handler.errors import HarkError
+from handler.language_model import LanguageModel
+from handler.pipeline import Runner
+from handler.recognizer import Recognizer
+from handler.settings import Settings
+from handler.spec import ModelSpec
+from training.manifest import Utterance, read_manifest
+from training.metrics import ErrorCounts, corpus_rates, count_errors
+from training.text import decode as spelt
+from training.text import normalise
+
+DOCUMENT = Path("docs/decoding.md")
+_BEAMS = (10, 25, 50, 100)
+# What is tuned, and the first steps; they are halved once.
+_STEPS = {"alpha": 0.1, "beta": 0.5, "unknown_log_prob": 2.0}
+
+# What changes fewer words is chance, and no reason to go on.
+_LEAST_GAIN = 2.0
+
+Labels = Callable[[NDArray[np.float32]], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Listened:
+    """A recording's log-probabilities.
+
+    Attributes:
+        reference: normalised transcript.
+        speaker: whose; "" where the manifest does not say.
+        duration_s: of the recording.
+        windows: [frames, labels] of each.
+    """
+
+    reference: str
+    speaker: str
+    duration_s: float
+    windows: list[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a decoder did.
+
+    Attributes:
+        counts: errors of each recording.
+        cpu_s: seconds of processor time.
+    """
+
+    counts: list[ErrorCounts]
+    cpu_s: float
+
+    @property
+    def words_wrong(self) -> float:
+        """Word errors; of as many, fewer character errors are better."""
+        return sum(count.word_errors + count.character_errors * 1e-3 for count in self.counts)
+
+
+def listen(recognizer: Runner, utterances: Sequence[Utterance]) -> Iterator[Listened]:
+    """Runs recordings through the network."""
+    spec = recognizer.spec
+    for utterance in tqdm(utterances, desc="listening", disable=None, leave=False):
+        samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
+        windows = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
+        log_probs = recognizer.run([features.log_mel(window.samples, spec) for window in windows])
+        speaker = str(utterance.extra.get("speaker", ""))
+        yield Listened(normalise(utterance.text), speaker, len(samples) / spec.sample_rate_hz, log_probs)
+
+
+def measure(listened: Sequence[Listened], find: Labels, spec: ModelSpec) -> Measured:
+    """Decodes and compares."""
+    since = time.process_time()
+    found = [[find(window) for window in each.windows] for each in listened]
+    cpu_s = time.process_time() - since
+    hypotheses = [" ".join(spelt(labels, spec.labels) for labels in windows).strip() for windows in found]
+    return Measured(count_errors([each.reference for each in listened], hypotheses), cpu_s)
+
+
+def tune(
+    listened: Sequence[Listened], spec: ModelSpec, language_model: LanguageModel, start: Weights
+) -> tuple[Weights, list[Measured]]:
+    """Goes from weights to better neighbours until there are none.
+
+    Returns:
+        the best weights, and what each that was tried did, those first.
+    """
+    tried: dict[tuple[float, ...], Measured] = {}
+
+    def of(weights: Weights) -> Measured:
+        key = tuple(round(getattr(weights, name), 4) for name in _STEPS)
+        if key not in tried:
+            search = BeamSearch(spec.labels, spec.blank, weights, language_model)
+            tried[key] = measure(listened, lambda window: search(window)[0].labels, spec)
+            rates = corpus_rates(tried[key].counts)
+            print("  ".join(f"{name} {value:+.2f}" for name, value in zip(_STEPS, key, strict=True)), end="  ")
+            print(f"WER {rates.wer:.4f}  CER {rates.cer:.4f}", flush=True)
+        return tried[key]
+
+    best = start
+    for share in (1.0, 0.5):
+        improved = True
+        while improved:
+            improved = False
+            for name, step in _STEPS.items():
+                for sign in (1, -1):
+                    other = dataclasses.replace(best, **{name: round(getattr(best, name) + sign * share * step, 4)})
+                    if of(other).words_wrong < of(best).words_wrong - _LEAST_GAIN:
+                        best, improved = other, True
+                        break
+    results = list(tried.values())
+    results.sort(key=lambda each: each.words_wrong)
+    return best, results
+
+
+def held_out_wer(listened: Sequence[Listened], results: Sequence[Measured]) -> float:
+    """WER where the weights for each speaker are the best of those tried for the others."""
+    speakers = np.array([each.speaker for each in listened])
+    errors = np.array([[count.word_errors for count in each.counts] for each in results])
+    words = sum(count.words for count in results[0].counts)
+    wrong = 0
+    for speaker in np.unique(speakers):
+        inside = speakers == speaker
+        wrong += int(errors[errors[:, ~inside].sum(axis=1).argmin(), inside].sum())
+    return wrong / words
+
+
+def table(listened: Sequence[Listened], spec: ModelSpec, language_model: LanguageModel, weights: Weights) -> list[str]:
+    """Measures greedy decoding and beams of several widths."""
+    audio_s = sum(each.duration_s for each in listened)
+    lines = ["| decoder | WER | CER | added seconds a second of audio |", "|---|---|---|---|"]
+    greedy = measure(listened, lambda window: ctc.greedy(window, spec.blank).labels.tolist(), spec)
+    rates = corpus_rates(greedy.counts)
+    lines.append(f"| greedy | {rates.wer:.3f} | {rates.cer:.3f} | |")
+    for model, name in ((language_model, ""), (None, ", no language model")):
+        for beam in _BEAMS if model else (max(weights.beam, 1),):
+            search = BeamSearch(spec.labels, spec.blank, dataclasses.replace(weights, beam=beam), model)
+
+            def find(window: NDArray[np.float32], search: BeamSearch = search) -> Sequence[int]:
+                # As the endpoint does: the tokens' frames are part of it.
+                labels = search(window)[0].labels
+                ctc.align(window, labels, spec.blank)
+                return labels
+
+            found = measure(listened, find, spec)
+            rates = corpus_rates(found.counts)
+            added = (found.cpu_s - greedy.cpu_s) / audio_s
+            lines.append(f"| beam {beam}{name} | {rates.wer:.3f} | {rates.cer:.3f} | {added:.4f} |")
+    return lines
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
+    parser.add_argument("--language-model", type=Path, default=Settings.language_model_path)
+    parser.add_argument("--tune", action="store_true", help="look for weights, and write them")
+    parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
+    options = parser.parse_args(arguments)
+    try:
+        recognizer = Recognizer(options.model)
+        language_model = LanguageModel(options.language_model)
+        tuning = Tuning.beside(options.language_model)
+        utterances = read_manifest(options.manifest)
+        listened = list(listen(recognizer, utterances))
+        if options.tune:
+            tuning = _tuned(recognizer, listened, utterances, language_model, tuning)
+            print(f"wrote {tuning.write(options.language_model)}")
+        lines = [_heading(recognizer.spec, options.manifest, listened, tuning), ""]
+        lines += table(listened, recognizer.spec, language_model, tuning.weights)
+        write_block(options.output, "benchmarks.decoding", "\n".join(lines))
+    except (HarkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
+def _tuned(
+    recognizer: Recognizer,
+    listened: Sequence[Listened],
+    utterances: Sequence[Utterance],
+    language_model: LanguageModel,
+    tuning: Tuning,
+) -> Tuning:
+    spec = recognizer.spec
+    weights, results = tune(listened, spec, language_model, tuning.weights)
+    search = BeamSearch(spec.labels, spec.blank, weights, language_model)
+    heard = hear(recognizer, utterances, Beam(search))
+    rates = corpus_rates(results[0].counts)
+    measured: dict[str, Any] = {
+        "model": f"{spec.name} {spec.version}",
+        "wer": round(rates.wer, 5),
+        "cer": round(rates.cer, 5),
+        "held_out_wer": round(held_out_wer(listened, results), 5),
+    }
+    return Tuning(weights, fit_confidence(heard), measured)
+
+
+def _heading(spec: ModelSpec, manifest: Path, listened: Sequence[Listened], tuning: Tuning) -> str:
+    weights = tuning.weights
+    hours = sum(each.duration_s for each in listened) / 3600
+    words = sum(len(each.reference.split()) for each in listened)
+    held_out = tuning.measured.get("held_out_wer")
+    return (
+        f"{spec.name} {spec.version} on {manifest.name} ({len(listened)} recordings, {hours:.2f} h, {words} words), "
+        f"with alpha {weights.alpha:g}, beta {weights.beta:g}, {weights.unknown_log_prob:g} for an unknown word"
+        + (f"; with weights chosen on other speakers, WER {held_out:.3f} at beam {weights.beam}" if held_out else "")
+        + ":"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,316 @@
+"""CTC prefix beam search with a language model and hot words: log-probabilities of a few frames -> the best texts.
+
+Written here since no library would do (November 2026): flashlight-text and kenlm have no wheels for Python 3.13;
+pyctcdecode 0.5.0 pins NumPy below 2 and walks its beams in Python; fast-ctc-decode 0.3.7 knows neither a language model
+nor hot words. The serving image has NumPy alone, so all hypotheses of a frame are one array: a frame costs the
+same hundred or so calls however wide the beam is.
+
+Sources: Graves, "Sequence Transduction with Recurrent Neural Networks" (2012) and Hannun et al., "First-Pass Large
+Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2014) for the search.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handler import hotwords
+from handler.language_model import EDGE, LETTERS, LanguageModel, WordContext
+
+# The least score; infinities would give NaN where they meet.
+_NEVER = -1e30
+# Prefixes are told apart by a polynomial hash of 64 bits.
+_HASH_BASE = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How a search weighs what it knows; `benchmarks.decoding` finds them.
+
+    Attributes:
+        alpha: factor of the language model's log-probabilities.
+        beta: what each word earns.
+        unknown_log_prob: the language model's log-probability of a word out of its vocabulary, before its letters.
+        hotword_letter: what each letter of a hot word earns.
+        beam: how many hypotheses are kept after a frame.
+        beam_width: those whose score is lower than the best one's by more than this are not.
+        label_width: labels of a frame that are less likely than the best one by more than this, in logarithms, are
+            not tried.
+    """
+
+    alpha: float = 1.0
+    beta: float = -0.25
+    unknown_log_prob: float = -6.0
+    hotword_letter: float = 1.5
+    beam: int = 50
+    beam_width: float = 14.0
+    label_width: float = 7.0
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A text the search found.
+
+    Attributes:
+        labels: indices into the model's labels, without blanks; merged repeats.
+        score: natural logarithm of its probability, with what language model and hot words added to it.
+    """
+
+    labels: tuple[int, ...]
+    score: float
+
+
+class _Knowledge:
+    """What is known of texts beside what was heard: a language model and hot words, either of which may be absent.
+
+    Its state of a hypothesis is a column of integers and one of floats:
+
+    - the trie node of the word that has been begun, 0 between words and -1 for a word out of the vocabulary;
+    - the last letters, for the model of letters;
+    - the last word and the bigram it ends, as `WordContext` has them;
+    - the state in the table of hot words;
+    - the log-probability of the begun word's letters by the model of letters;
+    - the log-probability of the begun word as it has been counted so far.
+
+    Args:
+        labels: the character of each label.
+        weights: see `Weights`.
+        language_model: or None.
+        hot: hot words, as `handler.hotwords.spelt` writes them.
+    """
+
+    def __init__(
+        self, labels: Sequence[str], weights: Weights, language_model: LanguageModel | None, hot: Sequence[str]
+    ) -> None:
+        self._weights = weights
+        self._lm = language_model
+        self._hot = hotwords.table(hot, labels) if hot else None
+        self.space = labels.index(" ") if " " in labels else -1
+        # A letter that the language model lacks leads out of the trie, and is spelt like the end of a word.
+        letters = [LETTERS.find(label) if label else -1 for label in labels]
+        self._letters = np.array([letter if letter >= 0 else len(LETTERS) for letter in letters])
+        self._symbols = np.array([letter + 1 if letter >= 0 else EDGE for letter in letters])
+        bonus = max(weights.beta, 0.0) if language_model else 0.0
+        # The most that one more label may add to a score, since the language model itself only takes away.
+        self.most_gain = bonus + (weights.hotword_letter * float(self._hot.gains.max()) if self._hot else 0.0)
+
+    def start(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The state of the empty text, [5, 1] and [2, 1]."""
+        return np.array([[0], [0], [-1], [-1], [0]]), np.zeros((2, 1))
+
+    def extend(
+        self, ints: NDArray[np.int64], floats: NDArray[np.float64], labels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        """Puts a label behind each text.
+
+        Args:
+            ints: [5, texts] states.
+            floats: [2, texts] states.
+            labels: [texts].
+
+        Returns:
+            [texts] what it adds to the scores, and the new states.
+        """
+        gains = np.zeros(len(labels))
+        if self._lm:
+            nodes, contexts, words, bigrams, _ = ints
+            symbols = self._symbols[labels]
+            nodes = self._lm.children(nodes, self._letters[labels])
+            spelt = floats[0] + self._lm.spelling(contexts, symbols)
+            begun = np.where(nodes >= 0, self._lm.node_log_probs[nodes], self._weights.unknown_log_prob + spelt)
+            gains = self._weights.alpha * (begun - floats[1])
+            ended = np.flatnonzero(labels == self.space)
+            after = np.stack([nodes, self._lm.next_context(contexts, symbols), words, bigrams, ints[4]])
+            new_floats = np.stack([spelt, begun])
+            if len(ended):
+                gains[ended], after[2:4, ended] = self._end_words(ints[:, ended], floats[:, ended])
+                after[:2, ended] = 0
+                new_floats[:, ended] = 0
+            ints, floats = after, new_floats
+        if self._hot:
+            states = ints[4]
+            gains = gains + self._weights.hotword_letter * self._hot.gains[states, labels]
+            ints = np.concatenate([ints[:4], self._hot.next[states, labels][None]])
+        return gains, ints, floats
+
+    def finish(self, ints: NDArray[np.int64], floats: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[texts] what the end of the window adds to the scores."""
+        gains = self._end_words(ints, floats)[0] if self._lm else np.zeros(ints.shape[1])
+        return gains + (self._weights.hotword_letter * self._hot.end_gains[ints[4]] if self._hot else 0.0)
+
+    def _end_words(
+        self, ints: NDArray[np.int64], floats: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Counts the words that have been begun as whole; returns what that adds, and [2, texts] words and bigrams."""
+        assert self._lm
+        nodes, contexts, words, bigrams, _ = ints
+        spelt, begun = floats
+        numbers = self._lm.node_words[nodes]
+        known = (nodes >= 0) & (numbers >= 0)
+        log_probs, after = self._lm.after(WordContext(words, bigrams), np.where(known, numbers, 0))
+        unknown = self._weights.unknown_log_prob + spelt + self._lm.spelling(contexts, np.full(len(contexts), EDGE))
+        gains = self._weights.alpha * (np.where(known, log_probs, unknown) - begun) + self._weights.beta
+        between = (nodes == 0) & (contexts == 0)
+        context = np.where(known, np.stack([after.words, after.bigrams]), -1)
+        return np.where(between, 0.0, gains), np.where(between, ints[2:4], context)
+
+
+class BeamSearch:
+    """A search for one model's labels. Safe to use from several threads.
+
+    Args:
+        labels: the character of each label, "" for the blank.
+        blank: the index of the blank.
+        weights: see `Weights`.
+        language_model: None to go by the acoustic model alone.
+        hot: hot words, as `handler.hotwords.spelt` writes them.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        blank: int,
+        weights: Weights,
+        language_model: LanguageModel | None = None,
+        hot: Sequence[str] = (),
+    ) -> None:
+        self._labels = labels
+        self._blank = blank
+        self._weights = weights
+        self._knowledge = _Knowledge(labels, weights, language_model, hot)
+
+    def __call__(self, log_probs: NDArray[np.float32], best: int = 1) -> list[Hypothesis]:
+        """Searches a window.
+
+        Args:
+            log_probs: [frames, labels] natural log-probabilities; frames may be 0.
+            best: how many texts to return.
+
+        Returns:
+            the best texts, the best first, no two with the same words; fewer where the search found no more.
+        """
+        hypotheses = _Hypotheses(self._knowledge, self._weights, self._blank)
+        hypotheses.hear(log_probs.astype(np.float64))
+        scores = hypotheses.final_scores()
+        found: dict[str, Hypothesis] = {}
+        for row in np.argsort(-scores, kind="stable").tolist():
+            labels = hypotheses.labels_of(row)
+            text = " ".join("".join(self._labels[label] for label in labels).split())
+            found.setdefault(text, Hypothesis(labels, float(scores[row])))
+            if len(found) == best:
+                break
+        return list(found.values())
+
+
+class _Hypotheses:
+    """The hypotheses after some frames, one a row. Those of a frame are texts that all differ.
+
+    What was heard is kept apart by whether the last frame was a blank, as CTC needs; what is known of the text is added
+    to both parts.
+
+    Args:
+        knowledge: of texts.
+        weights: see `Weights`.
+        blank: the index of the blank.
+    """
+
+    def __init__(self, knowledge: _Knowledge, weights: Weights, blank: int) -> None:
+        self._knowledge = knowledge
+        self._weights = weights
+        self._blank = blank
+        # One hypothesis, the empty text.
+        self._in_blank, self._in_label = np.zeros(1), np.full(1, _NEVER)
+        self._known = np.zeros(1)
+        self._ints, self._floats = knowledge.start()
+        self._last = np.full(1, -1)
+        self._texts, self._parents = np.ones(1, np.uint64), np.zeros(1, np.uint64)  # hashes
+        # Texts are chains: the label that each link adds, and the link before. Link 0 is the empty text.
+        self._links = np.zeros(1, np.int64)
+        self._chain = [np.zeros((2, 1), np.int64)]
+        self._chained = 1
+
+    def hear(self, log_probs: NDArray[np.float64]) -> None:
+        """Takes in [frames, labels] log-probabilities."""
+        if not len(log_probs):
+            return
+        tried = log_probs >= log_probs.max(axis=1, keepdims=True) - self._weights.label_width
+        alone = np.where(tried.sum(axis=1) == 1, tried.argmax(axis=1), -1)
+        # Where one label is all that is likely for several frames, hypotheses got it with the first of them.
+        stays = (alone == self._blank) | ((alone >= 0) & (alone == np.concatenate([[-1], alone[:-1]])))
+        tried[:, self._blank] = False
+        frames, labels = np.nonzero(tried)
+        bounds = np.searchsorted(frames, np.arange(len(log_probs) + 1)).tolist()
+        for number, (frame, stay) in enumerate(zip(log_probs, stays.tolist(), strict=True)):
+            if stay:
+                self._in_blank, self._in_label = self._stayed(frame)
+            else:
+                self._step(frame, labels[bounds[number] : bounds[number + 1]])
+
+    def _stayed(self, frame: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        total = np.logaddexp(self._in_blank, self._in_label)
+        return total + frame[self._blank], self._in_label + frame[self._last]
+
+    def _step(self, frame: NDArray[np.float64], tried: NDArray[np.int64]) -> None:
+        in_blank, in_label = self._stayed(frame)
+        # [hypotheses, labels tried]: without a blank between, a label repeated is still the same one.
+        repeated = self._last[:, None] == tried
+        more = np.where(repeated, self._in_blank[:, None], np.logaddexp(self._in_blank, self._in_label)[:, None])
+        more += frame[tried]
+        if self._knowledge.space >= 0:
+            more[repeated & (tried == self._knowledge.space)] = _NEVER
+        # Where the text with the label is a hypothesis already, what was heard is added up.
+        rows, before = np.nonzero(self._parents[:, None] == self._texts)
+        columns = np.minimum(np.searchsorted(tried, self._last[rows]), len(tried) - 1)
+        there = tried[columns] == self._last[rows]
+        rows, before, columns = rows[there], before[there], columns[there]
+        in_label[rows] = np.logaddexp(in_label[rows], more[before, columns])
+        more[before, columns] = _NEVER
+
+        staying = np.logaddexp(in_blank, in_label) + self._known
+        # What is lost in any case need not be looked up.
+        least = staying.max() - self._weights.beam_width - self._knowledge.most_gain
+        rows, columns = np.nonzero(more + self._known[:, None] > least)
+        heard, labels = more[rows, columns], tried[columns]
+        gains, ints, floats = self._knowledge.extend(self._ints[:, rows], self._floats[:, rows], labels)
+        known = self._known[rows] + gains
+
+        kept = self._best(np.concatenate([staying, heard + known]))
+        old, new = kept[kept < len(staying)], kept[kept >= len(staying)] - len(staying)
+        rows, labels = rows[new], labels[new]
+        self._in_blank = np.concatenate([in_blank[old], np.full(len(new), _NEVER)])
+        self._in_label = np.concatenate([in_label[old], heard[new]])
+        self._known = np.concatenate([self._known[old], known[new]])
+        self._ints = np.concatenate([self._ints[:, old], ints[:, new]], axis=1)
+        self._floats = np.concatenate([self._floats[:, old], floats[:, new]], axis=1)
+        self._last = np.concatenate([self._last[old], labels])
+        parents = self._texts[rows]
+        self._parents = np.concatenate([self._parents[old], parents])
+        self._texts = np.concatenate([self._texts[old], parents * _HASH_BASE + (labels + 1).astype(np.uint64)])
+        self._chain.append(np.stack([labels, self._links[rows]]))
+        self._links = np.concatenate([self._links[old], np.arange(self._chained, self._chained + len(new))])
+        self._chained += len(new)
+
+    def _best(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        kept = np.flatnonzero(scores >= scores.max() - self._weights.beam_width)
+        if len(kept) > self._weights.beam:
+            best = np.argpartition(-scores[kept], self._weights.beam - 1)[: self._weights.beam]
+            kept = kept[best]
+        return kept
+
+    def final_scores(self) -> NDArray[np.float64]:
+        """[hypotheses] scores, with the window at its end."""
+        heard = np.logaddexp(self._in_blank, self._in_label)
+        scores: NDArray[np.float64] = heard + self._known + self._knowledge.finish(self._ints, self._floats)
+        return scores
+
+    def labels_of(self, row: int) -> tuple[int, ...]:
+        """The labels of a hypothesis."""
+        if len(self._chain) > 1:
+            self._chain = [np.concatenate(self._chain, axis=1)]
+        added, before = self._chain[0]
+        labels, link = [], self._links[row]
+        while link:
+            labels.append(int(added[link]))
+            link = before[link]
+        return tuple(reversed(labels))

@@ -20,7 +20,7 @@ RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-che
     # nothing edits these files, so no start spends time on comparing dates.
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s packages -p /var/task packages
 COPY handler code/handler
-COPY models/asr.onnx code/models/asr.onnx
+COPY models/asr.onnx models/keywords.onnx code/models/
 RUN chmod -R a+rX code \
     && python3 -m compileall -q --invalidation-mode unchecked-hash -s code -p /var/task code
 

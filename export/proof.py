@@ -63,7 +63,7 @@ def prove_equal(model: nn.Module, path: Path, spec: ModelSpec) -> Parity:
     for length in LENGTHS:
         for batch in BATCH_SIZES:
             lengths = torch.tensor([max(1, length * (batch - i) // batch) for i in range(batch)])
-            log_mel = torch.randn(batch, length, spec.n_mels, generator=generator)
+            log_mel = torch.randn(batch, length, spec.feature_size, generator=generator)
             with torch.inference_mode():
                 expected, expected_lengths = model(log_mel, lengths)
             feed = dict(zip(INPUT_NAMES, (log_mel.numpy(), lengths.numpy()), strict=True))

@@ -12,7 +12,7 @@ _DEFAULT_MAX_AUDIO_S = 3900.0
 # What a job may bring: an afternoon's meeting, in a file that fits into the 512 MB of /tmp every function has.
 _DEFAULT_JOB_MAX_AUDIO_S = 14_400.0
 _DEFAULT_JOB_MAX_BYTES = 500_000_000.0
-_DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "models" / "asr.onnx"
+_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
 class SettingsError(HarkError):
@@ -25,6 +25,7 @@ class Settings:
 
     Attributes:
         model_path: `HARK_MODEL`, an exported model; by default the one that comes with Hark.
+        keywords_path: `HARK_KEYWORDS_MODEL`, an exported keyword model; by default the one that comes with Hark.
         max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
         bucket: `HARK_BUCKET`, the name of the bucket for jobs; "" where there are none.
         job_max_audio_s: `HARK_JOB_MAX_AUDIO_S`, the longest recording of a job, in seconds.
@@ -34,6 +35,7 @@ class Settings:
 
     model_path: Path
     max_audio_s: float
+    keywords_path: Path = _MODELS / "keywords.onnx"
     bucket: str = ""
     job_max_audio_s: float = _DEFAULT_JOB_MAX_AUDIO_S
     job_max_bytes: int = int(_DEFAULT_JOB_MAX_BYTES)
@@ -47,8 +49,9 @@ class Settings:
             SettingsError: a value cannot work; the message names the variable.
         """
         return cls(
-            model_path=Path(environment.get("HARK_MODEL") or _DEFAULT_MODEL),
+            model_path=Path(environment.get("HARK_MODEL") or _MODELS / "asr.onnx"),
             max_audio_s=_positive(environment, "HARK_MAX_AUDIO_S", "seconds", _DEFAULT_MAX_AUDIO_S),
+            keywords_path=Path(environment.get("HARK_KEYWORDS_MODEL") or _MODELS / "keywords.onnx"),
             bucket=environment.get("HARK_BUCKET", ""),
             job_max_audio_s=_positive(environment, "HARK_JOB_MAX_AUDIO_S", "seconds", _DEFAULT_JOB_MAX_AUDIO_S),
             job_max_bytes=int(_positive(environment, "HARK_JOB_MAX_BYTES", "bytes", _DEFAULT_JOB_MAX_BYTES)),

@@ -9,6 +9,7 @@ smoothing.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def _detections(stretch: _Stretch, spec: ModelSpec) -> list[tuple[Detection, NDA
     best, highest = stretch.scores.argmax(axis=1), stretch.scores.max(axis=1)
     said = np.array([spec.labels[label] not in (UNKNOWN, SILENCE) for label in best]) & (highest >= _THRESHOLD)
     edges = np.flatnonzero(np.r_[True, (np.diff(best) != 0) | (np.diff(said) != 0), True])
-    runs = [(first, end) for first, end in zip(edges[:-1], edges[1:], strict=True) if said[first]]
+    runs = [(first, end) for first, end in pairwise(edges.tolist()) if said[first]]
     found: list[tuple[float, Detection, NDArray[np.float32]]] = []
     for first, end in sorted(runs, key=lambda run: -float(highest[run[0] : run[1]].max())):
         # What every window of the run has in it; the windows at its ends lack a part of the word at times.

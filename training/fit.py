@@ -21,8 +21,8 @@ Each process takes batches of `data.batch_seconds` of its own: with N processes 
 `trainer.accumulate=N` in one.
 
 Checkpoints, TensorBoard logs and the config as used go to `runs/<name>/`. `best.ckpt` is the one with the lowest dev
-WER (for keywords, the lowest share of errors), `last.ckpt` the newest; `average.ckpt`, made at the end, has the mean of the last validations' weights. A run that
-was interrupted goes on exactly where it was with `--resume`.
+WER (for keywords, the lowest share of errors), `last.ckpt` the newest; `average.ckpt`, made at the end, has the mean of
+the last validations' weights. A run that was interrupted goes on exactly where it was with `--resume`.
 """
 
 import argparse
@@ -45,9 +45,9 @@ from training.average import average
 from training.checkpoint import load_checkpoint
 from training.config import Config, TrainerConfig, load_config
 from training.errors import CheckpointError, ConfigError
-from training.network import Network
 from training.keyword_data import KeywordData
 from training.keyword_task import KeywordTask
+from training.network import Network
 from training.task import SpeechData, SpeechTask
 from training.throughput import Throughput
 

@@ -1,7 +1,7 @@
 """Manifests -> stretches of one length, each with its label.
 
-What an utterance is labelled follows from its text: one of the model's words, or `unknown`. Sentences are `unknown` too,
-unless a word of the model stands in them: a stretch of them might be that word.
+What an utterance is labelled follows from its text: one of the model's words, or `unknown`. Sentences are `unknown`
+too, unless a word of the model stands in them: a stretch of them might be that word.
 """
 
 from collections.abc import Sequence

@@ -73,7 +73,13 @@ class SeparableBlock(nn.Module):
         super().__init__()
         self.depthwise = nn.ModuleList(
             nn.Conv1d(
-                channels, channels, kernel, padding=kernel // 2 * dilation, dilation=dilation, groups=channels, bias=False
+                channels,
+                channels,
+                kernel,
+                padding=kernel // 2 * dilation,
+                dilation=dilation,
+                groups=channels,
+                bias=False,
             )
             for _ in range(2)
         )

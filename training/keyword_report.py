@@ -92,9 +92,7 @@ class KeywordEvaluation:
             for i, j in places[:_CONFUSIONS_SHOWN]
             if wrong[i, j]
         ]
-        corpora = [
-            f"{name}: {right / count:.4f} of {count}" for name, (right, count) in sorted(self.by_corpus.items())
-        ]
+        corpora = [f"{name}: {right / count:.4f} of {count}" for name, (right, count) in sorted(self.by_corpus.items())]
         low, high = self.interval
         return "\n".join(
             [
@@ -120,9 +118,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:6.3f}" if whole else "     -"
 
 
-def evaluate_keywords(
-    recognizer: Runner, utterances: Sequence[Utterance], progress: bool = True
-) -> KeywordEvaluation:
+def evaluate_keywords(recognizer: Runner, utterances: Sequence[Utterance], progress: bool = True) -> KeywordEvaluation:
     """Classifies every utterance from its file and compares with its text.
 
     A text that is no word of the model is `unknown`, sentences with such words in them among them; none is `silence`.

@@ -1,10 +1,10 @@
 """Which network a config names.
 
-Every network that transcribes has `forward` (log-mel spectrograms in, log-probabilities out), and for training `encode` (every layer's
-output), `label` (a layer's output to log-probabilities), `middle` (the layer a middle CTC loss teaches),
-`LABELS_MIDDLE` (whether `label` serves that layer too; if not, training gives it a head of its own) and `LABELLED`: the
-weights with an entry for each label, as name -> (axis, how often the labels follow each other along it). Those that
-classify have `forward` and `LABELLED` alone.
+Every network has `forward` (log-mel spectrograms in, log-probabilities out) and `LABELLED`: the weights with an entry
+for each label, as name -> (axis, how often the labels follow each other along it). One that transcribes also has, for
+training, `encode` (every layer's output), `label` (a layer's output to log-probabilities), `middle` (the layer a middle
+CTC loss teaches) and `LABELS_MIDDLE` (whether `label` serves that layer too; if not, training gives it a head of its
+own).
 """
 
 from training.config import ModelConfig

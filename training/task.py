@@ -12,9 +12,9 @@ from handler.ctc import greedy
 from training.audio_cache import AudioCache
 from training.config import Config, config_to_dict, model_spec
 from training.dataset import Batch, BucketSampler, SpeechDataset, collate, training_utterances
+from training.errors import ConfigError
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
-from training.errors import ConfigError
 from training.network import Transcriber, build
 from training.optimiser import configure
 from training.text import decode

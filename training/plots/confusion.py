@@ -49,9 +49,7 @@ def draw(report: dict[str, Any], title: str) -> Figure:
     columns = np.flatnonzero(said + heard)
     shown = counts[np.ix_(rows, columns)]
     shares = shown / said[rows][:, None]
-    figure = Figure(
-        figsize=(2.6 + _CELL_INCHES * len(columns), 2.2 + _CELL_INCHES * len(rows)), layout="constrained"
-    )
+    figure = Figure(figsize=(2.6 + _CELL_INCHES * len(columns), 2.2 + _CELL_INCHES * len(rows)), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", norm=Normalize(0, 1), aspect="auto")
     for row, column in np.argwhere(shown):

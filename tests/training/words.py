@@ -47,7 +47,7 @@ def word_config(folder: Path, **overrides: str) -> Config:
         [
             "name=toy",
             f"output_dir={folder}",
-            f"labels=[{','.join(LABELS)}]",
+            f"labels={LABELS}",  # quoted, since yes and no are truth values in YAML
             f"data.cache_dir={folder / 'cache'}",
             f"data.dev={make_words(folder / 'dev', first_seed=100)}",
             "data.batch_seconds=17",

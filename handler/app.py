@@ -174,7 +174,9 @@ def get_job(job_id: str) -> _Reply:
 @app.route("/health", method=_READ)
 def get_health() -> _Reply:
     """Says which model answers, how well it was measured to do, and what is the most it takes."""
-    return _reply(200, render.json_body(render.health(recognizer.spec, settings.max_audio_s, settings.keywords_path.is_file())))
+    return _reply(
+        200, render.json_body(render.health(recognizer.spec, settings.max_audio_s, settings.keywords_path.is_file()))
+    )
 
 
 @app.route("/openapi.json", method=_READ)

@@ -1,7 +1,8 @@
 """Spoken keywords: a recording -> the word it is, or the words that are said in it and when.
 
-A recording about as long as the model's window is classified as it is. Over a longer one the window slides, where
-somebody speaks; scores are averaged over neighbouring windows, and a word is where its score stays above a threshold.
+A recording about as long as the model's window is classified as it is. Over a longer one the window slides; scores are
+averaged over neighbouring windows, and a word is where its score stays above a threshold. Silence slides by like
+everything else: voice activity is judged by what half a minute holds, and one word in it is too little.
 
 Source: Chen, Parada and Heigold, "Small-footprint keyword spotting using deep neural networks" (ICASSP 2014), for the
 smoothing.
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handler import audio, features, segments
+from handler import audio, features
 from handler.errors import InvalidParameter
 from handler.mapped import Data
 from handler.pipeline import Runner, Timings
@@ -24,9 +25,10 @@ from handler.spec import SILENCE, UNKNOWN, ModelSpec
 # Recordings up to so many windows long are one word with what was left around it.
 _ONE_WORD = 1.25
 _STEP_S = 0.2
-# Words at the edges of a stretch of speech come into the middle of a window, too.
-_MARGIN_S = 0.3
-_STRETCH_S = 15.0
+# A word at an edge of the recording comes into the middle of a window, too.
+_MARGIN_S = 0.4
+# Windows that are scored together: half a minute's.
+_BATCH = 150
 # Neighbouring windows, the one in the middle included, whose scores are averaged.
 _SMOOTHED = 3
 _THRESHOLD = 0.5
@@ -34,6 +36,7 @@ _THRESHOLD = 0.5
 _APART_S = 0.35
 _SHORTEST_S = 0.2
 _TOP = 5
+_SHOWN_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,6 @@ class Heard:
     detections: list[Detection]
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """Smoothed scores [windows, labels] of a stretch of speech, where its windows begin, and where it lies itself."""
-
-    scores: NDArray[np.float32]
-    starts_s: NDArray[np.float64]
-    start_s: float
-    end_s: float
-
-
 def spot(data: Data, recognizer: Runner, max_duration_s: float, timings: Timings) -> Heard:
     """Finds the keywords of an audio file, holding no more than some minutes of it at a time.
 
@@ -92,61 +85,77 @@ def spot_blocks(blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timin
     """As `spot`, of [samples] mono float32 at the model's rate, block by block."""
     spec = recognizer.spec
     rate = spec.sample_rate_hz
+    length, step, margin = (round(seconds * rate) for seconds in (spec.max_window_s, _STEP_S, _MARGIN_S))
     coming = iter(blocks)
-    first: list[NDArray[np.float32]] = []
-    heard = 0
+    first = np.zeros(0, np.float32)
     for block in coming:
-        first.append(block)
-        heard += len(block)
-        if heard > _ONE_WORD * spec.max_window_s * rate:
+        first = np.concatenate([first, block])
+        if len(first) > _ONE_WORD * length:
             break
     else:
-        return _one_word(np.concatenate([*first, np.zeros(0, np.float32)]), recognizer, timings)
+        return _one_word(_windows(first, length, step), len(first) / rate, recognizer, timings)
+    heard = len(first)
 
-    def counted() -> Iterator[NDArray[np.float32]]:
+    def padded() -> Iterator[NDArray[np.float32]]:
         nonlocal heard
-        yield from first
+        yield np.pad(first, (margin, 0))
         for block in coming:
             heard += len(block)
             yield block
+        yield np.zeros(margin, np.float32)
 
-    total, windows = np.zeros(len(spec.labels)), 0
-    found: list[tuple[Detection, NDArray[np.float32]]] = []
-    stretches = segments.windows(counted(), rate, _STRETCH_S)
-    for stretch in timings.each("segment", stretches):
-        scored = _score_stretch(stretch, recognizer, timings)
-        total += scored.scores.sum(axis=0)
-        windows += len(scored.scores)
-        found += _detections(scored, spec)
-    duration_s = heard / rate
-    if found:
-        scores = max(found, key=lambda each: each[0].score)[1]
-    elif windows:
-        scores = (total / windows).astype(np.float32)
-    else:
-        scores = np.array([label == SILENCE for label in spec.labels], np.float32)
-    return Heard(scores, duration_s, [detection for detection, _ in found])
+    scores = np.concatenate(
+        [_score(windows, recognizer, timings) for windows in _batches(_slide(padded(), length, step))]
+    )
+    starts_s = np.arange(len(scores)) * (step / rate) - margin / rate
+    smoothed = _smoothed(scores)
+    found = _detections(smoothed, starts_s, heard / rate, spec)
+    peak = max(found, key=lambda each: each[0].score)[1] if found else None
+    whole = scores.mean(axis=0) if peak is None else smoothed[peak]
+    return Heard(whole, heard / rate, [detection for detection, _ in found])
 
 
-def _one_word(samples: NDArray[np.float32], recognizer: Runner, timings: Timings) -> Heard:
-    spec = recognizer.spec
-    windows = _windows(samples, round(spec.max_window_s * spec.sample_rate_hz), round(_STEP_S * spec.sample_rate_hz))
-    scores = _score([window for _, window in windows], recognizer, timings).mean(axis=0)
+def _one_word(windows: list[NDArray[np.float32]], duration_s: float, recognizer: Runner, timings: Timings) -> Heard:
+    labels = recognizer.spec.labels
+    scores = _score(windows, recognizer, timings).mean(axis=0)
     best = int(scores.argmax())
-    duration_s = len(samples) / spec.sample_rate_hz
-    is_word = spec.labels[best] not in (UNKNOWN, SILENCE) and scores[best] >= _THRESHOLD
-    said = [Detection(0.0, duration_s, spec.labels[best], float(scores[best]))] if is_word else []
+    is_word = labels[best] not in (UNKNOWN, SILENCE) and scores[best] >= _THRESHOLD
+    said = [Detection(0.0, duration_s, labels[best], float(scores[best]))] if is_word else []
     return Heard(scores, duration_s, said)
 
 
-def _windows(samples: NDArray[np.float32], length: int, step: int) -> list[tuple[int, NDArray[np.float32]]]:
-    """Returns windows of [length] samples, and where each begins, at most `step` apart; a shorter one is filled up."""
+def _windows(samples: NDArray[np.float32], length: int, step: int) -> list[NDArray[np.float32]]:
+    """Returns windows of [length] samples from one edge to the other, at most `step` apart, or one that is filled up."""
     spare = len(samples) - length
     if spare <= 0:
-        before = -spare // 2
-        return [(-before, np.pad(samples, (before, -spare - before)))]
+        return [np.pad(samples, (-spare // 2, -spare - -spare // 2))]
     starts = np.rint(np.linspace(0, spare, -(-spare // step) + 1)).astype(int).tolist()
-    return [(start, samples[start : start + length]) for start in starts]
+    return [samples[start : start + length] for start in starts]
+
+
+def _slide(blocks: Iterable[NDArray[np.float32]], length: int, step: int) -> Iterator[NDArray[np.float32]]:
+    """Yields windows of [length] samples, one every `step`, as long as there are samples to begin a new step with."""
+    held = np.zeros(0, np.float32)
+    for block in blocks:
+        held = np.concatenate([held, block])
+        start = 0
+        while start + length <= len(held):
+            yield held[start : start + length]
+            start += step
+        held = held[start:]
+    if len(held) > length - step:
+        yield np.pad(held, (0, length - len(held)))
+
+
+def _batches(windows: Iterable[NDArray[np.float32]]) -> Iterator[list[NDArray[np.float32]]]:
+    batch: list[NDArray[np.float32]] = []
+    for window in windows:
+        batch.append(window)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _score(windows: list[NDArray[np.float32]], recognizer: Runner, timings: Timings) -> NDArray[np.float32]:
@@ -156,19 +165,6 @@ def _score(windows: list[NDArray[np.float32]], recognizer: Runner, timings: Timi
     with timings.stage("recognize"):
         scores: NDArray[np.float32] = np.exp(np.concatenate(recognizer.run(inputs)))
     return scores
-
-
-def _score_stretch(stretch: segments.Window, recognizer: Runner, timings: Timings) -> _Stretch:
-    spec = recognizer.spec
-    rate = spec.sample_rate_hz
-    length, step = round(spec.max_window_s * rate), round(_STEP_S * rate)
-    # A stretch that is shorter than a window gets neighbours to be averaged with nonetheless.
-    margin = max(round(_MARGIN_S * rate), (length - len(stretch.samples)) // 2 + step)
-    windows = _windows(np.pad(stretch.samples, margin), length, step)
-    scores = _score([window for _, window in windows], recognizer, timings)
-    starts_s = (np.array([start for start, _ in windows]) + stretch.start - margin) / rate
-    end_s = (stretch.start + len(stretch.samples)) / rate
-    return _Stretch(_smoothed(scores), starts_s, stretch.start / rate, end_s)
 
 
 def _smoothed(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -181,26 +177,33 @@ def _smoothed(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return means
 
 
-def _detections(stretch: _Stretch, spec: ModelSpec) -> list[tuple[Detection, NDArray[np.float32]]]:
-    """Returns the words of a stretch, in order, each with the scores of the window in which it is heard best."""
-    best, highest = stretch.scores.argmax(axis=1), stretch.scores.max(axis=1)
+def _detections(
+    scores: NDArray[np.float32], starts_s: NDArray[np.float64], duration_s: float, spec: ModelSpec
+) -> list[tuple[Detection, int]]:
+    """Returns the words of a recording, in order, each with the window in which it is heard best.
+
+    Args:
+        scores: [windows, labels], smoothed.
+        starts_s: [windows] where they begin.
+        duration_s: of the recording.
+        spec: the model's.
+    """
+    best, highest = scores.argmax(axis=1), scores.max(axis=1)
     said = np.array([spec.labels[label] not in (UNKNOWN, SILENCE) for label in best]) & (highest >= _THRESHOLD)
     edges = np.flatnonzero(np.r_[True, (np.diff(best) != 0) | (np.diff(said) != 0), True])
     runs = [(first, end) for first, end in pairwise(edges.tolist()) if said[first]]
-    found: list[tuple[float, Detection, NDArray[np.float32]]] = []
+    found: dict[float, tuple[Detection, int]] = {}
     for first, end in sorted(runs, key=lambda run: -float(highest[run[0] : run[1]].max())):
         # What every window of the run has in it; the windows at its ends lack a part of the word at times.
-        start_s, end_s = stretch.starts_s[end - 1], stretch.starts_s[first] + spec.max_window_s
-        middle_s = (start_s + end_s) / 2
-        if any(abs(middle_s - other_s) < _APART_S for other_s, _, _ in found):
+        start_s, end_s = float(starts_s[end - 1]), float(starts_s[first]) + spec.max_window_s
+        middle_s, reach_s = (start_s + end_s) / 2, max(end_s - start_s, _SHORTEST_S) / 2
+        if any(abs(middle_s - other_s) < _APART_S for other_s in found):
             continue
-        reach_s = max(end_s - start_s, _SHORTEST_S) / 2
-        # A recording has no sound before its start, but a window may.
-        start_s, end_s = max(middle_s - reach_s, stretch.start_s), min(middle_s + reach_s, stretch.end_s)
         peak = first + int(highest[first:end].argmax())
-        detection = Detection(float(start_s), float(end_s), spec.labels[best[peak]], float(highest[peak]))
-        found.append((float(middle_s), detection, stretch.scores[peak]))
-    return [(detection, scores) for _, detection, scores in sorted(found, key=lambda each: each[0])]
+        # A window may reach beyond the recording.
+        span_s = max(middle_s - reach_s, 0.0), min(middle_s + reach_s, duration_s)
+        found[middle_s] = Detection(*span_s, spec.labels[best[peak]], float(highest[peak])), peak
+    return [found[middle_s] for middle_s in sorted(found)]
 
 
 def check_fields(fields: Iterable[tuple[str, str]]) -> None:
@@ -211,7 +214,7 @@ def check_fields(fields: Iterable[tuple[str, str]]) -> None:
     """
     for name, _ in fields:
         if name != "model":
-            shown = name[:64]
+            shown = name[:_SHOWN_CHARACTERS]
             raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from events.synthesise import synthesise
 from handler.errors import InvalidParameter, ModelError
 from handler.keywords import check_fields, reply, spot_blocks
 from handler.pipeline import Timings
 from handler.recognizer import Recognizer
 from handler.settings import Settings
 from handler.spec import NO_BLANK, ModelSpec
-from events.synthesise import synthesise
 from local.event import http_event
 from tests.conftest import EVENTS, ROOT, Post, encode, invoke, make_spec, multipart
 
@@ -70,7 +70,7 @@ def test_a_short_recording_is_one_word(around: float) -> None:
     heard = spotted(pause(around), word("no"), pause(around))
     assert heard["label"] == "no"
     assert heard["score"] == pytest.approx(1 / 1.03, abs=1e-3)
-    assert [each["label"] for each in heard["top"]][0] == "no"
+    assert heard["top"][0]["label"] == "no"
     assert heard["detections"] == [
         {"start": 0, "end": heard["duration"], "label": "no", "score": heard["score"]},
     ]
@@ -84,12 +84,27 @@ def test_what_is_no_word_is_not_detected() -> None:
     assert (longer["label"], longer["detections"]) == ("unknown", [])
 
 
-def test_the_windows_are_of_the_models_length_and_none_is_spent_on_silence() -> None:
+def test_windows_of_the_models_length_cover_all_of_a_long_recording() -> None:
     model = ByLevel()
-    samples = np.concatenate([pause(30), word("yes"), pause(30)])
-    spot_blocks([samples], model, Timings())
+    spot_blocks([pause(20)], model, Timings())
     assert set(model.windows) == {RATE}
-    assert len(model.windows) < 12
+    # Five a second, from 0.4 s before the recording to 0.4 s after it.
+    assert len(model.windows) == (20 + 0.8 - 1) * 5 + 1
+
+
+def test_one_word_in_minutes_of_silence_is_found() -> None:
+    (found,) = spotted(pause(100), word("yes"), pause(100))["detections"]
+    assert found["label"] == "yes"
+    assert found["start"] < 100.2 < found["end"]
+
+
+@pytest.mark.parametrize("before", np.arange(0, 1, 0.07))
+def test_a_word_is_found_wherever_it_lies_at_the_edges_and_between_steps(before: float) -> None:
+    for parts in ((pause(before), word("no"), pause(2)), (pause(2), word("no"), pause(before))):
+        (found,) = spotted(*parts)["detections"]
+        assert found["label"] == "no"
+        middle = len(parts[0]) / RATE + 0.2
+        assert found["start"] - 0.05 <= middle <= found["end"] + 0.05
 
 
 def test_a_long_recording_has_a_timeline() -> None:
@@ -228,9 +243,7 @@ def test_a_recording_over_the_limit_is_refused(post: Post, monkeypatch: pytest.M
     assert (status, body["error"]["code"]) == (413, "audio_too_long")
 
 
-def test_without_a_model_the_endpoint_says_so(
-    post: Post, monkeypatch: pytest.MonkeyPatch, tmp_path: object
-) -> None:
+def test_without_a_model_the_endpoint_says_so(post: Post, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     import dataclasses
     from pathlib import Path
 

@@ -577,7 +577,10 @@ LAYOUTS = {
     "librispeech": ("LibriSpeech", "LibriSpeech/<subset>/<speaker>/<chapter>/*.trans.txt in it"),
     "commonvoice": ("a language of Common Voice", "train.tsv and the folder clips in it"),
     "ljspeech": ("LJ Speech", "metadata.csv and the folder wavs in it"),
-    "speechcommands": ("Speech Commands", "<word>/*.wav and, or neither, validation_list.txt and testing_list.txt in it"),
+    "speechcommands": (
+        "Speech Commands",
+        "<word>/*.wav and, or neither, validation_list.txt and testing_list.txt in it",
+    ),
     "folder": ("a folder of recordings", "audio files with a .txt of the same name beside each, or a .csv or .tsv"),
 }
 

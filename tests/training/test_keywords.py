@@ -219,7 +219,9 @@ def utterance(speaker: str, corpus: str) -> Utterance:
 
 def test_named_speakers_and_those_of_the_published_rule_are_held_out() -> None:
     # 026290a7 is in the corpus's validation list, bb05582b in its test list.
-    commands = [utterance(f"keywords-{name}", "Speech Commands subset") for name in ("026290a7", "bb05582b", "0a7c2a8d")]
+    commands = [
+        utterance(f"keywords-{name}", "Speech Commands subset") for name in ("026290a7", "bb05582b", "0a7c2a8d")
+    ]
     digits = [utterance(f"digits-{name}", "Free Spoken Digit Dataset") for name in ("theo", "026290a7")]
     kept, held_out = keyword_split.split([*commands, *digits], ["digits-theo"])
     assert [each.extra["speaker"] for each in held_out] == ["keywords-026290a7", "keywords-bb05582b", "digits-theo"]

@@ -73,7 +73,8 @@ def cosines(n_mels: int, n_mfcc: int) -> NDArray[np.float32]:
     bands, orders = np.arange(n_mels)[:, None], np.arange(n_mfcc)[None, :]
     columns = np.cos(np.pi / n_mels * (bands + 0.5) * orders) * np.sqrt(2 / n_mels)
     columns[:, 0] *= np.sqrt(0.5)
-    return columns.astype(np.float32)
+    table: NDArray[np.float32] = columns.astype(np.float32)
+    return table
 
 
 def normalise(mel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -125,7 +125,7 @@ def _one_word(windows: list[NDArray[np.float32]], duration_s: float, recognizer:
 
 
 def _windows(samples: NDArray[np.float32], length: int, step: int) -> list[NDArray[np.float32]]:
-    """Returns windows of [length] samples from one edge to the other, at most `step` apart, or one that is filled up."""
+    """Returns windows of [length] samples from edge to edge, at most `step` apart, or one that is filled up."""
     spare = len(samples) - length
     if spare <= 0:
         return [np.pad(samples, (-spare // 2, -spare - -spare // 2))]

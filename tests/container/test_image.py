@@ -107,7 +107,8 @@ def test_a_change_of_the_handler_leaves_the_packages_layer_as_it_is(
         shutil.copy2(ROOT / name, context)
     shutil.copytree(ROOT / "handler", context / "handler", ignore=shutil.ignore_patterns("__pycache__"))
     (context / "models").mkdir()
-    shutil.copy2(ROOT / "models/asr.onnx", context / "models")
+    for model in ("asr.onnx", "keywords.onnx"):
+        shutil.copy2(ROOT / "models" / model, context / "models")
     with (context / "handler/app.py").open("a") as file:
         file.write("\n# changed\n")
     changed = "hark-test:changed"

@@ -107,7 +107,7 @@ def spot_blocks(blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timin
     scores = np.concatenate(
         [_score(windows, recognizer, timings) for windows in _batches(_slide(padded(), length, step))]
     )
-    starts_s = np.arange(len(scores)) * (step / rate) - margin / rate
+    starts_s = np.arange(len(scores), dtype=np.float64) * (step / rate) - margin / rate
     smoothed = _smoothed(scores)
     found = _detections(smoothed, starts_s, heard / rate, spec)
     peak = max(found, key=lambda each: each[0].score)[1] if found else None

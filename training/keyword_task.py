@@ -29,7 +29,7 @@ class KeywordTask(L.LightningModule):
             raise ConfigError(f"model.encoder {config.model.encoder!r} is none for task: keywords.")
         self.model = model
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.optim.label_smoothing)
-        self.register_buffer("counts", torch.zeros(2), persistent=False)
+        self._wrong = self._heard = 0
 
     def on_train_batch_start(self, *_: object) -> None:
         """Seeds the step, so that a resumed run drops the same units as an uninterrupted one."""
@@ -47,14 +47,15 @@ class KeywordTask(L.LightningModule):
         log_probs = self.model(batch.features, batch.lengths)[0][:, 0].float()
         loss = nn.functional.nll_loss(log_probs, batch.labels)
         self.log("dev/loss", loss, batch_size=len(batch.labels), sync_dist=True)
-        wrong = (log_probs.argmax(1) != batch.labels).sum()
-        self.counts += torch.tensor([float(wrong), len(batch.labels)], device=self.counts.device)
+        self._wrong += int((log_probs.argmax(1) != batch.labels).sum())
+        self._heard += len(batch.labels)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the share of the whole dev set that was heard wrongly."""
-        wrong, total = self.all_gather(self.counts).reshape(-1, 2).sum(0)
-        self.log(self.MONITOR, wrong / total, prog_bar=True, rank_zero_only=False)
-        self.counts.zero_()
+        counts = torch.tensor([float(self._wrong), float(self._heard)], device=self.device)
+        wrong, heard = self.trainer.strategy.reduce(counts, reduce_op="sum")
+        self.log(self.MONITOR, wrong / heard, prog_bar=True, rank_zero_only=False)
+        self._wrong = self._heard = 0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or Muon under OneCycleLR over the run's whole length."""

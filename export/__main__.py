@@ -50,14 +50,14 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
         work = Path(folder)
         fp32, int8 = work / "fp32.onnx", work / "int8.onnx"
         trace(model, spec, fp32)
-        prove_dynamic(fp32)
+        prove_dynamic(fp32, spec)
         parity = prove_equal(model, fp32, spec)
         print(f"equal to PyTorch at {parity.cases} sizes, largest difference {parity.largest_difference:.1e}")
         write_spec(fp32, spec)
         files = {"fp32": fp32}
         if precision == "int8":
             quantise(fp32, int8, work)
-            prove_dynamic(int8)
+            prove_dynamic(int8, spec)
             write_spec(int8, spec)
             files["int8"] = int8
         chosen = files[precision]

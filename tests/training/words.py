@@ -60,7 +60,7 @@ def word_config(folder: Path, **overrides: str) -> Config:
             "trainer.devices=1",
             "trainer.precision=32-true",
             "trainer.average_last=0",
-            "trainer.max_epochs=12",
+            "trainer.max_epochs=40",
             "optim.max_lr=1e-2",
             *(f"{name.replace('__', '.')}={value}" for name, value in overrides.items()),
         ],

@@ -1,13 +1,15 @@
 """Spoken keywords: a recording -> the word it is, or the words that are said in it and when.
 
-A recording about as long as the model's window is classified as it is. Over a longer one the window slides; scores are
-averaged over neighbouring windows, and a word is where its score stays above a threshold. Silence slides by like
-everything else: voice activity is judged by what half a minute holds, and one word in it is too little.
+A recording about as long as the model's window is classified as it is, and a shorter one alone in it: what is added
+around it takes no part in the normalisation, which is over what was recorded. Over a longer one the window slides;
+scores are averaged over neighbouring windows, and a word is where its score stays above a threshold. Silence slides by
+like everything else: voice activity is judged by what half a minute holds, and one word in it is too little.
 
 Source: Chen, Parada and Heigold, "Small-footprint keyword spotting using deep neural networks" (ICASSP 2014), for the
 smoothing.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -125,10 +127,10 @@ def _one_word(windows: list[NDArray[np.float32]], duration_s: float, recognizer:
 
 
 def _windows(samples: NDArray[np.float32], length: int, step: int) -> list[NDArray[np.float32]]:
-    """Returns windows of [length] samples from edge to edge, at most `step` apart, or one that is filled up."""
+    """Returns windows of [length] samples from edge to edge, at most `step` apart, or the one that is shorter."""
     spare = len(samples) - length
     if spare <= 0:
-        return [np.pad(samples, (-spare // 2, -spare - -spare // 2))]
+        return [samples]
     starts = np.rint(np.linspace(0, spare, -(-spare // step) + 1)).astype(int).tolist()
     return [samples[start : start + length] for start in starts]
 
@@ -160,11 +162,35 @@ def _batches(windows: Iterable[NDArray[np.float32]]) -> Iterator[list[NDArray[np
 
 def _score(windows: list[NDArray[np.float32]], recognizer: Runner, timings: Timings) -> NDArray[np.float32]:
     """Returns [windows, labels] probabilities."""
+    spec = recognizer.spec
+    frames = window_frames(spec)
     with timings.stage("features"):
-        inputs = [features.compute(window, recognizer.spec) for window in windows]
+        inputs = [filled_up(features.compute(window, spec), frames, 0.5) for window in windows]
     with timings.stage("recognize"):
         scores: NDArray[np.float32] = np.exp(np.concatenate(recognizer.run(inputs)))
     return scores
+
+
+def window_frames(spec: ModelSpec) -> int:
+    """Returns how many frames the features of a window have."""
+    steps = round(spec.max_window_s * spec.sample_rate_hz) / spec.hop_samples
+    return math.ceil(steps) if spec.feature_kind == "samples" else int(steps) + 1
+
+
+def filled_up(found: NDArray[np.float32], frames: int, share: float) -> NDArray[np.float32]:
+    """Makes [some frames, features] as long as a window.
+
+    What is shorter gets zeros around it, the mean of a normalised band; of what is longer, a part is taken.
+
+    Args:
+        found: features.
+        frames: of the window.
+        share: where they go, or what is taken: at 0 the beginning, at 1 the end.
+    """
+    before = round((frames - len(found)) * share)
+    if before < 0 or len(found) > frames:
+        return found[-before : frames - before]
+    return np.pad(found, ((before, frames - len(found) - before), (0, 0)))
 
 
 def _smoothed(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from handler.keywords import filled_up
 from handler.spec import SILENCE, UNKNOWN, ModelSpec
 from training.audio_cache import AudioCache
 from training.augment import WaveformAugment, change_gain, coloured_noise, stretch_of
@@ -26,6 +27,10 @@ from training.text import normalise
 
 # A word that fills the window is moved by up to this share of it.
 _SHIFT = 0.1
+# Of the recordings that are shorter than the window, so many are alone in it, as short recordings are served: their
+# features are normalised over what they are, and what fills the window up has the mean of every band. The others lie in
+# digital silence with whatever noise comes over both, as in a window that slides over a longer recording.
+_ALONE = 0.5
 # Loudest and softest of what nobody speaks in, as root mean square.
 _NOISE_LEVEL = (1e-4, 0.1)
 # And so much of it is digital silence.
@@ -107,11 +112,12 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
         if index >= len(self.labels):
             samples, label = self._noise(rng), self.silence
         else:
-            share = self._share(index, rng) if self.augment else 0.5
-            samples, label = place(self.audio[index], self.length, share), self.labels[index]
+            samples, label = self.audio[index], self.labels[index]
+            if len(samples) >= self.length or (self.augment and rng.random() >= _ALONE):
+                samples = place(samples, self.length, self._share(index, rng) if self.augment else 0.5)
         if not self.augment:
-            return self.plain(torch.from_numpy(samples)), label
-        return self._of_one_length(self.augment(samples, rng), rng), label
+            return self._of_one_length(self.plain(torch.from_numpy(samples)), 0.5), label
+        return self._of_one_length(self.augment(samples, rng), rng.random()), label
 
     def _share(self, index: int, rng: np.random.Generator) -> float:
         spare = len(self.audio[index]) - self.length
@@ -130,12 +136,9 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
         now = max(float(np.sqrt(np.square(noise).mean())), 1e-8)
         return change_gain(noise, 20 * float(np.log10(level / now)))
 
-    def _of_one_length(self, features: Tensor, rng: np.random.Generator) -> Tensor:
-        """Cuts what was drawn out by speed and tempo, or goes on with its last frame."""
-        spare = len(features) - self.frames
-        start = int(rng.integers(spare + 1)) if spare > 0 else 0
-        rows = torch.arange(start, start + self.frames).clamp_max(len(features) - 1)
-        return features[rows]
+    def _of_one_length(self, features: Tensor, share: float) -> Tensor:
+        """Returns the window's frames; what is shorter, by itself or by speed and tempo, is filled up as in serving."""
+        return torch.from_numpy(filled_up(features.numpy(), self.frames, share))
 
 
 def collate(items: list[tuple[Tensor, int]]) -> KeywordBatch:

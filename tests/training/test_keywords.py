@@ -10,7 +10,7 @@ import torch
 from export import __main__ as export_command
 from handler.recognizer import Recognizer
 from tests.training.words import LABELS, WORDS, make_words, spoken, word_config
-from training import evaluate, fit, inspect, keyword_split
+from training import evaluate, fit, inspect, keyword_split, keyword_text
 from training.checkpoint import load_checkpoint
 from training.config import Config, load_config, model_spec
 from training.errors import ConfigError, ManifestError
@@ -242,3 +242,20 @@ def test_the_split_command_writes_both_manifests(tmp_path: Path) -> None:
 
 def test_the_words_of_this_test_are_words() -> None:
     assert {len(spoken(word, 0)) for word in WORDS} == {8000}
+
+
+def test_the_text_to_synthesize_has_every_word_and_others_that_sound_like_none(tmp_path: Path) -> None:
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("She ate four apples and stopped.\nApples, apples: follow the fellow to the hour.\n")
+    output = tmp_path / "words.txt"
+    arguments = ["training/configs/keywords.yaml", str(sentences), "--output", str(output), "--rounds", "4"]
+    assert keyword_text.main(arguments) == 0
+    lines = output.read_text().splitlines()
+    assert len(lines) == 4 * (35 + 15)
+    said = [line.strip(".!?").lower() for line in lines]
+    words = set(load_config("training/configs/keywords.yaml").labels) - {"unknown", "silence"}
+    assert all(said.count(word) == 4 for word in words)
+    assert "apples" in said
+    assert not {"ate", "to", "hour", "unknown", "silence"} & set(said)
+    assert {line[-1] for line in lines} >= {".", "!", "?"}
+    assert keyword_text.main([arguments[0], str(tmp_path / "none.txt"), "--output", str(output)]) == 1

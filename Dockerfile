@@ -21,7 +21,7 @@ RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-che
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s packages -p /var/task packages
 COPY handler code/handler
 # lm.bin and lm.json, the language model and its weights, need not be there: without them the endpoint decodes greedily.
-COPY models/asr.onnx models/lm.* code/models/
+COPY models/asr.onnx models/keywords.onnx models/lm.* code/models/
 RUN chmod -R a+rX code \
     && python3 -m compileall -q --invalidation-mode unchecked-hash -s code -p /var/task code
 

@@ -58,7 +58,7 @@ format: $(VENV)/dev.done  ## let ruff mend what it can
 train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/small.yaml] [ARGS="field=value ..."]
 	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
 
-evaluate: $(VENV)/dev.done  ## WER and CER on a manifest: make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
+evaluate: $(VENV)/dev.done  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
 	@test -n "$(MANIFEST)" || { echo "error: say which manifest: make evaluate MANIFEST=data/dev.jsonl"; exit 2; }
 	@$(BIN)/python -m training.evaluate "$(MANIFEST)" --model "$(MODEL)" $(if $(DECODER),--decoder "$(DECODER)") $(ARGS)
 

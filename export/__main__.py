@@ -1,19 +1,25 @@
-"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST] [--output models/asr.onnx] [--precision int8]`.
+r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST] [--output models/asr.onnx] [--precision int8]`.
 
 Traces the network, proves the graph equal to it, quantises it, measures fp32 and int8 on the dev manifest as they are
 served, fits word times and confidences (`export.calibrate`), and only then writes the file, with the spec and the
-measured figures in its metadata.
+measured figures in its metadata. A model of keywords has neither word times nor confidences to fit:
+
+    python -m export runs/hark-keywords/average.ckpt --dev data/keywords-dev.jsonl --output models/keywords.onnx \
+        --precision fp32
 """
 
 import argparse
 import dataclasses
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from export.calibrate import calibrated
 from export.errors import ProofError
 from export.graph import trace, write_spec
+from export.keywords import measure_keywords
 from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
 from handler.errors import HarkError
@@ -21,9 +27,9 @@ from handler.recognizer import Recognizer
 from training.checkpoint import load_checkpoint, save_weights
 from training.config import model_spec
 from training.evaluate import evaluate
-from training.manifest import read_manifest
+from training.manifest import Utterance, read_manifest
 
-# How much worse int8 may be than fp32, in WER on the dev manifest, before the export is refused.
+# How much worse int8 may be than fp32, in WER (or accuracy) on the dev manifest, before the export is refused.
 MAX_WER_LOSS = 0.005
 
 
@@ -44,34 +50,42 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
         work = Path(folder)
         fp32, int8 = work / "fp32.onnx", work / "int8.onnx"
         trace(model, spec, fp32)
-        prove_dynamic(fp32)
+        prove_dynamic(fp32, spec)
         parity = prove_equal(model, fp32, spec)
         print(f"equal to PyTorch at {parity.cases} sizes, largest difference {parity.largest_difference:.1e}")
         write_spec(fp32, spec)
-        measured = {"fp32": evaluate(Recognizer(fp32), utterances)}
+        files = {"fp32": fp32}
         if precision == "int8":
             quantise(fp32, int8, work)
-            prove_dynamic(int8)
+            prove_dynamic(int8, spec)
             write_spec(int8, spec)
-            measured["int8"] = evaluate(Recognizer(int8), utterances)
-        for name, file in {"fp32": fp32, "int8": int8}.items():
-            if name in measured:
-                rates, factor = measured[name].rates, measured[name].real_time_factor
-                size = file.stat().st_size
-                print(
-                    f"{name}  WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  real-time factor {factor:.4f}"
-                )
-        chosen = int8 if precision == "int8" else fp32
-        loss = measured[precision].rates.wer - measured["fp32"].rates.wer
-        if loss > max_wer_loss:
-            raise ProofError(f"int8 has a WER {loss:.4f} higher than fp32; at most {max_wer_loss} is accepted.")
-        figures = {**measured[precision].summary(), "on": dev.name, "precision": precision}
-        figures |= {"fp32_wer": round(measured["fp32"].rates.wer, 5), "fp32_cer": round(measured["fp32"].rates.cer, 5)}
-        fitted = calibrated(Recognizer(chosen), utterances)
+            files["int8"] = int8
+        chosen = files[precision]
+        measure = measure_keywords if spec.task == "keywords" else measure_transcripts
+        figures = {**measure(files, precision, utterances, max_wer_loss), "on": dev.name, "precision": precision}
+        fitted = spec if spec.task == "keywords" else calibrated(Recognizer(chosen), utterances)
         write_spec(chosen, dataclasses.replace(fitted, measured=figures))
         Recognizer(chosen)  # the handler's own reading of the finished file
         chosen.replace(output)
     print(f"wrote {output}")
+
+
+def measure_transcripts(
+    files: dict[str, Path], chosen: str, utterances: Sequence[Utterance], max_loss: float
+) -> dict[str, Any]:
+    """As `export.keywords.measure_keywords`, for models that transcribe."""
+    measured = {name: evaluate(Recognizer(file), utterances) for name, file in files.items()}
+    for name, found in measured.items():
+        rates, size = found.rates, files[name].stat().st_size
+        print(
+            f"{name}  WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  "
+            f"real-time factor {found.real_time_factor:.4f}"
+        )
+    loss = measured[chosen].rates.wer - measured["fp32"].rates.wer
+    if loss > max_loss:
+        raise ProofError(f"int8 has a WER {loss:.4f} higher than fp32; at most {max_loss} is accepted.")
+    fp32 = measured["fp32"].rates
+    return {**measured[chosen].summary(), "fp32_wer": round(fp32.wer, 5), "fp32_cer": round(fp32.cer, 5)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("models/asr.onnx"))
     parser.add_argument("--precision", choices=["int8", "fp32"], default="int8")
     parser.add_argument("--weights", type=Path, help="also write the weights in half precision here, to fine-tune from")
-    parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="of int8 against fp32")
+    parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="of int8 against fp32, or of accuracy")
     options = parser.parse_args(arguments)
     try:
         export(options.checkpoint, options.dev, options.output, options.precision, options.max_wer_loss)

@@ -23,7 +23,7 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
     [batch, output_frames, labels] float32 and output_lengths [batch] int64.
     """
     example: tuple[Tensor, Tensor] = (
-        torch.randn(len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS), spec.n_mels),
+        torch.randn(len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS), spec.feature_size),
         torch.tensor(EXAMPLE_LENGTHS),
     )
     with warnings.catch_warnings():

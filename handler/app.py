@@ -17,11 +17,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import contract, form, measurements, memory, options, render, site
+from handler import contract, form, keywords, measurements, memory, options, render, site
 from handler.decoding import Decoders
 from handler.errors import (
     InvalidBody,
     InvalidParameter,
+    KeywordsUnavailable,
     MethodNotAllowed,
     ReplyTooLarge,
     RequestError,
@@ -48,7 +49,7 @@ metrics = measurements.collector()
 # Nothing is patched: this function calls no other service.
 tracer = Tracer(service="hark", auto_patch=False)
 # Loaded once, while Lambda initialises the environment, not with the first request.
-recognizer = Recognizer(settings.model_path)
+recognizer = Recognizer(settings.model_path, "transcription")
 decoders = Decoders(settings)
 
 _METRICS_DISABLED = is_metrics_disabled()
@@ -63,6 +64,7 @@ _METHODS = {
     "/transcribe": ["POST"],
     "/v1/audio/transcriptions": ["POST"],
     "/v1/audio/translations": ["POST"],
+    "/v1/audio/keywords": ["POST"],
     _MODELS: _READ,
     _JOBS: ["POST"],
     "/": _READ,
@@ -103,12 +105,7 @@ def get_static(name: str, version: str = "") -> Response[bytes]:
 @app.post("/transcribe")
 def post_transcribe() -> _Reply:
     """Transcribes the raw bytes of the body; replies with text, word times and confidences."""
-    media_type = _content_type().split(";")[0].strip().lower()
-    if media_type.startswith(_NOT_AUDIO):
-        raise UnsupportedMediaType(
-            f"The body is labelled {media_type[:64]}, which is not audio; post the bytes of the recording with a "
-            "header such as 'Content-Type: audio/wav', or a form to /v1/audio/transcriptions."
-        )
+    _check_is_audio("a form to /v1/audio/transcriptions")
     return _transcribe(_body(), options.parse(_query()), Timings(), full_by_default=True)
 
 
@@ -128,6 +125,23 @@ def post_translations() -> _Reply:
         "The model transcribes English and translates nothing; post the recording to /v1/audio/transcriptions.",
         param="model",
     )
+
+
+@app.post("/v1/audio/keywords")
+def post_keywords() -> _Reply:
+    """Says which keywords are in a recording, which is the body or the file of a multipart form."""
+    timings = Timings()
+    if _media_type() == "multipart/form-data":
+        with timings.stage("form"):
+            recording, fields = form.read(_body(), _content_type())
+    else:
+        _check_is_audio("a form with it in the field 'file'")
+        recording, fields = _body(), []
+    keywords.check_fields([*fields, *_query()])
+    model = _keyword_model()
+    heard = keywords.spot(recording, model, settings.max_audio_s, timings)
+    _log_work("spotted keywords", heard.duration_s, timings, model)
+    return _reply(200, render.json_body(keywords.reply(heard, model.spec)), timings)
 
 
 @app.route(_MODELS, method=_READ)
@@ -163,7 +177,9 @@ def get_job(job_id: str) -> _Reply:
 @app.route("/health", method=_READ)
 def get_health() -> _Reply:
     """Says which model answers, how well it was measured to do, and what is the most it takes."""
-    return _reply(200, render.json_body(render.health(recognizer.spec, settings.max_audio_s)))
+    return _reply(
+        200, render.json_body(render.health(recognizer.spec, settings.max_audio_s, settings.keywords_path.is_file()))
+    )
 
 
 @app.route("/openapi.json", method=_READ)
@@ -183,14 +199,7 @@ def get_docs() -> _Reply:
 def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> _Reply:
     decoder = decoders.decoder(asked.decoding, recognizer.spec)
     transcript = transcribe(audio, recognizer, settings.max_audio_s, timings, decoder=decoder)
-    logger.info(
-        "transcribed",
-        audio_s=round(transcript.duration_s, 3),
-        stages_ms={name: round(ms, 2) for name, ms in timings.stages_ms.items()},
-        real_time_factor=round(timings.total_ms / 1000 / transcript.duration_s, 5),
-        model_version=recognizer.spec.version,
-    )
-    measurements.transcribed(metrics, transcript.duration_s, timings)
+    _log_work("transcribed", transcript.duration_s, timings, recognizer)
     if full_by_default and asked.is_default:
         body = render.json_body(render.full(transcript, recognizer.spec))
     else:
@@ -199,9 +208,28 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
     return _reply(200, body, timings)
 
 
+def _log_work(message: str, audio_s: float, timings: Timings, model: Recognizer) -> None:
+    logger.info(
+        message,
+        audio_s=round(audio_s, 3),
+        stages_ms={name: round(ms, 2) for name, ms in timings.stages_ms.items()},
+        real_time_factor=round(timings.total_ms / 1000 / audio_s, 5),
+        model_version=model.spec.version,
+    )
+    measurements.transcribed(metrics, audio_s, timings)
+
+
 def _check_size(body: Body, remedy: str, param: str | None) -> None:
     if len(json.dumps(body.text)) > _MAX_REPLY_BYTES:
         raise ReplyTooLarge(f"The reply is larger than what Lambda sends back; {remedy}", param=param)
+
+
+@cache
+def _keyword_model() -> Recognizer:
+    """Loads the keyword model with the first request for it, so that no other start pays for it."""
+    if not settings.keywords_path.is_file():
+        raise KeywordsUnavailable("This endpoint was set up without a keyword model; ask whoever runs it for one.")
+    return Recognizer(settings.keywords_path, "keywords")
 
 
 @cache
@@ -231,6 +259,19 @@ def _query() -> list[tuple[str, str]]:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
     except ValueError as error:
         raise InvalidParameter(f"The query has more than {_MAX_QUERY_FIELDS} parameters; send fewer.") from error
+
+
+def _check_is_audio(otherwise: str) -> None:
+    media_type = _media_type()
+    if media_type.startswith(_NOT_AUDIO):
+        raise UnsupportedMediaType(
+            f"The body is labelled {media_type[:64]}, which is not audio; post the bytes of the recording with a "
+            f"header such as 'Content-Type: audio/wav', or {otherwise}."
+        )
+
+
+def _media_type() -> str:
+    return _content_type().split(";")[0].strip().lower()
 
 
 def _content_type() -> str:

@@ -132,6 +132,13 @@ class JobsUnavailable(RequestError):
     code = "jobs_unavailable"
 
 
+class KeywordsUnavailable(RequestError):
+    """The endpoint was set up without a keyword model."""
+
+    status = 404
+    code = "keywords_unavailable"
+
+
 class JobFailed(RequestError):
     """The transcript of a job was asked for, and there is none."""
 

@@ -3,6 +3,7 @@
 Equal to `training.features.LogMel` (torchaudio) within 1e-3; `tests/handler/test_features.py` holds them together.
 """
 
+import dataclasses
 from functools import lru_cache
 
 import numpy as np
@@ -46,6 +47,34 @@ def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
         np.matmul(power, filters, out=mel[start : start + _CHUNK_FRAMES])
     np.log(np.maximum(mel, np.float32(spec.log_floor), out=mel), out=mel)
     return normalise(mel) if spec.normalisation == "utterance" else mel
+
+
+def compute(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """As `log_mel`, for a model of any `feature_kind`: returns [frames, spec.feature_size]."""
+    if spec.feature_kind == "log_mel":
+        return log_mel(samples, spec)
+    if spec.feature_kind == "samples":
+        found = raw_frames(np.asarray(samples, np.float32), spec.hop_samples)
+    else:
+        plain = dataclasses.replace(spec, normalisation="none", feature_kind="log_mel", n_mfcc=0)
+        found = log_mel(samples, plain) @ cosines(spec.n_mels, spec.n_mfcc)
+    return normalise(found) if spec.normalisation == "utterance" else found
+
+
+def raw_frames(samples: NDArray[np.float32], frame_samples: int) -> NDArray[np.float32]:
+    """[samples] -> [frames, frame_samples], one frame at least; the last is filled up with zeros."""
+    missing = -len(samples) % frame_samples if len(samples) else frame_samples
+    return np.pad(samples, (0, missing)).reshape(-1, frame_samples)
+
+
+@lru_cache(maxsize=4)
+def cosines(n_mels: int, n_mfcc: int) -> NDArray[np.float32]:
+    """Returns [n_mels, n_mfcc]: the first columns of the orthonormal discrete cosine transform, type II."""
+    bands, orders = np.arange(n_mels)[:, None], np.arange(n_mfcc)[None, :]
+    columns = np.cos(np.pi / n_mels * (bands + 0.5) * orders) * np.sqrt(2 / n_mels)
+    columns[:, 0] *= np.sqrt(0.5)
+    table: NDArray[np.float32] = columns.astype(np.float32)
+    return table
 
 
 def normalise(mel: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -34,6 +34,18 @@ def parse(body: bytes, content_type: str) -> TranscriptionRequest:
         InvalidParameter: a field is missing or refused; see `handler.options.parse`.
         ConflictingParameters: fields contradict each other.
     """
+    file, fields = read(body, content_type)
+    return TranscriptionRequest(file, options.parse(fields))
+
+
+def read(body: bytes, content_type: str) -> tuple[bytes, list[tuple[str, str]]]:
+    """Returns the file of a form, and its other fields as they were sent.
+
+    Raises:
+        UnsupportedMediaType: the body is not a multipart form.
+        InvalidBody: the form is malformed.
+        InvalidParameter: there is no file in it, or more than one.
+    """
     media_type, header_options = parse_options_header(content_type)
     if media_type != "multipart/form-data" or not header_options.get("boundary"):
         raise UnsupportedMediaType(
@@ -56,4 +68,4 @@ def parse(body: bytes, content_type: str) -> TranscriptionRequest:
     if len(files) != 1:
         fault = "is given more than once; send one recording" if files else "is missing; send the recording in it"
         raise InvalidParameter(f"The form field 'file' {fault}.", param="file")
-    return TranscriptionRequest(files[0], options.parse(fields))
+    return files[0], fields

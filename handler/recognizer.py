@@ -24,12 +24,13 @@ class Recognizer:
 
     Args:
         path: an ONNX file made by `export`.
+        task: what the model must be for; by default it may be for any of `handler.spec.TASKS`.
 
     Raises:
-        ModelError: the file is missing, is no model, or carries no readable spec.
+        ModelError: the file is missing, is no model, carries no readable spec, or is for another task.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, task: str | None = None) -> None:
         if not Path(path).is_file():
             raise ModelError(f"There is no model file at {path}; set HARK_MODEL to the path of an exported model.")
         options = ort.SessionOptions()
@@ -46,6 +47,8 @@ class Recognizer:
         if METADATA_KEY not in metadata:
             raise ModelError(f"{path} does not say how to feed it; export it with `make export`.")
         self.spec = ModelSpec.from_json(metadata[METADATA_KEY])
+        if task and self.spec.task != task:
+            raise ModelError(f"{path} is a model for {self.spec.task}, not for {task}; name another one.")
 
     def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Runs windows through the network; neighbours and padding do not change a window's result.
@@ -59,7 +62,7 @@ class Recognizer:
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.spec.labels)), np.float32)] * len(log_mels)
         for batch in self._batches([len(log_mel) for log_mel in log_mels]):
             lengths = np.array([len(log_mels[i]) for i in batch], np.int64)
-            padded = np.zeros((len(batch), lengths.max(), self.spec.n_mels), np.float32)
+            padded = np.zeros((len(batch), lengths.max(), self.spec.feature_size), np.float32)
             for row, i in zip(padded, batch, strict=True):
                 row[: len(log_mels[i])] = log_mels[i]
             log_probs, output_lengths = self._session.run(

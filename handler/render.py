@@ -182,10 +182,11 @@ def models(spec: ModelSpec) -> dict[str, Any]:
     return {"object": "list", "data": [model(spec)]}
 
 
-def health(spec: ModelSpec, max_audio_s: float) -> dict[str, Any]:
+def health(spec: ModelSpec, max_audio_s: float, has_keywords: bool) -> dict[str, Any]:
     """The reply of `GET /health`; `measured` holds the WER and CER that came with the model."""
     return {
         "status": "ok",
         "model": {"name": spec.name, "version": spec.version, "measured": spec.measured},
         "limits": {"body_bytes": MAX_BODY_BYTES, "audio_s": max_audio_s},
+        "keywords": has_keywords,
     }

@@ -13,7 +13,6 @@ _DEFAULT_MAX_AUDIO_S = 3900.0
 _DEFAULT_JOB_MAX_AUDIO_S = 14_400.0
 _DEFAULT_JOB_MAX_BYTES = 500_000_000.0
 _MODELS = Path(__file__).resolve().parent.parent / "models"
-_DEFAULT_MODEL, _DEFAULT_LANGUAGE_MODEL = _MODELS / "asr.onnx", _MODELS / "lm.bin"
 
 DECODERS = ("greedy", "beam")
 
@@ -30,6 +29,7 @@ class Settings:
         model_path: `HARK_MODEL`, an exported model; by default the one that comes with Hark.
         language_model_path: `HARK_LM`, a language model; by default the one that comes with Hark. It need not be there.
         decoder: `HARK_DECODER`, which of `DECODERS` answers who names none; "beam" is greedy without a language model.
+        keywords_path: `HARK_KEYWORDS_MODEL`, an exported keyword model; by default the one that comes with Hark.
         max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
         bucket: `HARK_BUCKET`, the name of the bucket for jobs; "" where there are none.
         job_max_audio_s: `HARK_JOB_MAX_AUDIO_S`, the longest recording of a job, in seconds.
@@ -39,11 +39,12 @@ class Settings:
 
     model_path: Path
     max_audio_s: float
+    keywords_path: Path = _MODELS / "keywords.onnx"
     bucket: str = ""
     job_max_audio_s: float = _DEFAULT_JOB_MAX_AUDIO_S
     job_max_bytes: int = int(_DEFAULT_JOB_MAX_BYTES)
     webhook_secret_arn: str = ""
-    language_model_path: Path = _DEFAULT_LANGUAGE_MODEL
+    language_model_path: Path = _MODELS / "lm.bin"
     decoder: str = DECODERS[0]
 
     @classmethod
@@ -57,13 +58,14 @@ class Settings:
         if decoder not in DECODERS:
             raise SettingsError(f"HARK_DECODER must be {' or '.join(DECODERS)}, not {decoder!r}.")
         return cls(
-            model_path=Path(environment.get("HARK_MODEL") or _DEFAULT_MODEL),
+            model_path=Path(environment.get("HARK_MODEL") or _MODELS / "asr.onnx"),
             max_audio_s=_positive(environment, "HARK_MAX_AUDIO_S", "seconds", _DEFAULT_MAX_AUDIO_S),
+            keywords_path=Path(environment.get("HARK_KEYWORDS_MODEL") or _MODELS / "keywords.onnx"),
             bucket=environment.get("HARK_BUCKET", ""),
             job_max_audio_s=_positive(environment, "HARK_JOB_MAX_AUDIO_S", "seconds", _DEFAULT_JOB_MAX_AUDIO_S),
             job_max_bytes=int(_positive(environment, "HARK_JOB_MAX_BYTES", "bytes", _DEFAULT_JOB_MAX_BYTES)),
             webhook_secret_arn=environment.get("HARK_WEBHOOK_SECRET_ARN", ""),
-            language_model_path=Path(environment.get("HARK_LM") or _DEFAULT_LANGUAGE_MODEL),
+            language_model_path=Path(environment.get("HARK_LM") or _MODELS / "lm.bin"),
             decoder=decoder,
         )
 

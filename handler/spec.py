@@ -15,6 +15,11 @@ from handler.errors import ModelError
 METADATA_KEY = "hark.spec"
 SPEC_FORMAT = 1
 NORMALISATIONS = ("utterance", "none")
+TASKS = ("transcription", "keywords")
+FEATURE_KINDS = ("log_mel", "mfcc", "samples")
+# A keyword model has no blank, and these two labels beside its words.
+NO_BLANK = -1
+UNKNOWN, SILENCE = "unknown", "silence"
 # What word confidences are computed from; see `handler.confidence`.
 CONFIDENCE_FEATURES = ("bias", "mean_log_prob", "min_log_prob", "min_log_odds", "space_log_prob", "log_letters")
 
@@ -34,10 +39,15 @@ class ModelSpec:
         f_min_hz, f_max_hz: edges of the mel filter bank (HTK scale, no area normalisation).
         log_floor: mel power below this is raised to it before the natural logarithm.
         normalisation: "utterance" (each band to mean 0, deviation 1 over the utterance) or "none".
-        labels: the character of each output, "" for the blank.
-        blank: index of the CTC blank in `labels`.
-        time_subsampling: input frames per output frame.
-        max_window_s: the longest stretch of audio to feed at once; longer audio is cut at pauses.
+        labels: the character of each output, "" for the blank; of a keyword model its words, `UNKNOWN` and `SILENCE`.
+        blank: index of the CTC blank in `labels`, `NO_BLANK` for a keyword model.
+        time_subsampling: input frames per output frame; a keyword model has one output frame, whatever its input.
+        max_window_s: the longest stretch of audio to feed at once; longer audio is cut at pauses. A keyword model hears
+            stretches of just this length.
+        task: "transcription" or "keywords".
+        feature_kind: "log_mel"; for keywords also "mfcc", its discrete cosine transform over the bands, or "samples",
+            `hop_samples` of the recording itself in each frame.
+        n_mfcc: number of cepstral coefficients, of "mfcc" alone.
         word_start_shift_s, word_end_shift_s: what is added to the times of a word's first and last frame to get where
             the word begins and ends; see `handler.word_times`.
         word_start_gap_share, word_end_gap_share: how much later still a word begins, as a share of the gap from the
@@ -62,6 +72,9 @@ class ModelSpec:
     blank: int
     time_subsampling: int
     max_window_s: float
+    task: str = "transcription"
+    feature_kind: str = "log_mel"
+    n_mfcc: int = 0
     word_start_shift_s: float = 0.0
     word_end_shift_s: float = 0.0
     word_start_gap_share: float = 0.0
@@ -71,6 +84,7 @@ class ModelSpec:
     measured: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        is_keywords = self.task == "keywords"
         wrong = [
             name
             for name, ok in {
@@ -82,9 +96,14 @@ class ModelSpec:
                 "log_floor": self.log_floor > 0,
                 "normalisation": self.normalisation in NORMALISATIONS,
                 "labels": len(set(self.labels)) == len(self.labels) > 1,
-                "blank": 0 <= self.blank < len(self.labels) and self.labels[self.blank] == "",
+                "blank": {UNKNOWN, SILENCE} <= set(self.labels) and self.blank == NO_BLANK
+                if is_keywords
+                else 0 <= self.blank < len(self.labels) and self.labels[self.blank] == "",
                 "time_subsampling": self.time_subsampling > 0,
                 "max_window_s": self.max_window_s > 0,
+                "task": self.task in TASKS,
+                "feature_kind": self.feature_kind in (FEATURE_KINDS if is_keywords else FEATURE_KINDS[:1]),
+                "n_mfcc": 0 < self.n_mfcc <= self.n_mels if self.feature_kind == "mfcc" else self.n_mfcc == 0,
                 "word_start_shift_s": abs(self.word_start_shift_s) < self.max_window_s,
                 "word_end_shift_s": abs(self.word_end_shift_s) < self.max_window_s,
                 "word_start_gap_share": math.isfinite(self.word_start_gap_share),
@@ -101,6 +120,11 @@ class ModelSpec:
     def output_frames_per_second(self) -> float:
         """Output frames per second of audio."""
         return self.sample_rate_hz / self.hop_samples / self.time_subsampling
+
+    @property
+    def feature_size(self) -> int:
+        """Numbers in a frame of the network's input."""
+        return {"log_mel": self.n_mels, "mfcc": self.n_mfcc, "samples": self.hop_samples}[self.feature_kind]
 
     def to_json(self) -> str:
         """Returns the spec as the JSON text that goes into the model file."""

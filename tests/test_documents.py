@@ -18,9 +18,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCUMENTS = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *("models/MODEL_CARD.md", "docs/operations.md", "docs/calibration.md", "docs/long-recordings.md"),
-    *("models/LM_CARD.md", "docs/decoding.md"),
+    *("models/KEYWORDS_CARD.md", "models/LM_CARD.md", "docs/decoding.md"),
 ]
 MODEL = ROOT / "models" / "asr.onnx"
+KEYWORDS_CARD = (ROOT / "models" / "KEYWORDS_CARD.md").read_text()
+KEYWORDS_MODEL = ROOT / "models" / "keywords.onnx"
 
 
 def test_readme_and_model_card_state_the_measured_error_rates(recognizer: Recognizer) -> None:
@@ -37,6 +39,16 @@ def test_readme_and_model_card_describe_this_model(recognizer: Recognizer) -> No
     assert f"# Model card: {recognizer.spec.name} {recognizer.spec.version}" in CARD
     assert f"{MODEL.stat().st_size:,} bytes".replace(",", " ") in CARD
     assert f"{MODEL.stat().st_size / 1e6:.1f} MB" in README
+
+
+def test_the_card_of_the_keyword_model_describes_it_and_states_its_measured_accuracy() -> None:
+    spec = Recognizer(KEYWORDS_MODEL, "keywords").spec
+    size = KEYWORDS_MODEL.stat().st_size
+    assert size <= 1_000_000
+    assert f"# Model card: {spec.name} {spec.version}" in KEYWORDS_CARD
+    assert f"{size:,} bytes".replace(",", " ") in KEYWORDS_CARD
+    for document in (README, KEYWORDS_CARD):
+        assert f"**{100 * spec.measured['accuracy']:.1f} %**" in document
 
 
 def test_the_reply_in_the_readme_is_what_the_endpoint_replies(post: Post) -> None:
@@ -106,7 +118,7 @@ def test_torch_is_pinned_exactly() -> None:
     assert "torch==2.13.0" in PROJECT["project"]["optional-dependencies"]["train"]
 
 
-@pytest.mark.parametrize("name", ["seed", "small"])
+@pytest.mark.parametrize("name", ["seed", "small", "keywords", "keywords-seed"])
 def test_configs_are_yaml_with_a_comment_on_top(name: str) -> None:
     text = (ROOT / "training" / "configs" / f"{name}.yaml").read_text()
     assert text.startswith("# ")

@@ -79,7 +79,7 @@ class WaveformAugment:
 
     def _add_noise(self, samples: Samples, config: NoiseConfig, rng: np.random.Generator) -> Samples:
         if self.noises and rng.random() >= config.coloured_share:
-            noise = _stretch_of(self.noises[rng.integers(len(self.noises))], len(samples), rng)
+            noise = stretch_of(self.noises[rng.integers(len(self.noises))], len(samples), rng)
         else:
             noise = coloured_noise(len(samples), rng.uniform(-1.0, 2.0), rng)
         return mix(samples, noise, _between(config.snr_db, rng))
@@ -185,7 +185,7 @@ def _level(samples: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(samples), dtype=np.float64))) if len(samples) else 0.0
 
 
-def _stretch_of(recording: Samples, length: int, rng: np.random.Generator) -> Samples:
+def stretch_of(recording: Samples, length: int, rng: np.random.Generator) -> Samples:
     """Cuts [length] samples out of a recording, going round where it is too short."""
     start = int(rng.integers(len(recording)))
     return np.take(recording, np.arange(start, start + length), mode="wrap")

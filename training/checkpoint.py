@@ -36,7 +36,7 @@ def load_checkpoint(path: str | Path) -> tuple[Network, Config]:
         raise CheckpointError(f"{path} was not written by Hark's training.")
     config = config_from_dict(checkpoint["hark_config"])
     spec = model_spec(config)
-    model = build(config.model, spec.n_mels, len(spec.labels))
+    model = build(config.model, spec.feature_size, len(spec.labels))
     weights = checkpoint["state_dict"].items()
     model.load_state_dict({name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)})
     return model.eval(), config

@@ -7,20 +7,22 @@ from typing import Any
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from handler.spec import ModelSpec
+from handler.spec import NO_BLANK, ModelSpec
 from training.errors import ConfigError
 from training.text import ENGLISH_LABELS
 
 
 @dataclass
 class FeatureConfig:
-    """Log-mel spectrogram; the fields are those of `handler.spec.ModelSpec`."""
+    """What the network sees; the fields are those of `handler.spec.ModelSpec`, where `kind` is `feature_kind`."""
 
+    kind: str = "log_mel"
     sample_rate_hz: int = 16000
     n_fft: int = 400
     window_samples: int = 400
     hop_samples: int = 160
     n_mels: int = 80
+    n_mfcc: int = 0
     f_min_hz: float = 20.0
     f_max_hz: float = 8000.0
     log_floor: float = 1e-6
@@ -47,8 +49,24 @@ class ConformerConfig:
 
 
 @dataclass
+class SeparableConfig:
+    """The classifier of `training.keyword_model.SeparableCnn`.
+
+    Attributes:
+        channels: of the convolutions over time.
+        kernel: frames of 40 ms that a convolution sees; odd.
+        dilations: distance between those frames in each residual block of two convolutions, of which they say how many
+            there are.
+    """
+
+    channels: int = 96
+    kernel: int = 7
+    dilations: list[int] = field(default_factory=lambda: [1, 1, 1])
+
+
+@dataclass
 class ModelConfig:
-    """A network: convolutions, then recurrences or a Conformer; see `training.model` and `training.conformer`.
+    """A network: see `training.model`, `training.conformer` and, for keywords, `training.keyword_model`.
 
     Attributes:
         conv_channels: channels of the convolutions and the residual blocks.
@@ -58,8 +76,9 @@ class ModelConfig:
         rnn_layers: number of bidirectional layers.
         rnn_size: units per direction; also the width of the projection before the first layer.
         dropout: probability, everywhere.
-        encoder: "rnn" for what the fields from `residual_blocks` to `rnn_size` say, or "conformer".
-        conformer: what the latter looks like.
+        encoder: "rnn" for what the fields from `residual_blocks` to `rnn_size` say, or "conformer"; for keywords
+            "separable", or "gru" for recurrences alone.
+        conformer, separable: what these look like.
     """
 
     conv_channels: int = 32
@@ -71,6 +90,7 @@ class ModelConfig:
     dropout: float = 0.1
     encoder: str = "rnn"
     conformer: ConformerConfig = field(default_factory=ConformerConfig)
+    separable: SeparableConfig = field(default_factory=SeparableConfig)
 
 
 @dataclass
@@ -180,7 +200,9 @@ class DataConfig:
         train: manifests to learn from.
         dev: manifest to choose the checkpoint on.
         batch_seconds: padded seconds of audio in a batch.
-        min_duration_s, max_duration_s: utterances outside are left out of training.
+        min_duration_s, max_duration_s: utterances outside are left out of training. A keyword model hears
+            `max_duration_s` at once: of what is longer, a part.
+        silence_share: of what a keyword model learns from, so much is noise in which nobody speaks.
         shortest_first: start with an epoch in order of length, which steadies the first steps of CTC (SortaGrad).
         workers: processes that prepare batches; 0 prepares them in the training process.
         cache_dir: where decoded audio is kept between runs.
@@ -191,6 +213,7 @@ class DataConfig:
     batch_seconds: float = 240.0
     min_duration_s: float = 0.3
     max_duration_s: float = 17.0
+    silence_share: float = 0.0
     shortest_first: bool = True
     workers: int = 0
     cache_dir: str = ".cache/audio"
@@ -208,6 +231,7 @@ class OptimConfig:
         clip_norm: gradients are scaled down to this global norm.
         middle_ctc: share of the loss that CTC over the middle layer has; a head that only this needs is not part of the
             model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
+        label_smoothing: share of its certainty that a keyword model gives to all labels alike.
     """
 
     name: str = "adamw"
@@ -217,6 +241,7 @@ class OptimConfig:
     anneal: str = "cos"
     clip_norm: float = 1.0
     middle_ctc: float = 0.0
+    label_smoothing: float = 0.0
 
 
 @dataclass
@@ -255,7 +280,8 @@ class Config:
         seed: decides initial weights, batches, augmentation and dropout.
         output_dir: the run's files go to a folder of its name in here.
         init_from: a checkpoint whose weights the run starts from, with a schedule of its own; unlike `--resume`.
-        labels: the model's output characters; "" is the CTC blank.
+        task: "transcription" or "keywords".
+        labels: the model's output characters, "" for the CTC blank; or the keywords, with "unknown" and "silence".
     """
 
     name: str = MISSING
@@ -264,6 +290,7 @@ class Config:
     seed: int = 1
     output_dir: str = "runs"
     init_from: str = ""
+    task: str = "transcription"
     labels: list[str] = field(default_factory=lambda: list(ENGLISH_LABELS))
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -314,6 +341,7 @@ def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelS
         handler.errors.ModelError: the feature settings contradict each other.
     """
     features = config.features
+    is_keywords = config.task == "keywords"
     subsampling = 1
     for time_stride, _ in config.model.conv_strides:
         subsampling *= time_stride
@@ -330,9 +358,12 @@ def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelS
         log_floor=features.log_floor,
         normalisation=features.normalisation,
         labels=tuple(config.labels),
-        blank=config.labels.index(""),
-        time_subsampling=subsampling,
+        blank=NO_BLANK if is_keywords else config.labels.index(""),
+        time_subsampling=1 if is_keywords else subsampling,
         max_window_s=config.data.max_duration_s,
+        task=config.task,
+        feature_kind=features.kind,
+        n_mfcc=features.n_mfcc,
         training_data=config.training_data,
         measured=measured or {},
     )

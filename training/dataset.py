@@ -205,13 +205,14 @@ def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float
             if config.min_duration_s <= utterance.duration_s <= config.max_duration_s and normalise(utterance.text)
         ]
         utterances += kept
-        repeats += [_repeat(corpus, utterance) for utterance in kept]
+        repeats += [repeat_of(corpus, utterance) for utterance in kept]
     if not utterances:
         raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
     return utterances, repeats
 
 
-def _repeat(config: CorpusConfig, utterance: Utterance) -> float:
+def repeat_of(config: CorpusConfig, utterance: Utterance) -> float:
+    """Returns how often an epoch takes an utterance of a manifest."""
     corpus = str(utterance.extra.get("corpus", ""))
     chosen = [repeat for prefix, repeat in config.repeat_by_corpus.items() if corpus.startswith(prefix)]
     return chosen[0] if chosen else config.repeat

@@ -1,6 +1,6 @@
-"""What the network sees: torchaudio's log-mel spectrogram and SpecAugment.
+"""What the network sees: torchaudio's log-mel spectrogram (or MFCC, or samples) and SpecAugment.
 
-`handler.features` computes the same spectrogram in NumPy. Both read their numbers from the `ModelSpec`.
+`handler.features` computes the same in NumPy. Both read their numbers from the `ModelSpec`.
 """
 
 import math
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from handler.features import MIN_DEVIATION
+from handler.features import MIN_DEVIATION, compute
 from handler.spec import ModelSpec
 from training.config import AugmentConfig
 from training.torchaudio_guard import torchaudio
@@ -35,16 +35,24 @@ class LogMel(nn.Module):
             f_min=spec.f_min_hz,
             f_max=spec.f_max_hz,
         )
+        self.cosines = torchaudio.functional.create_dct(spec.n_mfcc, spec.n_mels, "ortho") if spec.n_mfcc else None
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[samples] float32 in -1..1 -> [1 + max(samples, n_fft) // hop_samples, n_mels] float32."""
+        """[samples] float32 in -1..1 -> [1 + max(samples, n_fft) // hop_samples, feature_size] float32."""
+        if self.spec.feature_kind == "samples":
+            return self._raw(samples)
         return self._normalised(self.mel(self._long_enough(samples)))
+
+    def _raw(self, samples: Tensor) -> Tensor:
+        return torch.from_numpy(compute(samples.numpy(), self.spec))
 
     def _long_enough(self, samples: Tensor) -> Tensor:
         return nn.functional.pad(samples, (0, max(self.spec.n_fft - len(samples), 0)))
 
     def _normalised(self, mel: Tensor) -> Tensor:
         log_mel = mel.clamp_min(self.spec.log_floor).log().T
+        if self.cosines is not None:
+            log_mel = log_mel @ self.cosines
         if self.spec.normalisation == "utterance":
             centred = log_mel - log_mel.mean(0)
             log_mel = centred / centred.square().mean(0).sqrt().clamp_min(MIN_DEVIATION)
@@ -66,7 +74,9 @@ class WarpedLogMel(LogMel):
         self.banks = [_warped_bank(spec, stretch) for stretch in self.stretches] if self.tract_change else []
 
     def draw(self, samples: Tensor, rng: np.random.Generator) -> Tensor:
-        """[samples] -> [frames, n_mels], for a tract and a tempo that `rng` draws."""
+        """[samples] -> [frames, feature_size], for a tract and a tempo that `rng` draws; samples have neither."""
+        if self.spec.feature_kind == "samples":
+            return self._raw(samples)
         hop = round(self.spec.hop_samples * rng.uniform(1 - self.tempo_change, 1 + self.tempo_change))
         power = torchaudio.functional.spectrogram(
             self._long_enough(samples),

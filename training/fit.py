@@ -21,8 +21,8 @@ Each process takes batches of `data.batch_seconds` of its own: with N processes 
 `trainer.accumulate=N` in one.
 
 Checkpoints, TensorBoard logs and the config as used go to `runs/<name>/`. `best.ckpt` is the one with the lowest dev
-WER, `last.ckpt` the newest; `average.ckpt`, made at the end, has the mean of the last validations' weights. A run that
-was interrupted goes on exactly where it was with `--resume`.
+WER (for keywords, the lowest share of errors), `last.ckpt` the newest; `average.ckpt`, made at the end, has the mean of
+the last validations' weights. A run that was interrupted goes on exactly where it was with `--resume`.
 """
 
 import argparse
@@ -44,7 +44,9 @@ from handler.errors import HarkError
 from training.average import average
 from training.checkpoint import load_checkpoint
 from training.config import Config, TrainerConfig, load_config
-from training.errors import CheckpointError
+from training.errors import CheckpointError, ConfigError
+from training.keyword_data import KeywordData
+from training.keyword_task import KeywordTask
 from training.network import Network
 from training.task import SpeechData, SpeechTask
 from training.throughput import Throughput
@@ -53,7 +55,7 @@ from training.throughput import Throughput
 def fit(
     config: Config, resume: Path | None = None, progress: bool = True, callbacks: Sequence[L.Callback] = ()
 ) -> Path:
-    """Runs a training run to its end; returns the path of the checkpoint with the lowest dev WER.
+    """Runs a training run to its end; returns the path of the checkpoint with the lowest dev WER, or error of keywords.
 
     Args:
         config: the run.
@@ -72,12 +74,12 @@ def fit(
     folder = Path(config.output_dir) / config.name
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(OmegaConf.structured(config), folder / "config.yaml")
-    data, task = SpeechData(config), SpeechTask(config)
+    data, task = _parts(config)
     if config.init_from:
         take_weights(task.model, config)
     settings = config.trainer
-    best = ModelCheckpoint(folder, filename="best", monitor="dev/wer", enable_version_counter=False)
-    # Saved after `best` has seen the epoch, so that a resumed run knows the best WER so far.
+    best = ModelCheckpoint(folder, filename="best", monitor=task.MONITOR, enable_version_counter=False)
+    # Saved after `best` has seen the epoch, so that a resumed run knows the best figure so far.
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
     kept: list[L.Callback] = [best, last]
     if settings.average_last:
@@ -127,10 +129,20 @@ def fit(
         average(recent, averaged)
     trainer.strategy.barrier()
     task.model.load_state_dict(load_checkpoint(averaged)[0].state_dict())
-    wer = trainer.validate(task, data, verbose=False)[0]["dev/wer"]
+    figure = trainer.validate(task, data, verbose=False)[0][task.MONITOR]
     if trainer.is_global_zero:
-        print(f"dev WER {float(best.best_model_score):.4f} at best, {wer:.4f} with the last {len(recent)} averaged")
-    return averaged if wer <= best.best_model_score else Path(best.best_model_path)
+        at_best = float(best.best_model_score)
+        print(f"{task.MONITOR} {at_best:.4f} at best, {figure:.4f} with the last {len(recent)} averaged")
+    return averaged if figure <= best.best_model_score else Path(best.best_model_path)
+
+
+def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData, KeywordTask]:
+    """Returns what a run of this task learns from, and what it does with it."""
+    if config.task == "keywords":
+        return KeywordData(config), KeywordTask(config)
+    if config.task != "transcription":
+        raise ConfigError(f"task must be transcription or keywords, not {config.task!r}.")
+    return SpeechData(config), SpeechTask(config)
 
 
 def _even_interval(batches: int, wanted: int) -> int:

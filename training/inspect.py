@@ -4,6 +4,7 @@
     python -m training.inspect augmentation data/train.jsonl --config my.yaml augment.tempo_change=0.3
     python -m training.inspect emissions recording.wav --model models/asr.onnx
     python -m training.inspect curves runs/first runs/second --x time
+    python -m training.inspect confusion report.json   # of a keyword model
     python -m training.inspect errors report.json      # of python -m training.evaluate MANIFEST --json report.json
 
 Without --output the figure goes to the current folder, under a name made of its input's.
@@ -19,7 +20,7 @@ from handler.errors import HarkError, RequestError
 from training.config import load_config, model_spec
 from training.evaluate import load_runner
 from training.manifest import read_manifest
-from training.plots import augmentation, curves, emissions, error_rates
+from training.plots import augmentation, confusion, curves, emissions, error_rates
 from training.plots.errors import PlotError
 from training.plots.style import save
 
@@ -68,6 +69,13 @@ def draw_errors(options: argparse.Namespace) -> tuple[Figure, str]:
     return error_rates.draw(report, title), f"{options.report.stem}-errors.png"
 
 
+def draw_confusion(options: argparse.Namespace) -> tuple[Figure, str]:
+    """Returns the figure of a keyword model's report, and its default name."""
+    report = confusion.read_report(options.report)
+    title = f"{Path(report.get('model', 'model')).name} on {Path(report.get('manifest', options.report)).name}"
+    return confusion.draw(report, title), f"{options.report.stem}-confusion.png"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
@@ -102,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("errors", help="WER by speaker and by length")
     command.add_argument("report", type=Path, help="what `python -m training.evaluate MANIFEST --json FILE` wrote")
     command.set_defaults(draw=draw_errors)
+
+    command = commands.add_parser("confusion", help="what a keyword model takes for what")
+    command.add_argument("report", type=Path, help="what `python -m training.evaluate MANIFEST --json FILE` wrote")
+    command.set_defaults(draw=draw_confusion)
 
     for command in commands.choices.values():
         command.add_argument("--output", type=Path, metavar="FILE.png", help="where the figure goes")

@@ -1,26 +1,35 @@
 """Which network a config names.
 
-Every network has `forward` (log-mel spectrograms in, log-probabilities out), and for training `encode` (every layer's
-output), `label` (a layer's output to log-probabilities), `middle` (the layer a middle CTC loss teaches),
-`LABELS_MIDDLE` (whether `label` serves that layer too; if not, training gives it a head of its own) and `LABELLED`: the
-weights with an entry for each label, as name -> (axis, how often the labels follow each other along it).
+Every network has `forward` (log-mel spectrograms in, log-probabilities out) and `LABELLED`: the weights with an entry
+for each label, as name -> (axis, how often the labels follow each other along it). One that transcribes also has, for
+training, `encode` (every layer's output), `label` (a layer's output to log-probabilities), `middle` (the layer a middle
+CTC loss teaches) and `LABELS_MIDDLE` (whether `label` serves that layer too; if not, training gives it a head of its
+own).
 """
 
 from training.config import ModelConfig
 from training.conformer import Conformer
 from training.errors import ConfigError
+from training.keyword_model import RawGru, SeparableCnn
 from training.model import DeepSpeech2
 
-Network = DeepSpeech2 | Conformer
-_NETWORKS: dict[str, type[DeepSpeech2] | type[Conformer]] = {"rnn": DeepSpeech2, "conformer": Conformer}
+Transcriber = DeepSpeech2 | Conformer
+Classifier = SeparableCnn | RawGru
+Network = Transcriber | Classifier
+_NETWORKS: dict[str, type[DeepSpeech2] | type[Conformer] | type[SeparableCnn] | type[RawGru]] = {
+    "rnn": DeepSpeech2,
+    "conformer": Conformer,
+    "separable": SeparableCnn,
+    "gru": RawGru,
+}
 
 
-def build(config: ModelConfig, n_mels: int, n_labels: int) -> Network:
-    """Makes the network, with weights drawn anew.
+def build(config: ModelConfig, n_inputs: int, n_labels: int) -> Network:
+    """Makes the network, with weights drawn anew; `n_inputs` numbers stand in a frame of its input.
 
     Raises:
         ConfigError: there is no such network, or its numbers contradict each other.
     """
     if config.encoder not in _NETWORKS:
         raise ConfigError(f"model.encoder must be one of {', '.join(_NETWORKS)}, not {config.encoder!r}.")
-    return _NETWORKS[config.encoder](config, n_mels, n_labels)
+    return _NETWORKS[config.encoder](config, n_inputs, n_labels)

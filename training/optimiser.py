@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from training.config import OptimConfig
@@ -45,6 +46,24 @@ class Muon(torch.optim.Optimizer):
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+
+def configure(task: nn.Module, config: OptimConfig, steps: int) -> OptimizerLRScheduler:
+    """Makes the optimiser a config names, under OneCycleLR over all `steps` of a run.
+
+    Raises:
+        ConfigError: there is no such optimiser.
+    """
+    optimiser = make_optimiser(task, config)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        config.max_lr,
+        total_steps=steps,
+        pct_start=config.warmup_share,
+        anneal_strategy=config.anneal,  # type: ignore[arg-type]
+        cycle_momentum=config.name == "adamw",
+    )
+    return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def make_optimiser(task: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:

@@ -1,6 +1,6 @@
 """What is optimised and what is measured: CTC loss, AdamW or Muon under OneCycleLR, WER and CER on the dev set."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning as L
 import torch
@@ -12,10 +12,11 @@ from handler.ctc import greedy
 from training.audio_cache import AudioCache
 from training.config import Config, config_to_dict, model_spec
 from training.dataset import Batch, BucketSampler, SpeechDataset, collate, training_utterances
+from training.errors import ConfigError
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
-from training.network import build
-from training.optimiser import make_optimiser
+from training.network import Transcriber, build
+from training.optimiser import configure
 from training.text import decode
 
 
@@ -87,12 +88,17 @@ class SpeechData(L.LightningDataModule):
 class SpeechTask(L.LightningModule):
     """Trains and validates a network."""
 
+    MONITOR: ClassVar[str] = "dev/wer"
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.spec = model_spec(config)
         self.frames_per_s = self.spec.sample_rate_hz / self.spec.hop_samples
-        self.model = build(config.model, self.spec.n_mels, len(self.spec.labels))
+        model = build(config.model, self.spec.n_mels, len(self.spec.labels))
+        if not isinstance(model, Transcriber):
+            raise ConfigError(f"model.encoder {config.model.encoder!r} is for task: keywords.")
+        self.model = model
         self.loss = nn.CTCLoss(blank=self.spec.blank, reduction="none", zero_infinity=True)
         share = config.optim.middle_ctc
         own_head = share and not self.model.LABELS_MIDDLE
@@ -147,22 +153,13 @@ class SpeechTask(L.LightningModule):
             references = [text for part in parts for text in part[0]]
             hypotheses = [text for part in parts for text in part[1]]
         rates = error_rates(references, hypotheses)
-        self.log("dev/wer", rates.wer, prog_bar=True, rank_zero_only=False)
+        self.log(self.MONITOR, rates.wer, prog_bar=True, rank_zero_only=False)
         self.log("dev/cer", rates.cer, prog_bar=True, rank_zero_only=False)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or Muon under OneCycleLR over the run's whole length."""
-        optim = self.config.optim
-        optimiser = make_optimiser(self, optim)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser,
-            optim.max_lr,
-            total_steps=self.trainer.datamodule.steps(self.trainer.world_size),  # type: ignore[attr-defined]
-            pct_start=optim.warmup_share,
-            anneal_strategy=optim.anneal,  # type: ignore[arg-type]
-            cycle_momentum=optim.name == "adamw",
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        steps = self.trainer.datamodule.steps(self.trainer.world_size)  # type: ignore[attr-defined]
+        return configure(self, self.config.optim, steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the config, from which the model and its spec are made again."""

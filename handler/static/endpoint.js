@@ -67,6 +67,27 @@ export function transcribe(recording, { key, signal, onProgress }) {
   });
 }
 
+/**
+ * Sends a second of sound and returns the API's reply: {label, score, top, duration, detections, model}.
+ * @param {Blob} recording
+ * @param {{key: string, signal: AbortSignal}} options
+ * @throws {Refusal} the endpoint refused it or did not answer.
+ * @throws {DOMException} AbortError: `signal` was given.
+ */
+export async function spot(recording, { key, signal }) {
+  const headers = { "Content-Type": recording.type, ...(key && { Authorization: `Bearer ${key}` }) };
+  let response;
+  try {
+    response = await fetch("v1/audio/keywords", { method: "POST", body: recording, headers, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal("No answer", "The endpoint cannot be reached. Check the connection and try again.");
+  }
+  const body = parse(await response.text());
+  if (response.status !== 200 || !body?.top) throw refusal(response.status, body);
+  return body;
+}
+
 function parse(text) {
   try {
     return JSON.parse(text);

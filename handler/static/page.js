@@ -1,6 +1,7 @@
 // The page: one state at a time (idle, recording, working, result), and what leads from one to the next.
 
 import { health, Refusal, transcribe } from "./endpoint.js";
+import { KeywordView } from "./keywords.js";
 import { LevelMeter, NoMicrophone, Recorder } from "./recorder.js";
 import { decode, pack, probe, RATE_HZ, wav } from "./sound.js";
 import { analyse, Spectrogram } from "./spectrogram.js";
@@ -29,10 +30,27 @@ const state = {
   recorder: null,
   /** The recording being worked on: {name, blob, samples (null: not decoded)}. */
   recording: null,
+  /** Tries again what was refused last. */
+  again: () => {},
   /** Ends the work in progress: an AbortController, a new one for each step. */
   step: new AbortController(),
   reply: null,
 };
+
+const keywords = new KeywordView(
+  { start: $("listen"), stop: $("stop-listening"), bars: $("bars"), said: $("heard-word") },
+  {
+    key: () => state.key,
+    onProblem: (error) => {
+      state.again = () => {
+        settle();
+        keywords.listen();
+      };
+      if (error instanceof Refusal) onRefusal(error);
+      else complain(error.title, error.message);
+    },
+  },
+);
 
 // What the tab remembers, or null where the visitor has forbidden it to.
 function storage() {
@@ -51,6 +69,8 @@ function show(name) {
   $("recording").hidden = name !== "recording";
   $("working").hidden = name !== "working";
   $("result").hidden = name !== "result";
+  $("keywords").hidden = name !== "idle" || !state.endpoint?.keywords;
+  if (name !== "idle") keywords.stop();
 }
 
 function say(text) {
@@ -103,9 +123,9 @@ $("key-form").addEventListener("submit", (event) => {
   state.key = $("key").value.trim();
   $("key").value = "";
   if ($("remember").checked) storage()?.setItem(KEY_NAME, state.key);
-  send(state.recording.blob);
+  state.again();
 });
-$("retry").addEventListener("click", () => send(state.recording.blob));
+$("retry").addEventListener("click", () => state.again());
 $("dismiss").addEventListener("click", startAgain);
 
 // --- recording ----------------------------------------------------------------------------------------------------
@@ -283,6 +303,7 @@ function onProgress(share) {
 async function send(blob) {
   const { recording } = state;
   const signal = work(recording.name, "Sending");
+  state.again = () => send(blob);
   try {
     const sent = transcribe(blob, { key: state.key, signal, onProgress });
     // The picture is made while the endpoint works.
@@ -454,6 +475,7 @@ document.addEventListener("keydown", (event) => {
 state.endpoint = await health();
 if (state.endpoint) {
   const { model, limits } = state.endpoint;
+  $("keywords").hidden = !state.endpoint.keywords;
   if (limits) $("limits").textContent = `English, up to ${Math.floor(limits.audio_s / 60)} minutes.`;
   const wer = model.measured?.wer;
   $("model").textContent = `Model ${model.name} ${model.version}${wer ? ` gets about ${Math.round(100 * wer)} of 100 words wrong` : ""}.`;

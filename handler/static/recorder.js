@@ -25,6 +25,22 @@ export class NoMicrophone extends Error {
   }
 }
 
+/**
+ * Asks for the microphone.
+ * @returns {Promise<MediaStream>}
+ * @throws {NoMicrophone}
+ */
+export async function microphone() {
+  if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) throw new NoMicrophone(INSECURE);
+  try {
+    // Echo cancellation gates soft speech and there is no loudspeaker to cancel: nothing plays while recording.
+    const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: true, autoGainControl: true };
+    return await navigator.mediaDevices.getUserMedia({ audio });
+  } catch (error) {
+    throw new NoMicrophone(REASONS[error.name] ?? ["The microphone could not be used", `${error.message || error.name}. You can still drop a file.`]);
+  }
+}
+
 /** A recording in progress. */
 export class Recorder {
   #stream;
@@ -41,14 +57,7 @@ export class Recorder {
    * @throws {NoMicrophone}
    */
   static async start() {
-    if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) throw new NoMicrophone(INSECURE);
-    try {
-      // Echo cancellation gates soft speech and there is no loudspeaker to cancel: nothing plays while recording.
-      const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: true, autoGainControl: true };
-      return new Recorder(await navigator.mediaDevices.getUserMedia({ audio }));
-    } catch (error) {
-      throw new NoMicrophone(REASONS[error.name] ?? ["The microphone could not be used", `${error.message || error.name}. You can still drop a file.`]);
-    }
+    return new Recorder(await microphone());
   }
 
   constructor(stream) {

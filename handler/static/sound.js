@@ -52,7 +52,7 @@ export function probe(blob) {
 }
 
 /** Returns mono samples as a 16-bit WAV file. @param {Float32Array} samples @returns {Blob} */
-export function wav(samples) {
+export function wav(samples, rate_hz = RATE_HZ) {
   const data = new DataView(new ArrayBuffer(44 + 2 * samples.length));
   const write = (offset, text) => [...text].forEach((letter, i) => data.setUint8(offset + i, letter.charCodeAt(0)));
   write(0, "RIFF");
@@ -61,8 +61,8 @@ export function wav(samples) {
   data.setUint32(16, 16, true);
   data.setUint16(20, 1, true); // PCM
   data.setUint16(22, 1, true); // one channel
-  data.setUint32(24, RATE_HZ, true);
-  data.setUint32(28, RATE_HZ * 2, true);
+  data.setUint32(24, rate_hz, true);
+  data.setUint32(28, rate_hz * 2, true);
   data.setUint16(32, 2, true);
   data.setUint16(34, 16, true);
   write(36, "data");

@@ -107,7 +107,7 @@ def test_a_change_of_the_handler_leaves_the_packages_layer_as_it_is(
         shutil.copy2(ROOT / name, context)
     shutil.copytree(ROOT / "handler", context / "handler", ignore=shutil.ignore_patterns("__pycache__"))
     (context / "models").mkdir()
-    for name in ("asr.onnx", "lm.bin", "lm.json"):
+    for name in ("asr.onnx", "keywords.onnx", "lm.bin", "lm.json"):
         shutil.copy2(ROOT / "models" / name, context / "models")
     with (context / "handler/app.py").open("a") as file:
         file.write("\n# changed\n")

@@ -35,6 +35,7 @@ _SUBTYPES = [
 _PATHS = [
     "/transcribe",
     "/v1/audio/transcriptions",
+    "/v1/audio/keywords",
     "/v1/models",
     "/v1/jobs",
     "/v1/jobs/job_x",
@@ -137,6 +138,8 @@ def event(good: list[bytes], draw: Draw) -> dict[str, Any]:
     if draw.random() < 0.95:
         audio = mutated(audio, good, draw)
     kind = draw.random()
+    if kind < 0.15:
+        return http_event("POST", "/v1/audio/keywords", {"content-type": "audio/wav"}, audio)
     if kind < 0.6:
         return http_event("POST", "/transcribe", {"content-type": "audio/wav"}, audio)
     fields = [(draw.choice(_NAMES[:-2]), draw.choice(_VALUES[:9])) for _ in range(draw.choice([0, 0, 1, 2]))]

@@ -227,6 +227,7 @@ def test_health_names_the_model_and_its_measured_wer() -> None:
     assert body["model"]["version"]
     assert body["model"]["measured"]["wer"] >= 0
     assert body["limits"] == {"body_bytes": 4_500_000, "audio_s": 3900.0}
+    assert body["keywords"] is True
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from handler.features import log_mel, mel_filters
+from handler.features import compute, log_mel, mel_filters
+from handler.spec import NO_BLANK
 from tests.conftest import make_spec
 from training.config import load_config, model_spec
 from training.features import LogMel
@@ -67,3 +68,31 @@ def test_loudness_does_not_change_normalised_features() -> None:
     noise = signals()["noise"]
     quiet, loud = log_mel(noise * 0.25, SPECS["normalised"]), log_mel(noise, SPECS["normalised"])
     np.testing.assert_allclose(quiet, loud, atol=TOLERANCE)
+
+
+KEYWORDS = {"task": "keywords", "labels": ("yes", "unknown", "silence"), "blank": NO_BLANK}
+KINDS = {
+    "log_mel": make_spec(**KEYWORDS),
+    "mfcc": make_spec(**KEYWORDS, feature_kind="mfcc", n_mfcc=20),
+    "mfcc, raw": make_spec(**KEYWORDS, feature_kind="mfcc", n_mfcc=80, normalisation="none"),
+    "samples": make_spec(**KEYWORDS, feature_kind="samples", normalisation="none"),
+    "keywords.yaml": model_spec(load_config("training/configs/keywords.yaml")),
+    "keywords-seed.yaml": model_spec(load_config("training/configs/keywords-seed.yaml")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("signal", signals())
+def test_what_keyword_models_see_is_the_same_in_training_and_serving(kind: str, signal: str) -> None:
+    spec, samples = KINDS[kind], signals()[signal]
+    ours, theirs = compute(samples, spec), LogMel(spec)(torch.from_numpy(samples)).numpy()
+    assert ours.shape == theirs.shape
+    assert ours.shape[1] == spec.feature_size
+    # A coefficient sums all bands, and its deviation, which it is divided by, may be small.
+    np.testing.assert_allclose(ours, theirs, atol=TOLERANCE * (5 if "mfcc" in kind else 1), rtol=0)
+
+
+def test_cepstra_are_those_of_an_orthonormal_transform() -> None:
+    from handler.features import cosines
+
+    np.testing.assert_allclose(cosines(40, 40).T @ cosines(40, 40), np.eye(40), atol=1e-5)

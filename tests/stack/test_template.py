@@ -93,7 +93,9 @@ def test_the_guard_asks_the_authorizer_of_its_mode() -> None:
         assert TEMPLATE["Conditions"][condition] == {"Fn::Equals": [{"Ref": "AuthMode"}, mode]}
 
 
-@pytest.mark.parametrize("path", ["/transcribe", "/v1/audio/transcriptions", "/v1/models", "/v1/jobs", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/transcribe", "/v1/audio/transcriptions", "/v1/audio/keywords", "/v1/models", "/v1/jobs", "/nowhere"]
+)
 def test_no_open_route_leads_to_what_costs(path: str) -> None:
     assert gateway.wants_key("POST", path)
     assert not any(key.endswith(f" {path}") for key in routes())

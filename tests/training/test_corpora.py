@@ -426,6 +426,29 @@ def test_the_splits_of_speech_commands_share_nothing(tmp_path: Path) -> None:
     assert len(set(names)) == len(names) == 5
 
 
+@pytest.mark.parametrize(
+    ("split", "speakers"),
+    [
+        ("train", ["0a7c2a8d", "988e2f9a"]),
+        ("validation", ["026290a7", "060cd039"]),  # as in the corpus's own validation_list.txt
+        ("test", ["bb05582b"]),  # and testing_list.txt
+    ],
+)
+def test_without_lists_the_speakers_hash_decides(tmp_path: Path, split: str, speakers: list[str]) -> None:
+    for speaker in ("0a7c2a8d", "988e2f9a", "026290a7", "060cd039", "bb05582b"):
+        for number in range(2):
+            audio(tmp_path / f"yes/{speaker}_nohash_{number}.wav", 1.0)
+    lines = imported(tmp_path, "speechcommands", tmp_path, "--split", split)
+    assert {line["speaker"].removeprefix("speechcommands-") for line in lines} == set(speakers)
+    assert len(lines) == 2 * len(speakers)
+
+
+def test_one_list_without_the_other_is_no_layout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_speech_commands(tmp_path)
+    (tmp_path / "testing_list.txt").unlink()
+    assert "expected <word>/*.wav and, or neither," in refused(tmp_path, capsys, "speechcommands", tmp_path)
+
+
 def test_what_a_split_lists_but_lacks_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_speech_commands(tmp_path)
     text(tmp_path / "validation_list.txt", ["yes/bbbb_nohash_0.wav", "yes/gone_nohash_0.wav"])
@@ -554,7 +577,10 @@ LAYOUTS = {
     "librispeech": ("LibriSpeech", "LibriSpeech/<subset>/<speaker>/<chapter>/*.trans.txt in it"),
     "commonvoice": ("a language of Common Voice", "train.tsv and the folder clips in it"),
     "ljspeech": ("LJ Speech", "metadata.csv and the folder wavs in it"),
-    "speechcommands": ("Speech Commands", "<word>/*.wav, validation_list.txt and testing_list.txt in it"),
+    "speechcommands": (
+        "Speech Commands",
+        "<word>/*.wav and, or neither, validation_list.txt and testing_list.txt in it",
+    ),
     "folder": ("a folder of recordings", "audio files with a .txt of the same name beside each, or a .csv or .tsv"),
 }
 

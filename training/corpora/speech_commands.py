@@ -1,21 +1,27 @@
-"""Speech Commands: <word>/<speaker>_nohash_<number>.wav, with the two lists that make the splits.
+"""Speech Commands: <word>/<speaker>_nohash_<number>.wav, split by two lists, or by a hash of the speaker.
 
 Source: Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition" (2018); CC BY 4.0.
 """
 
+import hashlib
 from pathlib import Path
 
 from training.corpora.listing import Listing, Recording, read_lines, visible, wrong_layout
 
 SPLITS = ("train", "validation", "test", "all")
-_CORPUS = "Speech Commands"
+CORPUS = "Speech Commands"
 _LICENCE = "CC BY 4.0"
 _LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
 _AFTER_SPEAKER = "_nohash_"
+# Of the hashes, so many have validation and then test to themselves; the lists were made by the same rule.
+_VALIDATION_PERCENT = _TEST_PERCENT = 10
+_HASHES = 2**27
 
 
 def speech_commands(source: Path, split: str) -> Listing:
     """Lists one split: what its list names, or for "train" what neither list does.
+
+    Where there are no lists, as in a folder of your own of this layout, `split_of` decides.
 
     Folders whose names begin with an underscore (`_background_noise_`) hold no words.
 
@@ -24,13 +30,16 @@ def speech_commands(source: Path, split: str) -> Listing:
         split: one of SPLITS.
 
     Raises:
-        CorpusError: the folder lacks the lists or has no word in it.
+        CorpusError: the folder has no word in it, or one list and not the other.
     """
     words = [folder for folder in visible(list(source.glob("*/"))) if not folder.name.startswith("_")]
     present = [audio for word in words for audio in visible(list(word.glob("*.wav")))]
     lists = {name: source / file for name, file in _LISTS.items()}
-    if not present or not all(path.is_file() for path in lists.values()):
-        raise wrong_layout(source, _CORPUS, f"<word>/*.wav, {' and '.join(_LISTS.values())} in it")
+    there = [path.is_file() for path in lists.values()]
+    if not present or any(there) != all(there):
+        raise wrong_layout(source, CORPUS, f"<word>/*.wav and, or neither, {' and '.join(_LISTS.values())} in it")
+    if not any(there):
+        return Listing([_recording(audio) for audio in present if split in ("all", split_of(_speaker(audio)))])
     # Paths rather than their text, so that what a list spells otherwise (./yes/a.wav) is still the same file.
     listed = {
         name: [source / line.strip() for line in read_lines(path) if line.strip()] for name, path in lists.items()
@@ -45,7 +54,24 @@ def speech_commands(source: Path, split: str) -> Listing:
     return Listing([_recording(audio) for audio in sorted(wanted)])
 
 
+def split_of(speaker: str) -> str:
+    """Returns the split all recordings of a speaker are in: "train", "validation" or "test".
+
+    Source: Warden (2018): the SHA-1 of the file's name up to "_nohash_", as a percentage, so that a speaker's later
+    recordings join the earlier ones.
+    """
+    digest = int.from_bytes(hashlib.sha1(speaker.encode(), usedforsecurity=False).digest())
+    percent = digest % _HASHES * 100 / (_HASHES - 1)
+    if percent < _VALIDATION_PERCENT:
+        return "validation"
+    return "test" if percent < _VALIDATION_PERCENT + _TEST_PERCENT else "train"
+
+
+def _speaker(audio: Path) -> str:
+    return audio.stem.partition(_AFTER_SPEAKER)[0]
+
+
 def _recording(audio: Path) -> Recording:
     speaker, found, _ = audio.stem.partition(_AFTER_SPEAKER)
     known = f"speechcommands-{speaker}" if speaker and found else None
-    return Recording(audio, audio.parent.name, _CORPUS, _LICENCE, known)
+    return Recording(audio, audio.parent.name, CORPUS, _LICENCE, known)

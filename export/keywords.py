@@ -1,0 +1,34 @@
+"""What the export of a keyword model measures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from export.errors import ProofError
+from handler.recognizer import Recognizer
+from training.keyword_report import evaluate_keywords
+from training.manifest import Utterance
+
+
+def measure_keywords(
+    files: dict[str, Path], chosen: str, utterances: Sequence[Utterance], max_loss: float
+) -> dict[str, Any]:
+    """Measures exported files (precision -> path) as they are served, and prints what was found.
+
+    Returns:
+        the figures of the chosen precision, for the spec.
+
+    Raises:
+        ProofError: it has an accuracy more than `max_loss` below that of fp32.
+    """
+    measured = {name: evaluate_keywords(Recognizer(file), utterances) for name, file in files.items()}
+    for name, found in measured.items():
+        low, high = found.interval
+        print(
+            f"{name}  accuracy {found.accuracy:.4f} ({low:.4f} to {high:.4f})  {files[name].stat().st_size:,} bytes  "
+            f"real-time factor {found.processing_s / found.audio_s:.4f}"
+        )
+    loss = measured["fp32"].accuracy - measured[chosen].accuracy
+    if loss > max_loss:
+        raise ProofError(f"{chosen} has an accuracy {loss:.4f} lower than fp32; at most {max_loss} is accepted.")
+    return {**measured[chosen].summary(), "fp32_accuracy": round(measured["fp32"].accuracy, 5)}

@@ -55,13 +55,15 @@ def word_config(folder: Path, **overrides: str) -> Config:
             "data.silence_share=0.15",
             "augment.noise.folder=''",
             "augment.room.folder=''",
+            # Tones are told apart by their frequency alone.
+            "augment={speed_change: 0.02, tract_change: 0.02, band: {probability: 0}}",
             "model.separable={channels: 24, dilations: [1]}",
             "trainer.accelerator=cpu",
             "trainer.devices=1",
             "trainer.precision=32-true",
             "trainer.average_last=0",
-            "trainer.max_epochs=40",
-            "optim.max_lr=1e-2",
+            "trainer.max_epochs=80",
+            "optim.max_lr=3e-3",
             *(f"{name.replace('__', '.')}={value}" for name, value in overrides.items()),
         ],
     )

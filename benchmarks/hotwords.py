@@ -38,7 +38,7 @@ NAMES = (
     "tolliver", "vandermeer", "wetherby", "whitlock", "winterbourne", "yamamoto", "zellweger", "zimmerman",
 )  # fmt: skip
 _SENTENCES = ("we met {} at the harbour in the morning", "the letter that you sent to {} was never opened")
-_LETTER_WEIGHTS = (1.0, 1.5, 2.0, 3.0)
+_LETTER_WEIGHTS = (0.0, 0.5, 1.0, 1.5)
 
 
 def spoken(recognizer: Runner) -> list[Listened]:
@@ -98,7 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
         known = sum(language_model.number(name) >= 0 for name in NAMES)
         lines = [
             f"{len(named)} sentences with {len(NAMES)} names, {known} of them in the language model's vocabulary, and "
-            f"{options.manifest.name}, by {spec.name} {spec.version} at beam {weights.beam}:",
+            f"{options.manifest.name}, by {spec.name} {spec.version} at beam {weights.beam}; to the language model a hot "
+            f"word has a log-probability of {weights.hotword_log_prob:g} at least:",
             "",
             f"| decoder | names right | WER of their sentences | WER of {options.manifest.name} |",
             "|---|---|---|---|",

@@ -9,6 +9,7 @@ Sources: Graves, "Sequence Transduction with Recurrent Neural Networks" (2012) a
 Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2014) for the search.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ class Weights:
         hotword_log_prob: the least log-probability of a hot word by the language model, in any context.
         hotword_letter: what each letter of a hot word earns besides.
         beam: how many hypotheses are kept after a frame.
+        hotword_beam: the same where there are hot words, whose beginnings take the room of others.
         beam_width: those whose score is lower than the best one's by more than this are not.
         label_width: labels of a frame that are less likely than the best one by more than this, in logarithms, are
             not tried.
@@ -46,6 +48,7 @@ class Weights:
     hotword_log_prob: float = -8.0
     hotword_letter: float = 0.5
     beam: int = 50
+    hotword_beam: int = 100
     beam_width: float = 14.0
     label_width: float = 7.0
 
@@ -190,7 +193,7 @@ class BeamSearch:
     ) -> None:
         self._labels = labels
         self._blank = blank
-        self._weights = weights
+        self._weights = dataclasses.replace(weights, beam=max(weights.beam, weights.hotword_beam)) if hot else weights
         self._knowledge = _Knowledge(labels, weights, language_model, hot)
 
     def __call__(self, log_probs: NDArray[np.float32], best: int = 1) -> list[Hypothesis]:

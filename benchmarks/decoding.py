@@ -113,7 +113,7 @@ def tune(
     """Goes from weights to better neighbours until there are none.
 
     Returns:
-        the best weights, and what each that was tried did, those first.
+        the best weights, and what they did and then what the others did that were tried.
     """
     tried: dict[tuple[float, ...], Measured] = {}
 
@@ -138,9 +138,7 @@ def tune(
                     if of(other).words_wrong < of(best).words_wrong - _LEAST_GAIN:
                         best, improved = other, True
                         break
-    results = list(tried.values())
-    results.sort(key=lambda each: each.words_wrong)
-    return best, results
+    return best, [of(best), *(each for each in tried.values() if each is not of(best))]
 
 
 def held_out_wer(listened: Sequence[Listened], results: Sequence[Measured]) -> float:

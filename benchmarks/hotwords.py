@@ -38,7 +38,7 @@ NAMES = (
     "tolliver", "vandermeer", "wetherby", "whitlock", "winterbourne", "yamamoto", "zellweger", "zimmerman",
 )  # fmt: skip
 _SENTENCES = ("we met {} at the harbour in the morning", "the letter that you sent to {} was never opened")
-_LETTER_WEIGHTS = (1.0, 1.5, 2.0, 3.0)
+_LETTER_WEIGHTS = (0.0, 0.5, 1.0)
 
 
 def spoken(recognizer: Runner) -> list[Listened]:
@@ -96,14 +96,18 @@ def main(arguments: list[str] | None = None) -> int:
             return f"| {name} | {share:.0%} | {sentences:.3f} | {elsewhere:.4f} |"
 
         known = sum(language_model.number(name) >= 0 for name in NAMES)
+        wider = dataclasses.replace(weights, beam=weights.hotword_beam)
         lines = [
-            f"{len(named)} sentences with {len(NAMES)} names, {known} of them in the language model's vocabulary, and "
-            f"{options.manifest.name}, by {spec.name} {spec.version} at beam {weights.beam}:",
+            f"{spec.name} {spec.version} on {len(named)} sentences with {len(NAMES)} names, {known} of them in the "
+            f"language model's vocabulary, and on {options.manifest.name}. With hot words the beam is "
+            f"{weights.hotword_beam} wide; to the language model each has a log-probability of "
+            f"{weights.hotword_log_prob:g} at least:",
             "",
             f"| decoder | names right | WER of their sentences | WER of {options.manifest.name} |",
             "|---|---|---|---|",
             row("greedy", None),
-            row("beam", BeamSearch(spec.labels, spec.blank, weights, language_model)),
+            row(f"beam {weights.beam}", BeamSearch(spec.labels, spec.blank, weights, language_model)),
+            row(f"beam {wider.beam}", BeamSearch(spec.labels, spec.blank, wider, language_model)),
         ]
         for letter in options.letter_weights:
             changed = dataclasses.replace(weights, hotword_letter=letter)

@@ -9,6 +9,7 @@ Sources: Graves, "Sequence Transduction with Recurrent Neural Networks" (2012) a
 Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2014) for the search.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,8 +33,10 @@ class Weights:
         alpha: factor of the language model's log-probabilities.
         beta: what each word earns.
         unknown_log_prob: the language model's log-probability of a word out of its vocabulary, before its letters.
-        hotword_letter: what each letter of a hot word earns.
+        hotword_log_prob: the least log-probability of a hot word by the language model, in any context.
+        hotword_letter: what each letter of a hot word earns besides.
         beam: how many hypotheses are kept after a frame.
+        hotword_beam: the same where there are hot words, whose beginnings take the room of others.
         beam_width: those whose score is lower than the best one's by more than this are not.
         label_width: labels of a frame that are less likely than the best one by more than this, in logarithms, are
             not tried.
@@ -42,8 +45,10 @@ class Weights:
     alpha: float = 1.0
     beta: float = -0.25
     unknown_log_prob: float = -6.0
-    hotword_letter: float = 1.5
+    hotword_log_prob: float = -8.0
+    hotword_letter: float = 0.5
     beam: int = 50
+    hotword_beam: int = 100
     beam_width: float = 14.0
     label_width: float = 7.0
 
@@ -92,7 +97,8 @@ class _Knowledge:
         self._letters = np.array([letter if letter >= 0 else len(LETTERS) for letter in letters])
         self._symbols = np.array([letter + 1 if letter >= 0 else EDGE for letter in letters])
         bonus = max(weights.beta, 0.0) if language_model else 0.0
-        # The most that one more label may add to a score, since the language model itself only takes away.
+        # What one more label may add to a score. The language model mostly takes away; where a word ends it may give
+        # some back, which whoever is further behind than the beam is wide hardly needs.
         self.most_gain = bonus + (weights.hotword_letter * float(self._hot.gains.max()) if self._hot else 0.0)
 
     def start(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -113,12 +119,16 @@ class _Knowledge:
             [texts] what it adds to the scores, and the new states.
         """
         gains = np.zeros(len(labels))
+        before = ints[4]
+        states = self._hot.next[before, labels] if self._hot else before
         if self._lm:
             nodes, contexts, words, bigrams, _ = ints
             symbols = self._symbols[labels]
             nodes = self._lm.children(nodes, self._letters[labels])
             spelt = floats[0] + self._lm.spelling(contexts, symbols)
             begun = np.where(nodes >= 0, self._lm.node_log_probs[nodes], self._weights.unknown_log_prob + spelt)
+            if self._hot:
+                begun = self._at_least(begun, self._hot.within[states])
             gains = self._weights.alpha * (begun - floats[1])
             ended = np.flatnonzero(labels == self.space)
             after = np.stack([nodes, self._lm.next_context(contexts, symbols), words, bigrams, ints[4]])
@@ -129,10 +139,13 @@ class _Knowledge:
                 new_floats[:, ended] = 0
             ints, floats = after, new_floats
         if self._hot:
-            states = ints[4]
-            gains = gains + self._weights.hotword_letter * self._hot.gains[states, labels]
-            ints = np.concatenate([ints[:4], self._hot.next[states, labels][None]])
+            gains = gains + self._weights.hotword_letter * self._hot.gains[before, labels]
+            ints = np.concatenate([ints[:4], states[None]])
         return gains, ints, floats
+
+    def _at_least(self, log_probs: NDArray[np.float64], hot: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Raises log-probabilities of hot words."""
+        return np.where(hot, np.maximum(log_probs, self._weights.hotword_log_prob), log_probs)
 
     def finish(self, ints: NDArray[np.int64], floats: NDArray[np.float64]) -> NDArray[np.float64]:
         """[texts] what the end of the window adds to the scores."""
@@ -150,7 +163,10 @@ class _Knowledge:
         known = (nodes >= 0) & (numbers >= 0)
         log_probs, after = self._lm.after(WordContext(words, bigrams), np.where(known, numbers, 0))
         unknown = self._weights.unknown_log_prob + spelt + self._lm.spelling(contexts, np.full(len(contexts), EDGE))
-        gains = self._weights.alpha * (np.where(known, log_probs, unknown) - begun) + self._weights.beta
+        whole = np.where(known, log_probs, unknown)
+        if self._hot:
+            whole = self._at_least(whole, self._hot.ends[ints[4]])
+        gains = self._weights.alpha * (whole - begun) + self._weights.beta
         between = (nodes == 0) & (contexts == 0)
         context = np.where(known, np.stack([after.words, after.bigrams]), -1)
         return np.where(between, 0.0, gains), np.where(between, ints[2:4], context)
@@ -177,7 +193,7 @@ class BeamSearch:
     ) -> None:
         self._labels = labels
         self._blank = blank
-        self._weights = weights
+        self._weights = dataclasses.replace(weights, beam=max(weights.beam, weights.hotword_beam)) if hot else weights
         self._knowledge = _Knowledge(labels, weights, language_model, hot)
 
     def __call__(self, log_probs: NDArray[np.float32], best: int = 1) -> list[Hypothesis]:

@@ -1,8 +1,9 @@
 """Words that a caller expects, such as names -> a table that gives a beam search credit for their letters.
 
-Each letter of a hot word earns the same credit while the search is within the word; what was earned is taken back where
-the word is not finished. Words count from their first letter to a space or the end, so that "art" earns nothing in
-"start" or "artist". A hot word may be several words.
+To the language model a hot word is one it knows, of a certain frequency. Each of its letters earns some credit, too,
+while the search is within the word; what was earned is taken back where the word is not finished. Words count from
+their first letter to a space or the end, so that "art" earns nothing in "start" or "artist". A hot word may be several
+words.
 
 Source: Zhao et al., "Shallow-Fusion End-to-End Contextual Biasing" (Interspeech 2019), for credit that is taken back.
 """
@@ -72,11 +73,15 @@ class Table:
         next: [states, labels] the state after a label.
         gains: [states, labels] letters earned with it, less those taken back.
         end_gains: [states] the same for the end of the window.
+        within: [states] whether the word that has been begun may become one of a hot word.
+        ends: [states] whether it is one, if it ends here.
     """
 
     next: NDArray[np.int64]
     gains: NDArray[np.float64]
     end_gains: NDArray[np.float64]
+    within: NDArray[np.bool_]
+    ends: NDArray[np.bool_]
 
 
 def table(words: Iterable[str], labels: Sequence[str]) -> Table:
@@ -117,4 +122,6 @@ def table(words: Iterable[str], labels: Sequence[str]) -> Table:
                 if rest:
                     following[state, column] = states[rest]
                     gains[state, column] += len(rest)
-    return Table(following, gains, end_gains)
+    begun = [False, False, *(not prefix.endswith(" ") for prefix in prefixes)]
+    ended = [False, False, *(prefix in whole or f"{prefix} " in states for prefix in prefixes)]
+    return Table(following, gains, end_gains, np.array(begun), np.array(ended))

@@ -9,7 +9,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from handler.decoding import Tuning
+from handler.language_model import LanguageModel
 from handler.recognizer import Recognizer
+from handler.settings import Settings
 from tests.conftest import EVENTS, ROOT, Post
 
 README = (ROOT / "README.md").read_text()
@@ -33,6 +36,17 @@ def test_readme_and_model_card_state_the_measured_error_rates(recognizer: Recogn
         assert f"{measured['cer']:.3f}" in document
     assert f"{measured['fp32_wer']:.3f}" in CARD
     assert f"{measured['fp32_cer']:.3f}" in CARD
+
+
+def test_readme_and_cards_state_what_the_beam_search_was_measured_to_do(recognizer: Recognizer) -> None:
+    tuning = Tuning.beside(Settings.language_model_path)
+    assert tuning.measured["model"] == f"{recognizer.spec.name} {recognizer.spec.version}"
+    assert f"**{tuning.measured['wer']:.3f}**" in README
+    card = (ROOT / "models" / "LM_CARD.md").read_text()
+    assert f"{Settings.language_model_path.stat().st_size:,} bytes".replace(",", " ") in card
+    about = LanguageModel(Settings.language_model_path).about
+    for name in ("words", "bigrams", "trigrams", "sentences"):
+        assert f"{about[name]:,}".replace(",", " ") in card
 
 
 def test_readme_and_model_card_describe_this_model(recognizer: Recognizer) -> None:

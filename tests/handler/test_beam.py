@@ -17,7 +17,7 @@ from training import language_model
 
 LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
 # Of these tests, whatever the defaults are tuned to.
-WEIGHTS = Weights(alpha=0.5, beta=1.0)
+WEIGHTS = Weights(alpha=0.5, beta=1.0, hotword_letter=1.5)
 # Everything is kept, so that nothing but the search itself decides.
 EVERYTHING = Weights(alpha=0.0, beta=0.0, beam=100_000, beam_width=1e9, label_width=1e9)
 TEXT = ["the cat sat on the mat"] * 20 + ["the dog sat on the cat", "a cat and a dog"] * 5
@@ -158,6 +158,25 @@ def test_a_finished_hot_word_earns_its_letters() -> None:
     log_probs = spell("art and art")
     plain, hot = (BeamSearch(LABELS, 0, Weights(hotword_letter=2.0), None, words)(log_probs) for words in ([], ["art"]))
     assert hot[0].score == pytest.approx(plain[0].score + 2 * 3 * 2.0)
+
+
+def test_to_the_language_model_a_hot_word_is_one_of_its_vocabulary(small_model: LanguageModel) -> None:
+    log_probs = spell("the cat zuq", {8: {"z": 0.9, "c": 0.1}, 9: {"u": 0.9, "a": 0.1}, 10: {"q": 0.9, "t": 0.1}})
+    weights = Weights(alpha=1.0, beta=0.0, unknown_log_prob=-8.0, hotword_log_prob=-5.0, hotword_letter=0.0)
+    plain, hot, other = (
+        BeamSearch(LABELS, 0, weights, small_model, words)(log_probs)[0] for words in ([], ["zuq"], ["zuqs"])
+    )
+    assert (text_of(plain.labels), text_of(hot.labels)) == ("the cat cat", "the cat zuq")
+    assert other == plain  # what was earned on the way is taken back
+
+
+def test_words_of_a_hot_phrase_are_known_too(small_model: LanguageModel) -> None:
+    log_probs = spell("zuq vix")
+    weights = Weights(alpha=1.0, beta=0.0, hotword_log_prob=-5.0, hotword_letter=0.0)
+    without = BeamSearch(LABELS, 0, Weights(alpha=0.0, beta=0.0))(log_probs)[0]
+    hot = BeamSearch(LABELS, 0, weights, small_model, ["zuq vix"])(log_probs)[0]
+    assert text_of(hot.labels) == "zuq vix"
+    assert hot.score == pytest.approx(without.score - 2 * 5.0, abs=1e-3)
 
 
 def test_the_best_texts_are_sorted_and_distinct(small_model: LanguageModel) -> None:

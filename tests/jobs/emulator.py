@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -81,15 +82,16 @@ def _binary() -> Path:
     path = _CACHE / VERSION / "aws-lambda-rie"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*pip, "--dest", str(path.parent), f"aws-sam-cli=={VERSION}"], check=True, timeout=300)
-        (wheel,) = path.parent.glob("*.whl")
-        part = path.with_suffix(f".{os.getpid()}")
-        with zipfile.ZipFile(wheel) as archive:
-            part.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{_ARCHITECTURE}"))
-        part.chmod(0o755)
-        part.rename(path)  # whole or not at all
-        wheel.unlink()
+        # Tests run in several processes: each fetches into a folder of its own, and the last to be ready puts it there.
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            subprocess.run([*pip, "--dest", folder, f"aws-sam-cli=={VERSION}"], check=True, timeout=300)
+            (wheel,) = Path(folder).glob("*.whl")
+            part = Path(folder) / path.name
+            with zipfile.ZipFile(wheel) as archive:
+                part.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{_ARCHITECTURE}"))
+            part.chmod(0o755)
+            part.rename(path)  # whole or not at all
     return path
 
 

@@ -20,6 +20,8 @@ from training.manifest import Utterance, read_manifest
 from training.network import build
 from training.task import SpeechTask
 
+pytestmark = pytest.mark.xdist_group("keywords")  # one run of the fixtures serves all
+
 SHAPES = {
     "separable": {},
     "two dilations": {"model__separable": "{channels: 16, kernel: 3, dilations: [1, 2]}"},

@@ -1,6 +1,6 @@
 """Manifests -> batches: utterances of like length together, the same batches for the same seed and epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,23 +196,36 @@ def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
     """
-    utterances: list[Utterance] = []
-    repeats: list[float] = []
-    for corpus in config.train:
-        kept = [
-            utterance
-            for utterance in read_manifest(corpus.manifest)
-            if config.min_duration_s <= utterance.duration_s <= config.max_duration_s and normalise(utterance.text)
-        ]
-        utterances += kept
-        repeats += [repeat_of(corpus, utterance) for utterance in kept]
+
+    def fits(utterance: Utterance) -> bool:
+        return config.min_duration_s <= utterance.duration_s <= config.max_duration_s and bool(
+            normalise(utterance.text)
+        )
+
+    utterances, repeats = chosen_utterances(config.train, fits)
     if not utterances:
         raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
     return utterances, repeats
 
 
-def repeat_of(config: CorpusConfig, utterance: Utterance) -> float:
-    """Returns how often an epoch takes an utterance of a manifest."""
+def chosen_utterances(
+    corpora: Iterable[CorpusConfig], fits: Callable[[Utterance], bool]
+) -> tuple[list[Utterance], list[float]]:
+    """Reads manifests; returns the utterances that fit and how often an epoch takes each.
+
+    Raises:
+        ManifestError: a manifest cannot be used.
+    """
+    utterances: list[Utterance] = []
+    repeats: list[float] = []
+    for corpus in corpora:
+        kept = [utterance for utterance in read_manifest(corpus.manifest) if fits(utterance)]
+        utterances += kept
+        repeats += [_repeat(corpus, utterance) for utterance in kept]
+    return utterances, repeats
+
+
+def _repeat(config: CorpusConfig, utterance: Utterance) -> float:
     corpus = str(utterance.extra.get("corpus", ""))
     chosen = [repeat for prefix, repeat in config.repeat_by_corpus.items() if corpus.startswith(prefix)]
     return chosen[0] if chosen else config.repeat

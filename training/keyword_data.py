@@ -19,7 +19,7 @@ from handler.spec import SILENCE, UNKNOWN, ModelSpec
 from training.audio_cache import AudioCache
 from training.augment import WaveformAugment, change_gain, coloured_noise, stretch_of
 from training.config import AugmentConfig, Config, DataConfig, model_spec
-from training.dataset import Augment, BucketSampler, ItemKey, repeat_of
+from training.dataset import Augment, BucketSampler, ItemKey, chosen_utterances
 from training.errors import ManifestError
 from training.features import LogMel
 from training.manifest import Utterance, read_manifest
@@ -154,16 +154,11 @@ def training_words(config: DataConfig, labels: Sequence[str]) -> tuple[list[Utte
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
     """
-    utterances: list[Utterance] = []
-    repeats: list[float] = []
-    for corpus in config.train:
-        kept = [
-            utterance
-            for utterance in read_manifest(corpus.manifest)
-            if utterance.duration_s >= config.min_duration_s and label_of(utterance.text, labels)
-        ]
-        utterances += kept
-        repeats += [repeat_of(corpus, utterance) for utterance in kept]
+
+    def fits(utterance: Utterance) -> bool:
+        return utterance.duration_s >= config.min_duration_s and label_of(utterance.text, labels) is not None
+
+    utterances, repeats = chosen_utterances(config.train, fits)
     if not utterances:
         raise ManifestError("data.train names no utterance that is one word of the model or has none of them.")
     return utterances, repeats

@@ -1,6 +1,5 @@
 """What a keyword model takes for what, from the report that `training.evaluate --json` writes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from training.plots.errors import PlotError
+from training.plots.report_file import read_json
 from training.plots.style import SMALL
 
 _CELL_INCHES = 0.27
@@ -22,12 +22,7 @@ def read_report(path: Path) -> dict[str, Any]:
     Raises:
         PlotError: the file is missing or is no such report.
     """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlotError(f"The report {path} cannot be read: {error}.") from error
-    except ValueError as error:
-        raise PlotError(f"The report {path} is not JSON: {error}.") from error
+    report = read_json(path)
     try:
         square = np.shape(report["confusion"]) == (len(report["labels"]),) * 2
         _ = report["accuracy"], report["accuracy_interval"]["low"], report["accuracy_interval"]["high"]

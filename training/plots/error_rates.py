@@ -1,6 +1,5 @@
 """WER by speaker and by length of utterance, from the report that `training.evaluate --json` writes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.plots.errors import PlotError
+from training.plots.report_file import read_json
 from training.plots.style import BLUE, GREY, SMALL, VERMILION, plain
 
 # More bars than this cannot be read; the speakers with the highest WER are shown.
@@ -21,12 +21,7 @@ def read_report(path: Path) -> dict[str, Any]:
     Raises:
         PlotError: the file is missing or is no such report.
     """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlotError(f"The report {path} cannot be read: {error}.") from error
-    except ValueError as error:
-        raise PlotError(f"The report {path} is not JSON: {error}.") from error
+    report = read_json(path)
     try:
         _ = report["wer"], report["words"], report["wer_interval"]
         for group in (*report["by_speaker"], *report["by_length"]):

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
@@ -37,6 +37,7 @@ from handler.pipeline import Timings, transcribe
 from handler.recognizer import Recognizer
 from handler.render import Body
 from handler.settings import Settings
+from handler.tracing import traced
 
 if TYPE_CHECKING:
     from handler import jobs
@@ -46,8 +47,6 @@ memory.bound(os.environ)
 settings = Settings.from_environment(os.environ)
 logger = Logger(service="hark")
 metrics = measurements.collector()
-# Nothing is patched: this function calls no other service.
-tracer = Tracer(service="hark", auto_patch=False)
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path, "transcription")
 decoders = Decoders(settings)
@@ -347,7 +346,7 @@ def _is_http_event(event: Any) -> bool:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @metrics.log_metrics(capture_cold_start_metric=not _METRICS_DISABLED)  # which it would ignore
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is an HTTP API event, payload format 2.0; any other is refused."""

@@ -11,22 +11,22 @@ import os
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from handler.keys import Keyring, KeyringError
+from handler.tracing import traced
 
 KEYS_FRESH_S = 60
 
 logger = Logger(service="hark")
-tracer = Tracer(service="hark", auto_patch=False)
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls; the answer is API Gateway's simple response, with the key's name for the function behind.
 

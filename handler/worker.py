@@ -14,7 +14,7 @@ import time
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -30,12 +30,12 @@ from handler.pipeline import Runner, Timings, transcribe
 from handler.recognizer import Recognizer
 from handler.settings import Settings, SettingsError
 from handler.storage import Gone, Json, Storage, Superseded
+from handler.tracing import traced
 from handler.transcript import Transcript
 
 memory.bound(os.environ)
 logger = Logger(service="hark")
 metrics = measurements.collector()
-tracer = Tracer(service="hark", auto_patch=False)
 
 # What writing a result and a webhook that is answered late, three times, may take.
 _RESERVE_S = 45.0
@@ -243,7 +243,7 @@ def _worker() -> Worker:
 
 
 @logger.inject_lambda_context
-@tracer.capture_lambda_handler(capture_response=False)
+@traced
 @metrics.log_metrics(capture_cold_start_metric=not is_metrics_disabled())  # which it would ignore
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is SQS's; returned are the messages that must be delivered again."""

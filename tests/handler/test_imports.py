@@ -46,12 +46,15 @@ def test_a_bucket_for_jobs_makes_no_other_request_load_boto3() -> None:
     assert not loaded({**os.environ, "HARK_BUCKET": "bucket", "AWS_DEFAULT_REGION": "eu-central-1"}) & FORBIDDEN
 
 
-def test_nor_does_it_as_lambda_runs_it_with_tracing_on() -> None:
+def test_nor_does_it_as_lambda_runs_it_with_tracing_and_without() -> None:
     import os
 
     as_lambda = {name: value for name, value in os.environ.items() if not name.startswith("POWERTOOLS_")}
     as_lambda |= {"LAMBDA_TASK_ROOT": "/var/task", "AWS_LAMBDA_FUNCTION_NAME": "hark", "AWS_REGION": "eu-central-1"}
-    assert not loaded(as_lambda) & FORBIDDEN
+    assert not loaded(as_lambda) & {*FORBIDDEN, "aws_xray_sdk"}
+    traced = loaded({**as_lambda, "POWERTOOLS_TRACE_DISABLED": "false"})
+    assert "aws_xray_sdk" in traced
+    assert not traced & FORBIDDEN
 
 
 def test_the_authorizer_loads_neither_model_nor_numpy() -> None:

@@ -1,22 +1,21 @@
-"""What is optimised and what is measured: CTC loss, AdamW or Muon under OneCycleLR, WER and CER on the dev set."""
+"""What is optimised and what is measured of transcribers: CTC loss, and WER and CER on the dev set."""
 
 from typing import Any, ClassVar
 
 import lightning as L
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from handler.ctc import greedy
 from training.audio_cache import AudioCache
-from training.config import Config, config_to_dict, model_spec
+from training.base_task import Task
+from training.config import Config, model_spec
 from training.dataset import Batch, BucketSampler, SpeechDataset, collate, training_utterances
 from training.errors import ConfigError
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
-from training.optimiser import configure
 from training.text import decode
 
 
@@ -85,16 +84,13 @@ class SpeechData(L.LightningDataModule):
         return sum(-(-count // trainer.accumulate) for count in batches)
 
 
-class SpeechTask(L.LightningModule):
+class SpeechTask(Task):
     """Trains and validates a network."""
 
     MONITOR: ClassVar[str] = "dev/wer"
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = config
-        self.spec = model_spec(config)
-        self.frames_per_s = self.spec.sample_rate_hz / self.spec.hop_samples
+        super().__init__(config)
         model = build(config.model, self.spec.n_mels, len(self.spec.labels))
         if not isinstance(model, Transcriber):
             raise ConfigError(f"model.encoder {config.model.encoder!r} is for task: keywords.")
@@ -118,10 +114,6 @@ class SpeechTask(L.LightningModule):
             return self.model.label(encoded)
         log_probs: Tensor = self.middle_head(encoded).transpose(0, 1).log_softmax(-1)
         return log_probs
-
-    def on_train_batch_start(self, *_: object) -> None:
-        """Seeds the step, so that a resumed run drops the same units as an uninterrupted one."""
-        torch.manual_seed(self.config.seed + 1_000_003 * (self.trainer.fit_loop.total_batch_idx + 1) + self.global_rank)
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """Returns the loss of a batch."""
@@ -155,12 +147,3 @@ class SpeechTask(L.LightningModule):
         rates = error_rates(references, hypotheses)
         self.log(self.MONITOR, rates.wer, prog_bar=True, rank_zero_only=False)
         self.log("dev/cer", rates.cer, prog_bar=True, rank_zero_only=False)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW or Muon under OneCycleLR over the run's whole length."""
-        steps = self.trainer.datamodule.steps(self.trainer.world_size)  # type: ignore[attr-defined]
-        return configure(self, self.config.optim, steps)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the config, from which the model and its spec are made again."""
-        checkpoint["hark_config"] = config_to_dict(self.config)

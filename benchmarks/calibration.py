@@ -7,8 +7,9 @@ tables into docs/calibration.md, between its two marks, and prints them.
 
 import argparse
 import dataclasses
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +19,18 @@ from numpy.typing import NDArray
 from benchmarks.documents import write_block
 from export.calibrate import Heard, Respecified, fit_confidence, fit_word_times, hear, place
 from handler import confidence
+from handler.decoding import GREEDY, Decoder, Decoders, Decoding
 from handler.errors import HarkError
 from handler.pipeline import Runner
 from handler.recognizer import Recognizer
+from handler.settings import Settings
 from handler.spec import CONFIDENCE_FEATURES
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
 
 DOCUMENT = Path("docs/calibration.md")
 _BINS = 10
+_GREEDILY: Mapping[str, Decoder] = {"greedy": GREEDY}
 # The frames alone.
 UNCORRECTED = dict.fromkeys(
     ("word_start_shift_s", "word_end_shift_s", "word_start_gap_share", "word_end_gap_share"), 0.0
@@ -87,10 +91,25 @@ def ranking(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float
     return float((ranks[right].sum() - rights * (rights + 1) / 2) / (rights * wrongs))
 
 
-def tables(recognizer: Runner, utterances: Sequence[Utterance], manifest: str) -> str:
-    """Measures, and says it in Markdown."""
+def tables(
+    recognizer: Runner, utterances: Sequence[Utterance], manifest: str, decoders: Mapping[str, Decoder] = _GREEDILY
+) -> str:
+    """Measures, and says it in Markdown.
+
+    Args:
+        recognizer: of a transcription model.
+        utterances: with transcripts.
+        manifest: what they are called.
+        decoders: whose confidences are measured, by name.
+    """
     spec = recognizer.spec
-    heard = hear(recognizer, utterances)
+    lines = [f"{spec.name} {spec.version} on {manifest}.", ""]
+    for name, decoder in decoders.items():
+        lines += [*_confidences(hear(recognizer, utterances, decoder), name), ""]
+    return "\n".join([*lines, *_word_times(recognizer, utterances)])
+
+
+def _confidences(heard: Heard, decoder: str) -> list[str]:
     bare = np.exp(heard.features[:, CONFIDENCE_FEATURES.index("mean_log_prob")])
     fitted = held_out(heard)
     rows = [
@@ -100,23 +119,18 @@ def tables(recognizer: Runner, utterances: Sequence[Utterance], manifest: str) -
     ]
     errors = [expected_calibration_error(bins(each, heard.right)) for each in (bare, fitted)]
     ranks = [ranking(each, heard.right) for each in (bare, fitted)]
-    return "\n".join(
-        [
-            f"{spec.name} {spec.version} on {manifest}: {len(heard.right)} words were recognised, "
-            f"{heard.right.mean():.1%} of them right.",
-            "",
-            "| confidence | words | mean confidence | share that is right |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "| | letters' geometric mean | fitted |",
-            "|---|---|---|",
-            f"| expected calibration error | {errors[0]:.3f} | **{errors[1]:.3f}** |",
-            f"| a right word is surer than a wrong one | {ranks[0]:.1%} | **{ranks[1]:.1%}** |",
-            "",
-            *_word_times(recognizer, utterances),
-        ]
-    )
+    return [
+        f"With decoder={decoder} {len(heard.right)} words were recognised, {heard.right.mean():.1%} of them right.",
+        "",
+        "| confidence | words | mean confidence | share that is right |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "| | letters' geometric mean | fitted |",
+        "|---|---|---|",
+        f"| expected calibration error | {errors[0]:.3f} | **{errors[1]:.3f}** |",
+        f"| a right word is surer than a wrong one | {ranks[0]:.1%} | **{ranks[1]:.1%}** |",
+    ]
 
 
 def _word_times(recognizer: Runner, utterances: Sequence[Utterance]) -> list[str]:
@@ -152,7 +166,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
     try:
-        block = tables(Recognizer(options.model), read_manifest(options.manifest), options.manifest.name)
+        recognizer = Recognizer(options.model)
+        beam = Decoders(Settings(options.model, math.inf)).decoder(Decoding("beam"), recognizer.spec)
+        decoders = {"beam": beam, **_GREEDILY}
+        block = tables(recognizer, read_manifest(options.manifest), options.manifest.name, decoders)
         write_block(options.output, "benchmarks.calibration", block)
     except (HarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

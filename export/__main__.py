@@ -1,11 +1,13 @@
 r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST] [--output models/asr.onnx] [--precision int8]`.
 
-Traces the network, proves the graph equal to it, quantises it, measures fp32 and int8 on the dev manifest as they are
+Traces the network, proves the graph equal to it, makes it smaller, measures it and fp32 on the dev manifest as they are
 served, fits word times and confidences (`export.calibrate`), and only then writes the file, with the spec and the
-measured figures in its metadata. A model of keywords has neither word times nor confidences to fit:
+measured figures in its metadata. int8 is the smallest and fastest; fp16 stores the weights in half precision and
+computes in fp32, for networks of convolutions, which int8 leaves as they are. A model of keywords has neither word
+times nor confidences to fit:
 
-    python -m export runs/hark-keywords/average.ckpt --dev data/keywords-dev.jsonl --output models/keywords.onnx \
-        --precision fp32
+    python -m export runs/hark-keywords/best.ckpt --dev data/keywords-dev.jsonl --output models/keywords.onnx \
+        --precision fp16
 """
 
 import argparse
@@ -19,6 +21,7 @@ from typing import Any
 from export.calibrate import calibrated
 from export.errors import ProofError
 from export.graph import trace, write_spec
+from export.halve import halve
 from export.keywords import measure_keywords
 from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
@@ -29,7 +32,7 @@ from training.config import model_spec
 from training.evaluate import evaluate
 from training.manifest import Utterance, read_manifest
 
-# How much worse int8 may be than fp32, in WER (or accuracy) on the dev manifest, before the export is refused.
+# How much worse than fp32 a smaller file may be, in WER (or accuracy) on the dev manifest; more is refused.
 MAX_WER_LOSS = 0.005
 
 
@@ -37,7 +40,7 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
     """Makes, proves and writes the model file; prints what was found on the way.
 
     Raises:
-        ProofError: the graph is not the network, or int8 costs too much accuracy. No file is written.
+        ProofError: the graph is not the network, or less precision costs too much accuracy. No file is written.
         HarkError: the checkpoint or the manifest cannot be used.
     """
     model, config = load_checkpoint(checkpoint)
@@ -48,18 +51,22 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
         work = Path(folder)
-        fp32, int8 = work / "fp32.onnx", work / "int8.onnx"
+        fp32 = work / "fp32.onnx"
         trace(model, spec, fp32)
         prove_dynamic(fp32, spec)
         parity = prove_equal(model, fp32, spec)
         print(f"equal to PyTorch at {parity.cases} sizes, largest difference {parity.largest_difference:.1e}")
         write_spec(fp32, spec)
         files = {"fp32": fp32}
-        if precision == "int8":
-            quantise(fp32, int8, work)
-            prove_dynamic(int8, spec)
-            write_spec(int8, spec)
-            files["int8"] = int8
+        if precision != "fp32":
+            smaller = work / f"{precision}.onnx"
+            if precision == "int8":
+                quantise(fp32, smaller, work)
+            else:
+                halve(fp32, smaller)
+            prove_dynamic(smaller, spec)
+            write_spec(smaller, spec)
+            files[precision] = smaller
         chosen = files[precision]
         measure = measure_keywords if spec.task == "keywords" else measure_transcripts
         figures = {**measure(files, precision, utterances, max_wer_loss), "on": dev.name, "precision": precision}
@@ -83,7 +90,7 @@ def measure_transcripts(
         )
     loss = measured[chosen].rates.wer - measured["fp32"].rates.wer
     if loss > max_loss:
-        raise ProofError(f"int8 has a WER {loss:.4f} higher than fp32; at most {max_loss} is accepted.")
+        raise ProofError(f"{chosen} has a WER {loss:.4f} higher than fp32; at most {max_loss} is accepted.")
     fp32 = measured["fp32"].rates
     return {**measured[chosen].summary(), "fp32_wer": round(fp32.wer, 5), "fp32_cer": round(fp32.cer, 5)}
 
@@ -94,9 +101,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--dev", type=Path, default=Path("data/dev.jsonl"), help="manifest to measure on")
     parser.add_argument("--output", type=Path, default=Path("models/asr.onnx"))
-    parser.add_argument("--precision", choices=["int8", "fp32"], default="int8")
+    parser.add_argument("--precision", choices=["int8", "fp16", "fp32"], default="int8")
     parser.add_argument("--weights", type=Path, help="also write the weights in half precision here, to fine-tune from")
-    parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="of int8 against fp32, or of accuracy")
+    parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="against fp32, or of accuracy")
     options = parser.parse_args(arguments)
     try:
         export(options.checkpoint, options.dev, options.output, options.precision, options.max_wer_loss)

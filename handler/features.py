@@ -4,6 +4,7 @@ Equal to `training.features.LogMel` (torchaudio) within 1e-3; `tests/handler/tes
 """
 
 import dataclasses
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,10 @@ _CHUNK_FRAMES = 256
 # A band of speech has a deviation of 1 to 3. In one that never changes (silence, an empty filter) there is only
 # rounding to be seen, and dividing by less than this would blow it up.
 MIN_DEVIATION = 1e-2
+# What lies further below the loudest cell than this, 60 dB, is silence to normalisation by the peak, whose values go
+# from 0 for silence to `PEAK_VALUE`.
+PEAK_RANGE = float(6 * np.log(10))
+PEAK_VALUE = 4.0
 
 
 def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
@@ -46,7 +51,7 @@ def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         np.matmul(power, filters, out=mel[start : start + _CHUNK_FRAMES])
     np.log(np.maximum(mel, np.float32(spec.log_floor), out=mel), out=mel)
-    return normalise(mel) if spec.normalisation == "utterance" else mel
+    return normalise(mel, spec)
 
 
 def compute(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
@@ -58,7 +63,7 @@ def compute(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
     else:
         plain = dataclasses.replace(spec, normalisation="none", feature_kind="log_mel", n_mfcc=0)
         found = log_mel(samples, plain) @ cosines(spec.n_mels, spec.n_mfcc)
-    return normalise(found) if spec.normalisation == "utterance" else found
+    return normalise(found, spec)
 
 
 def raw_frames(samples: NDArray[np.float32], frame_samples: int) -> NDArray[np.float32]:
@@ -77,12 +82,28 @@ def cosines(n_mels: int, n_mfcc: int) -> NDArray[np.float32]:
     return table
 
 
-def normalise(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Brings every band of [frames, n_mels] to mean 0 and (population) deviation 1 over the utterance."""
+def normalise(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Makes [frames, n_mels] independent of how loud the recording is, as `spec.normalisation` says.
+
+    "utterance" brings every band to mean 0 and (population) deviation 1 over the utterance: that takes the microphone
+    out of it, and out of a single short word most of its vowel. "peak" puts the loudest cell at `PEAK_VALUE` and what
+    is `PEAK_RANGE` below it at 0, and leaves the bands as they are to each other. "none" changes nothing.
+    """
+    if spec.normalisation == "peak":
+        raised = mel - np.float32(max(lowest_peak(spec), mel.max(initial=-np.inf)) - PEAK_RANGE)
+        heights: NDArray[np.float32] = np.maximum(raised, 0) * np.float32(PEAK_VALUE / PEAK_RANGE)
+        return heights
+    if spec.normalisation == "none":
+        return mel
     centred = mel - mel.mean(axis=0, dtype=np.float64).astype(np.float32)
     deviations = np.sqrt(np.square(centred).mean(axis=0))
     scaled: NDArray[np.float32] = centred / np.maximum(deviations, np.float32(MIN_DEVIATION))
     return scaled
+
+
+def lowest_peak(spec: ModelSpec) -> float:
+    """What counts as the peak of a recording that is all but silent, so that silence comes out as 0."""
+    return math.log(spec.log_floor) + PEAK_RANGE
 
 
 @lru_cache(maxsize=4)

@@ -180,7 +180,8 @@ def window_frames(spec: ModelSpec) -> int:
 def filled_up(found: NDArray[np.float32], frames: int, share: float) -> NDArray[np.float32]:
     """Makes [some frames, features] as long as a window.
 
-    What is shorter gets zeros around it, the mean of a normalised band; of what is longer, a part is taken.
+    What is shorter gets zeros around it, the mean of a band that was normalised over the utterance, or silence in one
+    normalised by the peak; of what is longer, a part is taken.
 
     Args:
         found: features.

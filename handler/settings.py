@@ -15,6 +15,8 @@ _DEFAULT_JOB_MAX_BYTES = 500_000_000.0
 _MODELS = Path(__file__).resolve().parent.parent / "models"
 
 DECODERS = ("greedy", "beam")
+# A third fewer word errors (docs/decoding.md) for a few milliseconds of work per second of audio.
+_DEFAULT_DECODER = "beam"
 
 
 class SettingsError(HarkError):
@@ -45,7 +47,7 @@ class Settings:
     job_max_bytes: int = int(_DEFAULT_JOB_MAX_BYTES)
     webhook_secret_arn: str = ""
     language_model_path: Path = _MODELS / "lm.bin"
-    decoder: str = DECODERS[0]
+    decoder: str = _DEFAULT_DECODER
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -54,7 +56,7 @@ class Settings:
         Raises:
             SettingsError: a value cannot work; the message names the variable.
         """
-        decoder = environment.get("HARK_DECODER") or DECODERS[0]
+        decoder = environment.get("HARK_DECODER") or _DEFAULT_DECODER
         if decoder not in DECODERS:
             raise SettingsError(f"HARK_DECODER must be {' or '.join(DECODERS)}, not {decoder!r}.")
         return cls(

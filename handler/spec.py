@@ -14,7 +14,7 @@ from handler.errors import ModelError
 
 METADATA_KEY = "hark.spec"
 SPEC_FORMAT = 1
-NORMALISATIONS = ("utterance", "none")
+NORMALISATIONS = ("utterance", "peak", "none")
 TASKS = ("transcription", "keywords")
 FEATURE_KINDS = ("log_mel", "mfcc", "samples")
 # A keyword model has no blank, and these two labels beside its words.
@@ -38,7 +38,7 @@ class ModelSpec:
         n_mels: number of mel bands.
         f_min_hz, f_max_hz: edges of the mel filter bank (HTK scale, no area normalisation).
         log_floor: mel power below this is raised to it before the natural logarithm.
-        normalisation: "utterance" (each band to mean 0, deviation 1 over the utterance) or "none".
+        normalisation: one of `NORMALISATIONS`, see `handler.features.normalise`.
         labels: the character of each output, "" for the blank; of a keyword model its words, `UNKNOWN` and `SILENCE`.
         blank: index of the CTC blank in `labels`, `NO_BLANK` for a keyword model.
         time_subsampling: input frames per output frame; a keyword model has one output frame, whatever its input.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from handler.features import MIN_DEVIATION, compute
+from handler.features import MIN_DEVIATION, PEAK_RANGE, PEAK_VALUE, compute, lowest_peak
 from handler.spec import ModelSpec
 from training.config import AugmentConfig
 from training.torchaudio_guard import torchaudio
@@ -55,7 +55,10 @@ class LogMel(nn.Module):
             log_mel = log_mel @ self.cosines
         if self.spec.normalisation == "utterance":
             centred = log_mel - log_mel.mean(0)
-            log_mel = centred / centred.square().mean(0).sqrt().clamp_min(MIN_DEVIATION)
+            return centred / centred.square().mean(0).sqrt().clamp_min(MIN_DEVIATION)
+        if self.spec.normalisation == "peak":
+            peak = max(float(log_mel.max()), lowest_peak(self.spec))
+            return (log_mel - (peak - PEAK_RANGE)).clamp_min(0) * (PEAK_VALUE / PEAK_RANGE)
         return log_mel
 
 
@@ -112,8 +115,9 @@ class SpecAugment(nn.Module):
     """Masks bands and stretches of a normalised log-mel spectrogram.
 
     Source: Park et al., "SpecAugment" (Interspeech 2019), without time warping, and "SpecAugment on Large Scale
-    Datasets" (ICASSP 2020), whose number of time masks grows with the utterance. Masked cells become 0, the mean of a
-    normalised band. No time mask covers more than `time_mask_share` of the utterance, so that short ones stay readable.
+    Datasets" (ICASSP 2020), whose number of time masks grows with the utterance. Masked cells become 0: the mean of a
+    band that was normalised over the utterance, silence where it was by the peak. No time mask covers more than
+    `time_mask_share` of the utterance, so that short ones stay readable.
     """
 
     def __init__(self, config: AugmentConfig, frames_per_s: float) -> None:

@@ -31,6 +31,12 @@ _SHIFT = 0.1
 # features are normalised over what they are, and what fills the window up has the mean of every band. The others lie in
 # digital silence with whatever noise comes over both, as in a window that slides over a longer recording.
 _ALONE = 0.5
+# So many of the recordings lose what is quiet before and after the word: below a share of the loudest, drawn between
+# these two for either end, but for a margin of up to so long. Programs that cut at a level leave silence, or take a
+# soft first consonant with it, and of both there must be examples.
+_TRIMMED = 0.6
+_TRIM_BELOW = (0.003, 0.15)
+_TRIM_MARGIN_S = 0.08
 # Loudest and softest of what nobody speaks in, as root mean square.
 _NOISE_LEVEL = (1e-4, 0.1)
 # And so much of it is digital silence.
@@ -75,6 +81,22 @@ def place(samples: NDArray[np.float32], length: int, share: float) -> NDArray[np
     return np.pad(samples, (before, length - len(samples) - before))
 
 
+def trim(samples: NDArray[np.float32], shares: tuple[float, float], margins: tuple[int, int]) -> NDArray[np.float32]:
+    """Returns a recording without its quiet ends.
+
+    Args:
+        samples: [samples].
+        shares: what is quieter than this share of the loudest 10 ms is quiet, at its beginning and at its end.
+        margins: how many samples of the quiet stay there.
+    """
+    block = 160
+    levels = np.sqrt(np.square(samples[: len(samples) // block * block].reshape(-1, block)).mean(axis=1))
+    loud = [np.flatnonzero(levels > share * levels.max(initial=0)) for share in shares]
+    if not all(map(len, loud)):
+        return samples
+    return samples[max(loud[0][0] * block - margins[0], 0) : (loud[1][-1] + 1) * block + margins[1]]
+
+
 class KeywordDataset(Dataset[tuple[Tensor, int]]):
     """Stretches as (features, label). Where there is augmentation, `silences` more follow, in which nobody speaks.
 
@@ -101,6 +123,7 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
         self.plain = LogMel(spec)
         self.augment = Augment(augment, spec) if augment else None
         self.noises = WaveformAugment(augment, spec.sample_rate_hz).noises if augment else ()
+        self.spec = spec
         self.seed = seed
 
     def __len__(self) -> int:
@@ -113,17 +136,25 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
             samples, label = self._noise(rng), self.silence
         else:
             samples, label = self.audio[index], self.labels[index]
+            if self.augment and self.is_word[index] and rng.random() < _TRIMMED:
+                samples = self._trimmed(samples, rng)
             if len(samples) >= self.length or (self.augment and rng.random() >= _ALONE):
-                samples = place(samples, self.length, self._share(index, rng) if self.augment else 0.5)
+                samples = place(samples, self.length, self._share(index, samples, rng) if self.augment else 0.5)
         if not self.augment:
             return self._of_one_length(self.plain(torch.from_numpy(samples)), 0.5), label
         return self._of_one_length(self.augment(samples, rng), rng.random()), label
 
-    def _share(self, index: int, rng: np.random.Generator) -> float:
-        spare = len(self.audio[index]) - self.length
+    def _share(self, index: int, samples: NDArray[np.float32], rng: np.random.Generator) -> float:
+        spare = len(samples) - self.length
         if spare <= 0 or not self.is_word[index]:
             return float(rng.random())
         return float(np.clip(0.5 + rng.uniform(-_SHIFT, _SHIFT) * self.length / max(spare, 1), 0, 1))
+
+    def _trimmed(self, samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        lowest, highest = np.log(_TRIM_BELOW)
+        before, after = np.exp(rng.uniform(lowest, highest, 2)).tolist()
+        margin_before, margin_after = rng.integers(0, round(_TRIM_MARGIN_S * self.spec.sample_rate_hz), 2).tolist()
+        return trim(samples, (before, after), (margin_before, margin_after))
 
     def _noise(self, rng: np.random.Generator) -> NDArray[np.float32]:
         if rng.random() < _NOTHING_AT_ALL:

@@ -33,11 +33,11 @@ _CLOSE_SHARE = 0.4
 # Nobody can tell these from a word of Speech Commands.
 _SAME_SOUND = """ate for fore foreword fourth hour know nein rite to too won won't wright write byrd"""
 SAME_SOUND = frozenset(_SAME_SOUND.split())
-# These sound like one.
+# These sound like one; not "fife" nor "wan", as which many say five and one.
 _CLOSE = """
-bad bet bead bored heard birth cut cap cattle dock dug bog gown town eighth age fife fly fire hollow fellow folly
+bad bet bead bored heard birth cut cap cattle dock dug bog gown town eighth age fly fire hollow fellow folly
 foreign forty full though grow gold hoppy hippy mouse how earn lean lunch lift let marble carving mine night none now
-snow of often awe an own once wan light ride sever heaven shield sheet sick sixth sits stomp shop top free thirst tea
+snow of often awe an own once light ride sever heaven shield sheet sick sixth sits stomp shop top free thirst tea
 tray due chew do cup app visible usual well what while yet guess yesterday hero narrow
 """
 CLOSE = tuple(_CLOSE.split())

@@ -74,6 +74,19 @@ def test_the_command_writes_a_file_that_carries_spec_and_figures(
     assert Recognizer(output).spec.measured["precision"] == "fp32"
 
 
+def test_half_precision_halves_the_file_and_changes_little(tmp_path: Path) -> None:
+    source = str(checkpoint(tmp_path, toy_config(tmp_path, **TINY)))
+    files = {precision: tmp_path / f"{precision}.onnx" for precision in ("fp32", "fp16")}
+    for precision, output in files.items():
+        assert command.main([source, "--dev", str(DEV), "--output", str(output), "--precision", precision]) == 0
+    assert Recognizer(files["fp16"]).spec.measured["precision"] == "fp16"
+    assert files["fp16"].stat().st_size < 0.7 * files["fp32"].stat().st_size  # a toy is mostly graph
+    log_mel = np.random.default_rng(0).normal(size=(200, Recognizer(files["fp32"]).spec.n_mels)).astype(np.float32)
+    (exact,), (halved,) = (Recognizer(path).run([log_mel]) for path in files.values())
+    np.testing.assert_allclose(halved, exact, atol=0.02)
+    assert np.abs(halved - exact).max() > 0
+
+
 def test_the_weights_to_fine_tune_from_are_those_of_the_checkpoint(tmp_path: Path) -> None:
     config, weights = toy_config(tmp_path, **TINY), tmp_path / "toy.fp16.ckpt"
     source = checkpoint(tmp_path, config)

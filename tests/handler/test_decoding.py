@@ -105,7 +105,7 @@ def test_weights_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Path,
 
 
 def test_the_decoder_of_the_endpoint_is_a_setting() -> None:
-    assert Settings.from_environment({}).decoder == "greedy"
+    assert Settings.from_environment({}).decoder == "beam"
     assert Settings.from_environment({"HARK_DECODER": "beam", "HARK_LM": "a.bin"}).language_model_path == Path("a.bin")
     with pytest.raises(SettingsError, match="HARK_DECODER must be greedy or beam"):
         Settings.from_environment({"HARK_DECODER": "viterbi"})
@@ -242,7 +242,7 @@ def test_the_language_model_is_not_opened_before_it_is_asked_for() -> None:
     program = (
         "import builtins, pathlib, handler.app as app; from handler.decoding import Decoding\n"
         "assert '_loaded' not in vars(app.decoders)\n"
-        "app.decoders.decoder(Decoding(), app.recognizer.spec)\n"
+        "app.decoders.decoder(Decoding('greedy'), app.recognizer.spec)\n"
         "print('_loaded' in vars(app.decoders))"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)

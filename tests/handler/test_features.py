@@ -14,6 +14,7 @@ TOLERANCE = 1e-3  # in natural log
 SPECS = {
     "raw": make_spec(normalisation="none"),
     "normalised": make_spec(),
+    "normalised by the peak": make_spec(normalisation="peak"),
     "narrow window": make_spec(n_fft=512, window_samples=400, normalisation="none"),
     "small.yaml": model_spec(load_config("training/configs/small.yaml")),
     "seed.yaml": model_spec(load_config("training/configs/seed.yaml")),
@@ -96,3 +97,15 @@ def test_cepstra_are_those_of_an_orthonormal_transform() -> None:
     from handler.features import cosines
 
     np.testing.assert_allclose(cosines(40, 40).T @ cosines(40, 40), np.eye(40), atol=1e-5)
+
+
+def test_normalised_by_the_peak_level_is_lost_bands_keep_their_order_and_silence_is_nothing(speech: np.ndarray) -> None:
+    spec = make_spec(normalisation="peak", log_floor=1e-12)
+    loud, soft = (log_mel(speech * level, spec) for level in (1.0, 0.05))
+    np.testing.assert_allclose(loud, soft, atol=1e-3)
+    assert loud.max() == pytest.approx(4)
+    assert loud.min() == 0
+    plain = log_mel(speech, make_spec(normalisation="none", log_floor=1e-12))
+    above = loud > 0
+    assert np.corrcoef(loud[above], plain[above])[0, 1] > 0.9999
+    assert not log_mel(np.zeros(16000, np.float32), spec).any()

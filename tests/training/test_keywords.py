@@ -14,7 +14,7 @@ from training import evaluate, fit, inspect, keyword_split, keyword_text
 from training.checkpoint import load_checkpoint
 from training.config import Config, load_config, model_spec
 from training.errors import ConfigError, ManifestError
-from training.keyword_data import KeywordDataset, label_of, place, training_words
+from training.keyword_data import KeywordDataset, label_of, place, training_words, trim
 from training.keyword_report import evaluate_keywords, wilson
 from training.manifest import Utterance, read_manifest
 from training.network import build
@@ -261,3 +261,13 @@ def test_the_text_to_synthesize_has_every_word_and_others_that_sound_like_none(t
     assert not {"ate", "to", "hour", "unknown", "silence"} & set(said)
     assert {line[-1] for line in lines} >= {".", "!", "?"}
     assert keyword_text.main([arguments[0], str(tmp_path / "none.txt"), "--output", str(output)]) == 1
+
+
+def test_a_recording_loses_its_quiet_ends_but_for_a_margin() -> None:
+    samples = np.concatenate([np.full(3200, 0.001), np.full(1600, 0.5), np.full(4800, 0.01)]).astype(np.float32)
+    np.testing.assert_array_equal(trim(samples, (0.1, 0.1), (0, 0)), samples[3200:4800])
+    np.testing.assert_array_equal(trim(samples, (0.1, 0.1), (400, 160)), samples[2800:4960])
+    np.testing.assert_array_equal(trim(samples, (0.1, 0.01), (0, 0)), samples[3200:])
+    silent = np.zeros(500, np.float32)
+    np.testing.assert_array_equal(trim(silent, (0.1, 0.1), (10, 10)), silent)
+    np.testing.assert_array_equal(trim(silent[:90], (0.1, 0.1), (10, 10)), silent[:90])

@@ -57,6 +57,14 @@ def mel_position(frequency_hz: NDArray[np.float64], spec: ModelSpec) -> NDArray[
     return positions
 
 
+# What the colours mean, by `ModelSpec.normalisation`.
+_LABELS = {
+    "utterance": "log-mel (deviations\nfrom band mean)",
+    "peak": "log-mel (steps of 15 dB\nabove silence)",
+    "none": "log-mel (ln energy)",
+}
+
+
 def colour_range(log_mel: NDArray[np.float32], spec: ModelSpec) -> Normalize:
     """Returns the values between which a log-mel spectrogram's colours run."""
     if spec.normalisation == "utterance":
@@ -87,7 +95,7 @@ def draw_log_mel(
 
 def log_mel_bar(figure: Figure, image: ScalarMappable, axes: Sequence[Axes] | Axes, spec: ModelSpec) -> None:
     """Adds the bar that says what a log-mel spectrogram's colours mean."""
-    label = "log-mel (deviations\nfrom band mean)" if spec.normalisation == "utterance" else "log-mel (ln energy)"
+    label = _LABELS[spec.normalisation]
     thickness = {"aspect": 18} if isinstance(axes, Axes) else {"aspect": 60, "shrink": 0.5}
     bar = figure.colorbar(image, ax=axes, label=label, extend="both", extendfrac=0.03, pad=0.01, **thickness)
     bar.ax.yaxis.set_major_locator(ticker.MaxNLocator(5))

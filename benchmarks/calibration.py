@@ -7,7 +7,6 @@ tables into docs/calibration.md, between its two marks, and prints them.
 
 import argparse
 import dataclasses
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from export.calibrate import Heard, Respecified, fit_confidence, fit_word_times, hear, place
 from handler import confidence
-from handler.decoding import GREEDY, Decoder, Decoders, Decoding
+from handler.decoding import GREEDY, Decoder
 from handler.errors import HarkError
 from handler.pipeline import Runner
 from handler.recognizer import Recognizer
-from handler.settings import Settings
 from handler.spec import CONFIDENCE_FEATURES
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
@@ -167,8 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         recognizer = Recognizer(options.model)
-        beam = Decoders(Settings(options.model, math.inf)).decoder(Decoding("beam"), recognizer.spec)
-        decoders = {"beam": beam, **_GREEDILY}
+        decoders = {"beam": decoder_named("beam", recognizer.spec), **_GREEDILY}
         block = tables(recognizer, read_manifest(options.manifest), options.manifest.name, decoders)
         write_block(options.output, "benchmarks.calibration", block)
     except (HarkError, OSError) as error:

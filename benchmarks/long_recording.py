@@ -22,12 +22,15 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from handler import segments
 from handler.audio import decode
+from handler.decoding import Decoder
 from handler.errors import HarkError
 from handler.pipeline import Timings, transcribe, transcribe_samples
 from handler.recognizer import Recognizer
+from handler.settings import DECODERS, Settings
 from handler.transcript import Word
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
@@ -95,19 +98,21 @@ def make_harder(
     return Assembled(samples, assembled.texts, assembled.spans)
 
 
-def in_fresh_process(path: Path, model: Path) -> Long:
+def in_fresh_process(path: Path, model: Path, decoder: str) -> Long:
     """Transcribes a file in a process that has done nothing else."""
-    command = [sys.executable, "-m", "benchmarks.long_recording", "--transcribe", str(path), "--model", str(model)]
+    options = ["--transcribe", str(path), "--model", str(model), "--decoder", decoder]
+    command = [sys.executable, "-m", "benchmarks.long_recording", *options]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # ourselves
     found = json.loads(done.stdout)
     return Long([Word(*word) for word in found["words"]], found["seconds"], found["peak_mb"])
 
 
-def _transcribe(path: Path, model: Path) -> None:
+def _transcribe(path: Path, model: Path, decoder: str) -> None:
     """What the fresh process does."""
     recognizer = Recognizer(model)
+    decode_window = decoder_named(decoder, recognizer.spec)
     since = time.perf_counter()
-    transcript = transcribe(path.read_bytes(), recognizer, float("inf"), Timings())
+    transcript = transcribe(path.read_bytes(), recognizer, float("inf"), Timings(), decoder=decode_window)
     seconds = time.perf_counter() - since
     # Not getrusage, whose maximum goes on from the process that started this one.
     status = Path("/proc/self/status").read_text()
@@ -145,12 +150,12 @@ def activity(assembled: Assembled, windows: Sequence[tuple[int, int]]) -> tuple[
     return float(1 - heard[spoken].mean()), float(heard[~spoken].mean())
 
 
-def one_by_one(assembled: Assembled, recognizer: Recognizer) -> list[Word]:
+def one_by_one(assembled: Assembled, recognizer: Recognizer, decoder: Decoder) -> list[Word]:
     """Transcribes every utterance alone; times are those of the whole recording."""
     words: list[Word] = []
     for start, end in assembled.spans.tolist():
         offset_s = start / recognizer.spec.sample_rate_hz
-        heard = transcribe_samples(assembled.samples[start:end], recognizer, Timings())
+        heard = transcribe_samples(assembled.samples[start:end], recognizer, Timings(), decoder)
         words += [replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s) for word in heard.words]
     return words
 
@@ -185,6 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--manifest", type=Path, default=Path("data/dev.jsonl"))
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
+    parser.add_argument("--decoder", choices=DECODERS, default=Settings.decoder, help="(default: %(default)s)")
     parser.add_argument("--format", choices=_FORMATS, default="flac")
     parser.add_argument("--snr-db", type=float, default=float("inf"), help="of the speech over added noise")
     parser.add_argument("--noise", type=Path, help="a recording of noise; white noise where there is none")
@@ -194,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--transcribe", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.transcribe:
-        _transcribe(options.transcribe, options.model)
+        _transcribe(options.transcribe, options.model, options.decoder)
         return 0
     rng = np.random.default_rng(options.seed)
     try:
@@ -203,18 +209,19 @@ def main(arguments: list[str] | None = None) -> int:
         assembled = assemble(read_manifest(options.manifest), options.hours, rate_hz, rng)
         noise = decode(options.noise.read_bytes(), rate_hz, float("inf")) if options.noise else None
         assembled = make_harder(assembled, noise, options.snr_db, options.gain_db, rng)
-        alone = one_by_one(assembled, recognizer)
+        alone = one_by_one(assembled, recognizer, decoder_named(options.decoder, recognizer.spec))
     except (HarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     with tempfile.NamedTemporaryFile(suffix=f".{options.format}") as file:
         format_, subtype = _FORMATS[options.format]
         sf.write(file.name, assembled.samples, rate_hz, format=format_, subtype=subtype)
-        together = in_fresh_process(Path(file.name), options.model)
+        together = in_fresh_process(Path(file.name), options.model, options.decoder)
     figures = report(assembled, alone, together, recognizer)
     print(figures)
     if options.output:
-        heading = f"{recognizer.spec.name} {recognizer.spec.version} on {options.manifest.name}, {options.format}:"
+        spec, how = recognizer.spec, f"{options.format}, decoder={options.decoder}"
+        heading = f"{spec.name} {spec.version} on {options.manifest.name}, {how}:"
         try:
             write_block(options.output, "benchmarks.long_recording", f"{heading}\n\n```\n{figures}\n```")
         except (HarkError, OSError) as error:

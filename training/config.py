@@ -153,6 +153,8 @@ class AugmentConfig:
         speed_change: the recording is played up to this share slower or faster, pitch and formants with it.
         tempo_change: it is spoken up to this share slower or faster, pitch and formants as they are.
         tract_change: formants move up or down by up to this share, pitch and tempo as they are.
+        colour_db: standard deviation of a gain that differs smoothly by frequency, as microphones' does. Normalisation
+            over the utterance takes it away again; that by the peak does not.
         gain_db: it is made up to this much louder or softer.
         noise, room, band, codec: see there.
         frequency_masks, frequency_mask_bands: SpecAugment's masks over bands, how many and how wide at most.
@@ -164,6 +166,7 @@ class AugmentConfig:
     speed_change: float = 0.0
     tempo_change: float = 0.0
     tract_change: float = 0.0
+    colour_db: float = 0.0
     gain_db: float = 0.0
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     room: RoomConfig = field(default_factory=RoomConfig)
@@ -232,6 +235,8 @@ class OptimConfig:
         middle_ctc: share of the loss that CTC over the middle layer has; a head that only this needs is not part of the
             model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
         label_smoothing: share of its certainty that a keyword model gives to all labels alike.
+        unknown_excess: how much likelier `unknown` is among what a keyword model learns from than where it will be
+            used, as a logarithm; that much less likely it comes out.
     """
 
     name: str = "adamw"
@@ -242,6 +247,7 @@ class OptimConfig:
     clip_norm: float = 1.0
     middle_ctc: float = 0.0
     label_smoothing: float = 0.0
+    unknown_excess: float = 0.0
 
 
 @dataclass

@@ -16,6 +16,8 @@ from training.torchaudio_guard import torchaudio
 
 # Filter banks are computed once for each of so many vocal tracts.
 _TRACT_STEPS = 41
+# A microphone's gain is drawn at so many places from the lowest band to the highest.
+_COLOUR_POINTS = 5
 # Where the vocal-tract warp bends back, as a share of the highest frequency, so that the band's edge stays in place.
 _WARP_KNEE = 0.85
 
@@ -73,6 +75,7 @@ class WarpedLogMel(LogMel):
     def __init__(self, spec: ModelSpec, config: AugmentConfig) -> None:
         super().__init__(spec)
         self.tempo_change, self.tract_change = config.tempo_change, config.tract_change
+        self.colour = config.colour_db * math.log(10) / 10  # of power, in natural logarithms
         self.stretches = np.linspace(1 - self.tract_change, 1 + self.tract_change, _TRACT_STEPS)
         self.banks = [_warped_bank(spec, stretch) for stretch in self.stretches] if self.tract_change else []
 
@@ -92,7 +95,15 @@ class WarpedLogMel(LogMel):
             normalized=False,
         )
         bank = self.banks[rng.integers(len(self.banks))] if self.banks else self.mel.mel_scale.fb
-        return self._normalised((power.T @ bank).T)
+        return self._normalised((power.T @ bank).T * self._gains(rng))
+
+    def _gains(self, rng: np.random.Generator) -> Tensor:
+        """[n_mels, 1]: what a microphone makes of each band's power."""
+        if not self.colour:
+            return torch.ones(1, 1)
+        at = np.linspace(0, self.spec.n_mels - 1, _COLOUR_POINTS)
+        logarithms = np.interp(np.arange(self.spec.n_mels), at, rng.normal(0, self.colour, _COLOUR_POINTS))
+        return torch.from_numpy(np.exp(logarithms).astype(np.float32))[:, None]
 
 
 def _warped_bank(spec: ModelSpec, stretch: float) -> Tensor:

@@ -5,6 +5,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from handler.spec import UNKNOWN
 from training.base_task import Task
 from training.config import Config
 from training.errors import ConfigError
@@ -16,6 +17,7 @@ class KeywordTask(Task):
     """Trains and validates a classifier."""
 
     MONITOR: ClassVar[str] = "dev/error"
+    excess: torch.Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -24,12 +26,15 @@ class KeywordTask(Task):
             raise ConfigError(f"model.encoder {config.model.encoder!r} is none for task: keywords.")
         self.model = model
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.optim.label_smoothing)
+        self.register_buffer("excess", torch.zeros(len(self.spec.labels)), persistent=False)
+        self.excess[self.spec.labels.index(UNKNOWN)] = config.optim.unknown_excess
         self._wrong = self._heard = 0
 
     def training_step(self, batch: KeywordBatch, _batch_idx: int) -> torch.Tensor:
         """Returns the loss of a batch."""
         log_probs, _ = self.model(batch.features, batch.lengths)
-        loss: torch.Tensor = self.loss(log_probs[:, 0].float(), batch.labels)
+        # Menon et al., "Long-tail learning via logit adjustment" (ICLR 2021): what is added here is missing in use.
+        loss: torch.Tensor = self.loss(log_probs[:, 0].float() + self.excess, batch.labels)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.labels))
         return loss
 

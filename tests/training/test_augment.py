@@ -210,3 +210,17 @@ def test_a_folder_without_audio_and_an_unknown_codec_are_refused(tmp_path: Path)
         WaveformAugment(AugmentConfig(room=RoomConfig(0.5, str(tmp_path / "gone"))), RATE)
     with pytest.raises(ConfigError, match="cassette"):
         WaveformAugment(AugmentConfig(codec=CodecConfig(0.5, ["cassette"])), RATE)
+
+
+def test_a_microphones_colour_differs_by_band_and_the_normalisation_over_the_utterance_takes_it_away() -> None:
+    samples = torch.from_numpy(np.random.default_rng(1).normal(0, 0.1, 16000).astype(np.float32))
+    config = AugmentConfig(colour_db=6)
+    plain = LogMel(make_spec(normalisation="none"))(samples)
+    coloured = WarpedLogMel(make_spec(normalisation="none"), config).draw(samples, np.random.default_rng(2))
+    gains_db = 10 / np.log(10) * (coloured - plain).numpy()
+    assert 3 < gains_db.mean(axis=0).std() < 12
+    assert gains_db.std(axis=0).max() < 0.01  # the same all the time
+    assert np.abs(np.diff(gains_db.mean(axis=0))).max() < 2  # and smooth
+    spec = make_spec()
+    drawn = WarpedLogMel(spec, config).draw(samples, np.random.default_rng(2))
+    torch.testing.assert_close(drawn, LogMel(spec)(samples), atol=1e-3, rtol=1e-3)

@@ -14,8 +14,9 @@ from training import evaluate, fit, inspect, keyword_split, keyword_text
 from training.checkpoint import load_checkpoint
 from training.config import Config, load_config, model_spec
 from training.errors import ConfigError, ManifestError
-from training.keyword_data import KeywordDataset, label_of, place, training_words, trim
+from training.keyword_data import KeywordBatch, KeywordDataset, label_of, place, training_words, trim
 from training.keyword_report import evaluate_keywords, wilson
+from training.keyword_task import KeywordTask
 from training.manifest import Utterance, read_manifest
 from training.network import build
 from training.task import SpeechTask
@@ -271,3 +272,15 @@ def test_a_recording_loses_its_quiet_ends_but_for_a_margin() -> None:
     silent = np.zeros(500, np.float32)
     np.testing.assert_array_equal(trim(silent, (0.1, 0.1), (10, 10)), silent)
     np.testing.assert_array_equal(trim(silent[:90], (0.1, 0.1), (10, 10)), silent[:90])
+
+
+def test_what_is_too_often_unknown_in_training_is_so_much_less_likely_in_use(tmp_path: Path) -> None:
+    config = word_config(tmp_path, optim__unknown_excess="2.0")
+    task = KeywordTask(config)
+    task.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
+    labels = torch.tensor([LABELS.index("yes"), LABELS.index("unknown")])
+    batch = KeywordBatch(torch.randn(2, 101, config.features.n_mels), torch.tensor([101, 101]), labels)
+    task.eval()
+    log_probs = task.model(batch.features, batch.lengths)[0][:, 0]
+    log_probs[:, LABELS.index("unknown")] += 2.0
+    torch.testing.assert_close(task.training_step(batch, 0), task.loss(log_probs, labels))

@@ -12,8 +12,15 @@ COPY requirements-image.txt ./
 RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-warn-script-location \
         --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
         --target packages --requirement requirements-image.txt \
-    # Command-line tools of the packages: nothing calls them.
-    && rm -rf packages/bin \
+    # What nothing here calls: command-line tools, tests, headers and stubs, ONNX Runtime's tools for making models, and the
+    # descriptions of all of AWS's services but the three that the functions speak to.
+    && rm -rf packages/bin packages/numpy/_core/include packages/numpy/f2py \
+        packages/onnxruntime/backend packages/onnxruntime/datasets packages/onnxruntime/quantization \
+        packages/onnxruntime/tools packages/onnxruntime/transformers \
+    && find packages -type d -name tests -prune -exec rm -rf {} + \
+    && find packages -name '*.pyi' -delete \
+    && find packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
+        ! -name s3 ! -name secretsmanager ! -name sts -exec rm -rf {} + \
     # Lambda runs as a user of its own, whatever umask files were made under.
     && chmod -R a+rX packages \
     # Importing from source takes three times as long as from bytecode, and Lambda cannot write bytecode back. Unchecked:

@@ -1,9 +1,10 @@
 """Spoken keywords: a recording -> the word it is, or the words that are said in it and when.
 
 A recording about as long as the model's window is classified as it is, and a shorter one alone in it: what is added
-around it takes no part in the normalisation, which is over what was recorded. Over a longer one the window slides;
-scores are averaged over neighbouring windows, and a word is where its score stays above a threshold. Silence slides by
-like everything else: voice activity is judged by what half a minute holds, and one word in it is too little.
+around it takes no part in the normalisation, which is over what was recorded. Over a longer one the window slides, and
+other words are likelier by what the spec says; scores are averaged over neighbouring windows, and a word is where its
+score stays above a threshold. Silence slides by like everything else: voice activity is judged by what half a minute
+holds, and one word in it is too little.
 
 Source: Chen, Parada and Heigold, "Small-footprint keyword spotting using deep neural networks" (ICASSP 2014), for the
 smoothing.
@@ -106,8 +107,9 @@ def spot_blocks(blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timin
             yield block
         yield np.zeros(margin, np.float32)
 
-    scores = np.concatenate(
-        [_score(windows, recognizer, timings) for windows in _batches(_slide(padded(), length, step))]
+    scores = in_running_speech(
+        np.concatenate([_score(windows, recognizer, timings) for windows in _batches(_slide(padded(), length, step))]),
+        spec,
     )
     starts_s = np.arange(len(scores), dtype=np.float64) * (step / rate) - margin / rate
     smoothed = _smoothed(scores)
@@ -169,6 +171,14 @@ def _score(windows: list[NDArray[np.float32]], recognizer: Runner, timings: Timi
     with timings.stage("recognize"):
         scores: NDArray[np.float32] = np.exp(np.concatenate(recognizer.run(inputs)))
     return scores
+
+
+def in_running_speech(scores: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Makes of [windows, labels] probabilities for single words those for running speech."""
+    likelier = scores.copy()
+    likelier[:, spec.labels.index(UNKNOWN)] *= np.float32(math.exp(spec.unknown_excess))
+    normalised: NDArray[np.float32] = likelier / likelier.sum(axis=1, keepdims=True)
+    return normalised
 
 
 def window_frames(spec: ModelSpec) -> int:

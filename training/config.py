@@ -235,8 +235,8 @@ class OptimConfig:
         middle_ctc: share of the loss that CTC over the middle layer has; a head that only this needs is not part of the
             model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
         label_smoothing: share of its certainty that a keyword model gives to all labels alike.
-        unknown_excess: how much likelier `unknown` is among what a keyword model learns from than where it will be
-            used, as a logarithm; that much less likely it comes out.
+        unknown_excess: how much likelier `unknown` is among what a keyword model learns from than where somebody says a
+            word for it to be known, as a logarithm; that much less likely it comes out.
     """
 
     name: str = "adamw"
@@ -370,6 +370,7 @@ def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelS
         task=config.task,
         feature_kind=features.kind,
         n_mfcc=features.n_mfcc,
+        unknown_excess=config.optim.unknown_excess if is_keywords else 0.0,
         training_data=config.training_data,
         measured=measured or {},
     )

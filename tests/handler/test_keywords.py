@@ -1,5 +1,6 @@
 """Spoken keywords: one word, a timeline of many, and the endpoint."""
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,11 @@ import pytest
 
 from events.synthesise import synthesise
 from handler.errors import InvalidParameter, ModelError
-from handler.keywords import check_fields, reply, spot_blocks
+from handler.keywords import check_fields, in_running_speech, reply, spot_blocks
 from handler.pipeline import Timings
 from handler.recognizer import Recognizer
 from handler.settings import Settings
-from handler.spec import NO_BLANK, ModelSpec
+from handler.spec import NO_BLANK, UNKNOWN, ModelSpec
 from local.event import http_event
 from tests.conftest import EVENTS, ROOT, Post, encode, invoke, make_spec, multipart
 
@@ -273,3 +274,16 @@ print(app._keyword_model.cache_info().currsize)
 """
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
     assert [line for line in done.stdout.split("\n") if line in ("0", "1")] == ["0", "1"]
+
+
+def test_in_running_speech_unknown_is_likelier_and_the_rest_keeps_its_proportions() -> None:
+    spec = dataclasses.replace(SPEC, unknown_excess=2.0)
+    scores = np.array([np.linspace(1, 2, len(LABELS)), np.eye(len(LABELS))[0]], np.float32)
+    scores /= scores.sum(axis=1, keepdims=True)
+    found = in_running_speech(scores, spec)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    odds, before = (each / each[:, :1] for each in (found, scores))
+    unknown = LABELS.index(UNKNOWN)
+    np.testing.assert_allclose(odds[:, unknown], before[:, unknown] * np.exp(2), rtol=1e-5)
+    np.testing.assert_allclose(np.delete(odds, unknown, 1), np.delete(before, unknown, 1), rtol=1e-5)
+    np.testing.assert_array_equal(in_running_speech(scores, SPEC), scores)

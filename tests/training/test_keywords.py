@@ -213,7 +213,8 @@ def test_the_configs_have_the_35_words_and_are_no_larger_than_they_may_be(name: 
     config = load_config(f"training/configs/{name}.yaml")
     assert len(set(config.labels) - {"unknown", "silence"}) == 35
     model = build(config.model, model_spec(config).feature_size, len(config.labels))
-    assert sum(parameter.numel() for parameter in model.parameters()) < 250_000
+    # Half precision takes two bytes each; a megabyte is the most the file may have.
+    assert sum(parameter.numel() for parameter in model.parameters()) < 450_000
 
 
 def utterance(speaker: str, corpus: str) -> Utterance:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -36,6 +35,7 @@ from handler.options import Options
 from handler.pipeline import Timings, transcribe
 from handler.recognizer import Recognizer
 from handler.render import Body
+from handler.router import Response, Router
 from handler.settings import Settings
 from handler.tracing import traced
 
@@ -53,7 +53,7 @@ decoders = Decoders(settings)
 
 _METRICS_DISABLED = is_metrics_disabled()
 
-app = APIGatewayHttpResolver()
+app = Router()
 
 _READ = ["GET", "HEAD"]
 _MODELS = "/v1/models"
@@ -79,37 +79,35 @@ _MAX_QUERY_FIELDS = 32
 # Lambda sends back 6 MB, in which the body is a string of JSON; headers and status need a little too.
 _MAX_REPLY_BYTES = 6_000_000
 
-_Reply = Response[str]
 
-
-@app.route("/", method=_READ)
-def get_page() -> Response[bytes]:
+@app.route("/", _READ)
+def get_page() -> Response:
     """Sends the web page."""
-    return site.reply(site.PAGE, app.current_event.headers)
+    return site.reply(site.PAGE, app.request.headers)
 
 
-@app.route("", method=_READ)
-def get_page_without_slash() -> _Reply:
+@app.route("", _READ)
+def get_page_without_slash() -> Response:
     """Leads from the bare name of a stage to its page, whose addresses are relative."""
-    return Response(308, "text/plain", "", {"Location": f"{app.current_event.request_context.stage}/"})
+    return Response(308, "text/plain", "", {"Location": f"{app.request.stage}/"})
 
 
-@app.route("/static/<name>", method=_READ)
-@app.route("/static/<version>/<name>", method=_READ)
-def get_static(name: str, version: str = "") -> Response[bytes]:
+@app.route("/static/<name>", _READ)
+@app.route("/static/<version>/<name>", _READ)
+def get_static(name: str, version: str = "") -> Response:
     """Sends a file of the web page."""
-    return site.reply(name, app.current_event.headers, version)
+    return site.reply(name, app.request.headers, version)
 
 
 @app.post("/transcribe")
-def post_transcribe() -> _Reply:
+def post_transcribe() -> Response:
     """Transcribes the raw bytes of the body; replies with text, word times and confidences."""
     _check_is_audio("a form to /v1/audio/transcriptions")
     return _transcribe(_body(), options.parse(_query()), Timings(), full_by_default=True)
 
 
 @app.post("/v1/audio/transcriptions")
-def post_transcriptions() -> _Reply:
+def post_transcriptions() -> Response:
     """Transcribes the file of a multipart form, as clients of OpenAI's API send it."""
     timings = Timings()
     with timings.stage("form"):
@@ -118,7 +116,7 @@ def post_transcriptions() -> _Reply:
 
 
 @app.post("/v1/audio/translations")
-def post_translations() -> _Reply:
+def post_translations() -> Response:
     """Says that there are none."""
     raise UnsupportedOperation(
         "The model transcribes English and translates nothing; post the recording to /v1/audio/transcriptions.",
@@ -127,7 +125,7 @@ def post_translations() -> _Reply:
 
 
 @app.post("/v1/audio/keywords")
-def post_keywords() -> _Reply:
+def post_keywords() -> Response:
     """Says which keywords are in a recording, which is the body or the file of a multipart form."""
     timings = Timings()
     if _media_type() == "multipart/form-data":
@@ -143,14 +141,14 @@ def post_keywords() -> _Reply:
     return _reply(200, render.json_body(keywords.reply(heard, model.spec)), timings)
 
 
-@app.route(_MODELS, method=_READ)
-def get_models() -> _Reply:
+@app.route(_MODELS, _READ)
+def get_models() -> Response:
     """Lists the deployed model."""
     return _reply(200, render.json_body(render.models(recognizer.spec)))
 
 
-@app.route(f"{_MODELS}/<model>", method=_READ)
-def get_model(model: str) -> _Reply:
+@app.route(f"{_MODELS}/<model>", _READ)
+def get_model(model: str) -> Response:
     """Describes the deployed model."""
     if model != recognizer.spec.name:
         raise UnknownModel(
@@ -162,40 +160,40 @@ def get_model(model: str) -> _Reply:
 
 
 @app.post(_JOBS)
-def post_jobs() -> _Reply:
+def post_jobs() -> Response:
     """Makes a job for a recording that is too large for a request."""
     return _job_reply(_jobs().create(_body(), _content_type()))
 
 
-@app.route(f"{_JOBS}/<job_id>", method=_READ)
-def get_job(job_id: str) -> _Reply:
+@app.route(f"{_JOBS}/<job_id>", _READ)
+def get_job(job_id: str) -> Response:
     """Says what became of a job, or sends its transcript."""
     return _job_reply(_jobs().get(job_id, options.parse(_query())))
 
 
-@app.route("/health", method=_READ)
-def get_health() -> _Reply:
+@app.route("/health", _READ)
+def get_health() -> Response:
     """Says which model answers, how well it was measured to do, and what is the most it takes."""
     return _reply(
         200, render.json_body(render.health(recognizer.spec, settings.max_audio_s, settings.keywords_path.is_file()))
     )
 
 
-@app.route("/openapi.json", method=_READ)
-def get_openapi() -> _Reply:
+@app.route("/openapi.json", _READ)
+def get_openapi() -> Response:
     """Describes this API for programs."""
     return _reply(200, contract.document())
 
 
-@app.route("/docs", method=_READ)
-def get_docs() -> _Reply:
+@app.route("/docs", _READ)
+def get_docs() -> Response:
     """Describes this API for people."""
     reply = _reply(200, contract.page())
     reply.headers["Content-Security-Policy"] = contract.PAGE_POLICY
     return reply
 
 
-def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> _Reply:
+def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> Response:
     decoder = decoders.decoder(asked.decoding, recognizer.spec)
     transcript = transcribe(audio, recognizer, settings.max_audio_s, timings, decoder=decoder)
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
@@ -238,7 +236,7 @@ def _jobs() -> "Jobs":
     return Jobs(settings, decoders)
 
 
-def _job_reply(found: "jobs.Reply") -> _Reply:
+def _job_reply(found: "jobs.Reply") -> Response:
     _check_size(found.body, "ask for response_format text, or read the result from the bucket.", None)
     reply = _reply(found.status, found.body)
     reply.headers.update(found.headers)
@@ -251,7 +249,7 @@ def _query() -> list[tuple[str, str]]:
     Raises:
         InvalidParameter: there are more than any request needs.
     """
-    query: str = app.current_event.get("rawQueryString") or ""
+    query = app.request.query
     try:
         # JSON can hold halves of characters, which no reply can repeat.
         text = query.encode(errors="replace").decode()
@@ -274,7 +272,7 @@ def _media_type() -> str:
 
 
 def _content_type() -> str:
-    return app.current_event.headers.get("content-type") or ""
+    return app.request.headers.get("content-type") or ""
 
 
 def _body() -> bytes:
@@ -283,11 +281,11 @@ def _body() -> bytes:
     Raises:
         InvalidBody: it is empty, or is not the base64 the event says it is.
     """
-    event = app.current_event
-    body = event.body
+    request = app.request
+    body = request.body
     if not body:
         raise InvalidBody("The request body is empty; send the bytes of an audio file.")
-    if not event.is_base64_encoded:
+    if not request.is_base64_encoded:
         return body.encode(errors="replace")  # JSON can hold halves of characters, which UTF-8 cannot
     try:
         return base64.b64decode(body, validate=True)
@@ -295,22 +293,22 @@ def _body() -> bytes:
         raise InvalidBody("The request body is not valid base64, as isBase64Encoded says it is.") from error
 
 
-def _reply(status: int, body: Body, timings: Timings | None = None) -> _Reply:
+def _reply(status: int, body: Body, timings: Timings | None = None) -> Response:
     # No browser shall take a reply for another kind of file, whatever a transcript looks like.
     headers = {"X-Content-Type-Options": "nosniff"}
     if timings:  # https://www.w3.org/TR/server-timing/
         headers["Server-Timing"] = ", ".join(f"{name};dur={ms:.2f}" for name, ms in timings.stages_ms.items())
-    text = "" if app.current_event.http_method == "HEAD" else body.text
+    text = "" if app.request.method == "HEAD" else body.text
     return Response(status, body.content_type, text, headers)
 
 
-@app.exception_handler(RequestError)  # type: ignore[untyped-decorator]
-def on_request_error(error: RequestError) -> _Reply:
+@app.on_error(RequestError)
+def on_request_error(error: RequestError) -> Response:
     """Tells the caller what to mend."""
     return _refusal(error)
 
 
-def _refusal(error: RequestError) -> _Reply:
+def _refusal(error: RequestError) -> Response:
     logger.info("refused", status=error.status, code=error.code)
     measurements.refused(metrics, error.code)
     reply = _reply(error.status, render.json_body(error.body()))
@@ -319,9 +317,9 @@ def _refusal(error: RequestError) -> _Reply:
 
 
 @app.not_found
-def on_not_found(_error: Exception) -> _Reply:
+def on_not_found() -> Response:
     """Tells an unknown path from a wrong method, and answers what methods a path has."""
-    path, method = app.current_event.path, app.current_event.http_method
+    path, method = app.request.path, app.request.method
     methods = _READ if path.startswith((f"{_MODELS}/", f"{_JOBS}/")) else _METHODS.get(path)
     if not methods or method in methods:  # a path below these that cannot be a name
         return _refusal(UnknownRoute(f"There is no such route; use one of {', '.join(_METHODS)}."))
@@ -333,8 +331,8 @@ def on_not_found(_error: Exception) -> _Reply:
     )
 
 
-@app.exception_handler(Exception)  # type: ignore[untyped-decorator]
-def on_unexpected(_error: Exception) -> _Reply:
+@app.on_error(Exception)
+def on_unexpected(_error: Exception) -> Response:
     """Answers a fault of our own; what it was is in the log, not in the reply."""
     logger.exception("unexpected error")
     metrics.add_metric("UnexpectedErrors", MetricUnit.Count, 1)
@@ -342,13 +340,19 @@ def on_unexpected(_error: Exception) -> _Reply:
 
 
 def _is_http_event(event: Any) -> bool:
-    return isinstance(event, dict) and event.get("version") == "2.0" and "http" in (event.get("requestContext") or ())
+    if (
+        not isinstance(event, dict)
+        or event.get("version") != "2.0"
+        or not isinstance(event.get("requestContext"), dict)
+    ):
+        return False
+    return isinstance(event["requestContext"].get("http"), dict)
 
 
 @logger.inject_lambda_context
 @traced
 @metrics.log_metrics(capture_cold_start_metric=not _METRICS_DISABLED)  # which it would ignore
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is an HTTP API event, payload format 2.0; any other is refused."""
     if not _is_http_event(event):
         measurements.refused(metrics, "not_an_http_event")
@@ -360,4 +364,4 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         metrics.clear_metrics()  # Powertools keeps what it does not publish, and publishes it once there is too much
     # One metric at least for every call: Powertools warns of a call that leaves none.
     metrics.add_metric("Requests", MetricUnit.Count, 1)
-    return app.resolve(event, context)
+    return app.resolve(event)

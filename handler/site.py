@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from aws_lambda_powertools.event_handler import Response
-
 from handler.errors import UnknownRoute
+from handler.router import Response
 
 PAGE = "index.html"
 
@@ -61,7 +60,7 @@ class _File:
     digest: str
 
 
-def reply(name: str, request_headers: Mapping[str, str | None], version: str = "") -> Response[bytes]:
+def reply(name: str, request_headers: Mapping[str, str | None], version: str = "") -> Response:
     """Answers a GET or HEAD for a file of the page; of a HEAD, the HTTP server drops the body.
 
     Args:

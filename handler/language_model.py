@@ -108,13 +108,16 @@ class LanguageModel:
         steps = np.arange(256, dtype=np.uint8)
         self._log_probs: NDArray[np.float64] = steps.astype(np.float64) * -float(header["step"])
         self._signed: NDArray[np.float64] = steps.view(np.int8).astype(np.float64) * float(header["step"])
-        masks = arrays["node_masks"]
-        self._masks = (masks & _LETTER_BITS).astype(np.int64)
+        # What is made of the file is made in place and in small types: a cold start waits for it.
+        self._masks = masks = arrays["node_masks"]
         # Breadth first, a node's children follow those of the node before.
-        self._first_children = np.cumsum(np.bitwise_count(masks & _LETTER_BITS), dtype=np.int64)
-        self._first_children = np.concatenate([[1], self._first_children[:-1] + 1])
+        self._first_children = np.ones(len(masks), np.int32)
+        np.cumsum(np.bitwise_count(masks[:-1] & _LETTER_BITS), dtype=np.int32, out=self._first_children[1:])
+        self._first_children[1:] += 1
         ends_word = masks >= _ENDS_WORD
-        self._words: NDArray[np.int64] = np.where(ends_word, np.cumsum(ends_word) - 1, -1)
+        self._words: NDArray[np.int32] = np.cumsum(ends_word, dtype=np.int32)
+        self._words -= 1
+        self._words[~ends_word] = -1
         self._node_log_probs: NDArray[np.float64] = self._log_probs[arrays["node_log_probs"]]
         self._spelling = arrays["spelling_log_probs"]
         self._unigrams = self._log_probs[arrays["unigram_log_probs"]]
@@ -141,7 +144,7 @@ class LanguageModel:
         return self._node_log_probs
 
     @property
-    def node_words(self) -> NDArray[np.int64]:
+    def node_words(self) -> NDArray[np.int32]:
         """[nodes] the number of the word that ends at a node, -1 where none does."""
         return self._words
 
@@ -251,7 +254,9 @@ def _arrays(path: Path, data: mmap.mmap, header: Mapping[str, Any]) -> dict[str,
 
 def _keys(counts: NDArray[np.uint16], words: NDArray[np.uint16]) -> NDArray[np.int64]:
     """Returns [n-grams] sorted numbers, each of what an n-gram begins with and its last word."""
-    return np.repeat(np.arange(len(counts), dtype=np.int64), counts) << 16 | words
+    keys: NDArray[np.int64] = np.repeat(np.arange(len(counts), dtype=np.int64) << 16, counts)
+    keys |= words
+    return keys
 
 
 def _find(keys: NDArray[np.int64], beginnings: NDArray[np.int64], words: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -40,7 +40,7 @@ LABEL org.opencontainers.image.title="hark" \
 WORKDIR /var/task
 COPY --from=build /build/packages/ ./
 COPY --from=build /build/code/ ./
-# One thread: a function of 1 GB has about half a core, on which threads only wait for each other.
+# One thread: a function of 1769 MB has one vCPU, on which threads only wait for each other.
 ENV PYTHONPATH=/var/task \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

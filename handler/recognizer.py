@@ -34,7 +34,7 @@ class Recognizer:
         if not Path(path).is_file():
             raise ModelError(f"There is no model file at {path}; set HARK_MODEL to the path of an exported model.")
         options = ort.SessionOptions()
-        # A Lambda of 1 GB has about half a core: further threads, and threads that spin, take time from each other.
+        # A Lambda of 1769 MB has one vCPU: further threads, and threads that spin, take time from each other.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -19,7 +19,7 @@ from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from export.calibrate import Heard, Respecified, fit_confidence, fit_word_times, hear, place
 from handler import confidence
-from handler.decoding import GREEDY, Decoder
+from handler.decoding import Decoder
 from handler.errors import HarkError
 from handler.pipeline import Runner
 from handler.recognizer import Recognizer
@@ -29,7 +29,6 @@ from training.text import normalise
 
 DOCUMENT = Path("docs/calibration.md")
 _BINS = 10
-_GREEDILY: Mapping[str, Decoder] = {"greedy": GREEDY}
 # The frames alone.
 UNCORRECTED = dict.fromkeys(
     ("word_start_shift_s", "word_end_shift_s", "word_start_gap_share", "word_end_gap_share"), 0.0
@@ -90,9 +89,7 @@ def ranking(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float
     return float((ranks[right].sum() - rights * (rights + 1) / 2) / (rights * wrongs))
 
 
-def tables(
-    recognizer: Runner, utterances: Sequence[Utterance], manifest: str, decoders: Mapping[str, Decoder] = _GREEDILY
-) -> str:
+def tables(recognizer: Runner, utterances: Sequence[Utterance], manifest: str, decoders: Mapping[str, Decoder]) -> str:
     """Measures, and says it in Markdown.
 
     Args:
@@ -166,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         recognizer = Recognizer(options.model)
-        decoders = {"beam": decoder_named("beam", recognizer.spec), **_GREEDILY}
+        decoders = {name: decoder_named(name, recognizer.spec) for name in ("beam", "greedy")}
         block = tables(recognizer, read_manifest(options.manifest), options.manifest.name, decoders)
         write_block(options.output, "benchmarks.calibration", block)
     except (HarkError, OSError) as error:

@@ -1,6 +1,6 @@
 """Traces for X-Ray, where they are switched on: the template's `Tracing`.
 
-The SDK takes as long to import as the model to load, so where nobody looks at traces it is not imported.
+Importing the SDK is a tenth of a cold start (`benchmarks/cold_start.py`); where nobody looks at traces it is not done.
 """
 
 import os

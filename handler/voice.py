@@ -115,5 +115,5 @@ def _quantile(levels: NDArray[np.float32], share: float) -> NDArray[np.float32]:
 
 
 def _between(values: NDArray[np.float32], share: float) -> float:
-    """Returns the quantile of [steps], interpolated; `np.quantile` imports masked arrays, 20 ms of every cold start."""
+    """Returns the quantile of [steps], interpolated. `np.quantile` imports masked arrays; a cold start would wait."""
     return float(np.interp(share * (len(values) - 1), np.arange(len(values)), np.sort(values)))

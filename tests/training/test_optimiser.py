@@ -1,6 +1,7 @@
 """Muon for the matrices within the network, AdamW for the rest, one schedule for both."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -66,3 +67,42 @@ def test_both_parts_go_on_from_a_saved_state() -> None:
 def test_an_unknown_optimiser_is_refused() -> None:
     with pytest.raises(ConfigError, match="adamw or muon"):
         make_optimiser(network(), OptimConfig(name="sgd"))
+
+
+def two_steps(matrices: int) -> tuple[nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    model = nn.ModuleDict({f"hidden {i}": nn.Linear(8 + i, 4 + i) for i in range(matrices)})
+    optimiser = make_optimiser(model, OptimConfig(name="muon", max_lr=0.01))
+    for step in range(2):
+        for i, value in enumerate(model.parameters()):
+            value.grad = (0.1 + i + step) * value.detach()
+        optimiser.step()
+    return model, optimiser
+
+
+# With fewer matrices than processes some have none to see to.
+MATRICES = (5, 2)
+
+
+def one_of_several(rank: int, processes: int, store: str, folder: str) -> None:
+    torch.distributed.init_process_group("gloo", f"file://{store}", rank=rank, world_size=processes)
+    for matrices in MATRICES:
+        model, optimiser = two_steps(matrices)
+        with pytest.raises(RuntimeError, match="consolidate_state_dict"):
+            optimiser.state_dict()
+        optimiser.consolidate_state_dict()
+        torch.save((model.state_dict(), optimiser.state_dict()), f"{folder}/{rank} {matrices}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_processes_share_the_work_and_come_to_what_one_alone_comes_to(tmp_path: Path) -> None:
+    processes = 3
+    torch.multiprocessing.spawn(one_of_several, (processes, str(tmp_path / "store"), str(tmp_path)), nprocs=processes)
+    for matrices in MATRICES:
+        model, optimiser = two_steps(matrices)
+        for rank in range(processes):
+            weights, state = torch.load(tmp_path / f"{rank} {matrices}.pt", weights_only=True)
+            torch.testing.assert_close(weights, dict(model.state_dict()))
+            for part, ours in zip(state["parts"], optimiser.state_dict()["parts"], strict=True):
+                torch.testing.assert_close(part["state"], ours["state"])
+                assert part["param_groups"] == ours["param_groups"]

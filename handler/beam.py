@@ -21,8 +21,23 @@ from handler.language_model import EDGE, LETTERS, LanguageModel, WordContext
 
 # The least score; infinities would give NaN where they meet.
 _NEVER = -1e30
-# Prefixes are told apart by a polynomial hash of 64 bits.
-_HASH_BASE = np.uint64(0x9E3779B97F4A7C15)
+# Prefixes are told apart by a polynomial hash of 64 bits, which overflows on purpose.
+_HASH_BASE = np.array(0x9E3779B97F4A7C15, np.uint64).view(np.int64)
+
+# The end of a word, for any number of words.
+_EDGES = np.array(EDGE)
+
+# Rows of the states of hypotheses, a column each. All integers lie in one array and all floats in another, since a call
+# of NumPy takes longer than what it does here: choosing columns is one call for all rows. The first of either, as far
+# as `_KNOWN_INTS` and `_KNOWN_FLOATS`, are what `_Knowledge` knows; see there.
+_NODE, _CONTEXT, _WORD, _BIGRAM, _HOT = range(5)
+_KNOWN_INTS = 5
+_SPELT, _BEGUN = range(2)
+_KNOWN_FLOATS = 2
+# The last label, the chain's last link, and the hashes of the text and of the text without its last label.
+_LAST, _LINK, _TEXT, _PARENT = range(_KNOWN_INTS, _KNOWN_INTS + 4)
+# Log-probability of what was heard with a blank in the last frame, and with none; what is known of the text.
+_IN_BLANK, _IN_LABEL, _KNOWN = range(_KNOWN_FLOATS, _KNOWN_FLOATS + 3)
 
 
 @dataclass(frozen=True)
@@ -106,42 +121,56 @@ class _Knowledge:
         return np.array([[0], [0], [-1], [-1], [0]]), np.zeros((2, 1))
 
     def extend(
-        self, ints: NDArray[np.int64], floats: NDArray[np.float64], labels: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        self,
+        ints: NDArray[np.int64],
+        floats: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        new_ints: NDArray[np.int64],
+        new_floats: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
         """Puts a label behind each text.
 
         Args:
-            ints: [5, texts] states.
-            floats: [2, texts] states.
+            ints: [5 or more, texts] states.
+            floats: [2 or more, texts] states.
             labels: [texts].
+            new_ints: [5 or more, texts] where the new states go; what lies beyond them is left alone.
+            new_floats: [2 or more, texts] likewise.
 
         Returns:
-            [texts] what it adds to the scores, and the new states.
+            [texts] what it adds to the scores.
         """
-        gains = np.zeros(len(labels))
-        before = ints[4]
-        states = self._hot.next[before, labels] if self._hot else before
-        if self._lm:
-            nodes, contexts, words, bigrams, _ = ints
-            symbols = self._symbols[labels]
-            nodes = self._lm.children(nodes, self._letters[labels])
-            spelt = floats[0] + self._lm.spelling(contexts, symbols)
-            begun = np.where(nodes >= 0, self._lm.node_log_probs[nodes], self._weights.unknown_log_prob + spelt)
-            if self._hot:
-                begun = self._at_least(begun, self._hot.within[states])
-            gains = self._weights.alpha * (begun - floats[1])
-            ended = np.flatnonzero(labels == self.space)
-            after = np.stack([nodes, self._lm.next_context(contexts, symbols), words, bigrams, ints[4]])
-            new_floats = np.stack([spelt, begun])
-            if len(ended):
-                gains[ended], after[2:4, ended] = self._end_words(ints[:, ended], floats[:, ended])
-                after[:2, ended] = 0
-                new_floats[:, ended] = 0
-            ints, floats = after, new_floats
+        new_ints[_NODE:_KNOWN_INTS] = ints[_NODE:_KNOWN_INTS]
         if self._hot:
-            gains = gains + self._weights.hotword_letter * self._hot.gains[before, labels]
-            ints = np.concatenate([ints[:4], states[None]])
-        return gains, ints, floats
+            new_ints[_HOT] = self._hot.next[ints[_HOT], labels]
+        if not self._lm:
+            new_floats[:_KNOWN_FLOATS] = floats[:_KNOWN_FLOATS]
+            return self._hot_gains(ints, labels)
+        symbols = self._symbols[labels]
+        nodes = self._lm.children(ints[_NODE], self._letters[labels])
+        spelt = floats[_SPELT] + self._lm.spelling(ints[_CONTEXT], symbols)
+        begun = np.where(nodes >= 0, self._lm.node_log_probs[nodes], self._weights.unknown_log_prob + spelt)
+        if self._hot:
+            begun = self._at_least(begun, self._hot.within[new_ints[_HOT]])
+        gains: NDArray[np.float64] = self._weights.alpha * (begun - floats[_BEGUN])
+        new_ints[_NODE] = nodes
+        new_ints[_CONTEXT] = self._lm.next_context(ints[_CONTEXT], symbols)
+        new_floats[_SPELT] = spelt
+        new_floats[_BEGUN] = begun
+        (ended,) = (labels == self.space).nonzero()
+        if len(ended):
+            gains[ended], new_ints[_WORD, ended], new_ints[_BIGRAM, ended] = self._end_words(
+                ints.take(ended, 1), floats.take(ended, 1)
+            )
+            new_ints[: _CONTEXT + 1, ended] = 0
+            new_floats[:_KNOWN_FLOATS, ended] = 0
+        return gains + self._hot_gains(ints, labels) if self._hot else gains
+
+    def _hot_gains(self, ints: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        if not self._hot:
+            return np.zeros(len(labels))
+        gains: NDArray[np.float64] = self._weights.hotword_letter * self._hot.gains[ints[_HOT], labels]
+        return gains
 
     def _at_least(self, log_probs: NDArray[np.float64], hot: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Raises log-probabilities of hot words."""
@@ -150,26 +179,29 @@ class _Knowledge:
     def finish(self, ints: NDArray[np.int64], floats: NDArray[np.float64]) -> NDArray[np.float64]:
         """[texts] what the end of the window adds to the scores."""
         gains = self._end_words(ints, floats)[0] if self._lm else np.zeros(ints.shape[1])
-        return gains + (self._weights.hotword_letter * self._hot.end_gains[ints[4]] if self._hot else 0.0)
+        return gains + (self._weights.hotword_letter * self._hot.end_gains[ints[_HOT]] if self._hot else 0.0)
 
     def _end_words(
         self, ints: NDArray[np.int64], floats: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Counts the words that have been begun as whole; returns what that adds, and [2, texts] words and bigrams."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Counts the words that have been begun as whole; returns what that adds, and [texts] words and bigrams."""
         assert self._lm
-        nodes, contexts, words, bigrams, _ = ints
-        spelt, begun = floats
+        nodes, contexts, words, bigrams = ints[: _BIGRAM + 1]
         numbers = self._lm.node_words[nodes]
         known = (nodes >= 0) & (numbers >= 0)
         log_probs, after = self._lm.after(WordContext(words, bigrams), np.where(known, numbers, 0))
-        unknown = self._weights.unknown_log_prob + spelt + self._lm.spelling(contexts, np.full(len(contexts), EDGE))
+        unknown = self._weights.unknown_log_prob + floats[_SPELT] + self._lm.spelling(contexts, _EDGES)
         whole = np.where(known, log_probs, unknown)
         if self._hot:
-            whole = self._at_least(whole, self._hot.ends[ints[4]])
-        gains = self._weights.alpha * (whole - begun) + self._weights.beta
+            whole = self._at_least(whole, self._hot.ends[ints[_HOT]])
+        gains = self._weights.alpha * (whole - floats[_BEGUN]) + self._weights.beta
+        # Between words no word ends.
         between = (nodes == 0) & (contexts == 0)
-        context = np.where(known, np.stack([after.words, after.bigrams]), -1)
-        return np.where(between, 0.0, gains), np.where(between, ints[2:4], context)
+        return (
+            np.where(between, 0.0, gains),
+            np.where(between, words, np.where(known, after.words, -1)),
+            np.where(between, bigrams, np.where(known, after.bigrams, -1)),
+        )
 
 
 class BeamSearch:
@@ -236,14 +268,11 @@ class _Hypotheses:
         self._weights = weights
         self._blank = blank
         # One hypothesis, the empty text.
-        self._in_blank, self._in_label = np.zeros(1), np.full(1, _NEVER)
-        self._known = np.zeros(1)
-        self._ints, self._floats = knowledge.start()
-        self._last = np.full(1, -1)
-        self._texts, self._parents = np.ones(1, np.uint64), np.zeros(1, np.uint64)  # hashes
+        ints, floats = knowledge.start()
+        self._ints = np.concatenate([ints, [[-1], [0], [1], [0]]])
+        self._floats = np.concatenate([floats, [[0.0], [_NEVER], [0.0]]])
         # Texts are chains: the label that each link adds, and the link before. Link 0 is the empty text.
-        self._links = np.zeros(1, np.int64)
-        self._chain = [np.zeros((2, 1), np.int64)]
+        self._chain_labels, self._chain_links = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
         self._chained = 1
 
     def hear(self, log_probs: NDArray[np.float64]) -> None:
@@ -259,74 +288,93 @@ class _Hypotheses:
         bounds = np.searchsorted(frames, np.arange(len(log_probs) + 1)).tolist()
         for number, (frame, stay) in enumerate(zip(log_probs, stays.tolist(), strict=True)):
             if stay:
-                self._in_blank, self._in_label = self._stayed(frame)
+                self._stay(frame, self._heard())
             else:
                 self._step(frame, labels[bounds[number] : bounds[number + 1]])
 
-    def _stayed(self, frame: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        total = np.logaddexp(self._in_blank, self._in_label)
-        return total + frame[self._blank], self._in_label + frame[self._last]
+    def _heard(self) -> NDArray[np.float64]:
+        """[hypotheses] log-probabilities of what was heard, with a blank at the end or without."""
+        heard: NDArray[np.float64] = np.logaddexp(self._floats[_IN_BLANK], self._floats[_IN_LABEL])
+        return heard
+
+    def _stay(self, frame: NDArray[np.float64], heard: NDArray[np.float64]) -> None:
+        """Counts the frame as one more of what hypotheses end with; `heard` is what they were before it."""
+        np.add(heard, frame[self._blank], out=self._floats[_IN_BLANK])
+        self._floats[_IN_LABEL] += frame[self._ints[_LAST]]
 
     def _step(self, frame: NDArray[np.float64], tried: NDArray[np.int64]) -> None:
-        in_blank, in_label = self._stayed(frame)
+        ints, floats = self._ints, self._floats
+        last, texts = ints[_LAST], ints[_TEXT]
         # [hypotheses, labels tried]: without a blank between, a label repeated is still the same one.
-        repeated = self._last[:, None] == tried
-        more = np.where(repeated, self._in_blank[:, None], np.logaddexp(self._in_blank, self._in_label)[:, None])
+        heard = self._heard()
+        repeated = last[:, None] == tried
+        more = np.where(repeated, floats[_IN_BLANK][:, None], heard[:, None])
         more += frame[tried]
         if self._knowledge.space >= 0:
             more[repeated & (tried == self._knowledge.space)] = _NEVER
+        self._stay(frame, heard)
         # Where the text with the label is a hypothesis already, what was heard is added up.
-        rows, before = np.nonzero(self._parents[:, None] == self._texts)
-        columns = np.minimum(np.searchsorted(tried, self._last[rows]), len(tried) - 1)
-        there = tried[columns] == self._last[rows]
+        rows, before = _where(ints[_PARENT][:, None] == texts)
+        columns = np.minimum(tried.searchsorted(last[rows]), len(tried) - 1)
+        there = tried[columns] == last[rows]
         rows, before, columns = rows[there], before[there], columns[there]
-        in_label[rows] = np.logaddexp(in_label[rows], more[before, columns])
+        floats[_IN_LABEL, rows] = np.logaddexp(floats[_IN_LABEL, rows], more[before, columns])
         more[before, columns] = _NEVER
 
-        staying = np.logaddexp(in_blank, in_label) + self._known
+        staying = self._heard() + floats[_KNOWN]
         # What is lost in any case need not be looked up.
         least = staying.max() - self._weights.beam_width - self._knowledge.most_gain
-        rows, columns = np.nonzero(more + self._known[:, None] > least)
-        heard, labels = more[rows, columns], tried[columns]
-        gains, ints, floats = self._knowledge.extend(self._ints[:, rows], self._floats[:, rows], labels)
-        known = self._known[rows] + gains
+        rows, columns = _where(more + floats[_KNOWN][:, None] > least)
+        labels = tried[columns]
+        old_ints, old_floats = ints.take(rows, 1), floats.take(rows, 1)
+        new_ints, new_floats = np.empty_like(old_ints), np.empty_like(old_floats)
+        gains = self._knowledge.extend(old_ints, old_floats, labels, new_ints, new_floats)
+        new_floats[_IN_BLANK] = _NEVER
+        new_floats[_IN_LABEL] = more[rows, columns]
+        np.add(old_floats[_KNOWN], gains, out=new_floats[_KNOWN])
 
-        kept = self._best(np.concatenate([staying, heard + known]))
-        old, new = kept[kept < len(staying)], kept[kept >= len(staying)] - len(staying)
-        rows, labels = rows[new], labels[new]
-        self._in_blank = np.concatenate([in_blank[old], np.full(len(new), _NEVER)])
-        self._in_label = np.concatenate([in_label[old], heard[new]])
-        self._known = np.concatenate([self._known[old], known[new]])
-        self._ints = np.concatenate([self._ints[:, old], ints[:, new]], axis=1)
-        self._floats = np.concatenate([self._floats[:, old], floats[:, new]], axis=1)
-        self._last = np.concatenate([self._last[old], labels])
-        parents = self._texts[rows]
-        self._parents = np.concatenate([self._parents[old], parents])
-        self._texts = np.concatenate([self._texts[old], parents * _HASH_BASE + (labels + 1).astype(np.uint64)])
-        self._chain.append(np.stack([labels, self._links[rows]]))
-        self._links = np.concatenate([self._links[old], np.arange(self._chained, self._chained + len(new))])
+        kept = self._best(np.concatenate([staying, new_floats[_IN_LABEL] + new_floats[_KNOWN]]))
+        is_new = kept >= len(staying)
+        old, new = kept[~is_new], kept[is_new] - len(staying)
+        labels, parents = labels[new], old_ints[_TEXT, new]
+        added = new_ints.take(new, 1)
+        added[_LAST] = labels
+        added[_LINK] = np.arange(self._chained, self._chained + len(new))
+        added[_TEXT] = parents * _HASH_BASE + (labels + 1)
+        added[_PARENT] = parents
+        self._chain_labels.append(labels)
+        self._chain_links.append(old_ints[_LINK, new])
         self._chained += len(new)
+        self._ints = np.concatenate([ints.take(old, 1), added], axis=1)
+        self._floats = np.concatenate([floats.take(old, 1), new_floats.take(new, 1)], axis=1)
 
     def _best(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        kept = np.flatnonzero(scores >= scores.max() - self._weights.beam_width)
+        kept: NDArray[np.int64] = (scores >= scores.max() - self._weights.beam_width).nonzero()[0]
         if len(kept) > self._weights.beam:
-            best = np.argpartition(-scores[kept], self._weights.beam - 1)[: self._weights.beam]
-            kept = kept[best]
+            kept = kept[scores[kept].argpartition(-self._weights.beam)[-self._weights.beam :]]
         return kept
 
     def final_scores(self) -> NDArray[np.float64]:
         """[hypotheses] scores, with the window at its end."""
-        heard = np.logaddexp(self._in_blank, self._in_label)
-        scores: NDArray[np.float64] = heard + self._known + self._knowledge.finish(self._ints, self._floats)
+        scores: NDArray[np.float64] = (
+            self._heard() + self._floats[_KNOWN] + self._knowledge.finish(self._ints, self._floats)
+        )
         return scores
 
     def labels_of(self, row: int) -> tuple[int, ...]:
         """The labels of a hypothesis."""
-        if len(self._chain) > 1:
-            self._chain = [np.concatenate(self._chain, axis=1)]
-        added, before = self._chain[0]
-        labels, link = [], self._links[row]
+        if len(self._chain_labels) > 1:
+            self._chain_labels = [np.concatenate(self._chain_labels)]
+            self._chain_links = [np.concatenate(self._chain_links)]
+        added, before = self._chain_labels[0], self._chain_links[0]
+        labels, link = [], self._ints[_LINK, row]
         while link:
             labels.append(int(added[link]))
             link = before[link]
         return tuple(reversed(labels))
+
+
+def _where(there: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """As `there.nonzero()` of a matrix, in a fifth of its time."""
+    rows, columns = divmod(there.ravel().nonzero()[0], there.shape[1])
+    return rows, columns

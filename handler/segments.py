@@ -17,6 +17,9 @@ from handler.audio import within_full_scale
 
 # Kept before and after what was found: sounds of speech begin and end below any threshold.
 _LEAD_S, _TAIL_S = 0.2, 0.25
+# Where more silence lies around a window it gets so much more of it, before and after: networks learn from utterances
+# that begin and end in silence, and normalise features over what they are given.
+_MORE_LEAD_S, _MORE_TAIL_S = 0.3, 0.35
 # Speech as short as this is no word, alone between silences.
 _SHORTEST_S = 0.1
 # What is further apart than this, silence kept around it not counted, goes into windows of its own.
@@ -153,16 +156,31 @@ def _cut(
     while stretches:
         first = stretches[0][0]
         if not last and first + longest + apart > len(excess):
-            return found, first
+            return found, max(start, first - round(_MORE_LEAD_S / voice.STEP_S))
         end = _end(stretches, longest, apart)
         if end - first > longest:
             # Something is left for the next window, too.
             end = _quietest(excess, first, max(first + longest // 2, min(first + longest, end - apart)))
+        stretches = [(max(a, end), b) for a, b in stretches if b > end]
+        following = stretches[0][0] if stretches else len(excess)
+        first, end = _with_silence(first, end, start, following, longest)
         found.append((first, end))
         start = end
-        stretches = [(max(a, start), b) for a, b in stretches if b > start]
     # Speech that begins where this ends reaches back by its lead.
-    return found, len(excess) if last else max(start, len(excess) - round(2 * _LEAD_S / voice.STEP_S))
+    reach = round((2 * _LEAD_S + _MORE_LEAD_S) / voice.STEP_S)
+    return found, len(excess) if last else max(start, len(excess) - reach)
+
+
+def _with_silence(first: int, end: int, before: int, after: int, longest: int) -> tuple[int, int]:
+    """Widens a window, in steps, into the silence between the window before, which ends at `before`, and speech after.
+
+    Half of the silence after it is left to the window that follows.
+    """
+    lead, tail = round(_MORE_LEAD_S / voice.STEP_S), round(_MORE_TAIL_S / voice.STEP_S)
+    room = longest - (end - first)
+    lead = min(lead, first - before, room)
+    tail = min(tail, (after - end + 1) // 2, room - lead)
+    return first - lead, end + tail
 
 
 def _stretches(speech: NDArray[np.bool_], start: int) -> list[tuple[int, int]]:

@@ -79,6 +79,20 @@ def test_a_window_knows_where_nobody_speaks_in_it(speech: np.ndarray) -> None:
     assert pause_s == pytest.approx([spans[0][1] / RATE, spans[1][0] / RATE], abs=0.1)
 
 
+@pytest.mark.parametrize("block_s", [1.0, 1000.0])
+def test_a_window_takes_silence_along_as_utterances_have_it_where_there_is_some(
+    speech: np.ndarray, block_s: float
+) -> None:
+    loud = np.flatnonzero(np.abs(speech) > 0.02)
+    samples, spans = repeated(speech[loud[0] : loud[-1]], 30, 2.4)
+    size = int(block_s * RATE)
+    found = list(windows((samples[i : i + size] for i in range(0, len(samples), size)), RATE, LONGEST_S))
+    assert len(found) == len(spans)
+    for window, (start, end) in zip(found, spans, strict=True):
+        assert 0.45 < (start - window.start) / RATE < 0.75
+        assert 0.5 < (window.start + len(window.samples) - end) / RATE < 0.85
+
+
 def test_where_nobody_pauses_cuts_fall_into_quiet_places() -> None:
     rng = np.random.default_rng(0)
     steps = np.repeat(10 ** rng.uniform(-1.5, -0.5, 800), RATE // 10)  # 80 s of something that changes all the time

@@ -25,6 +25,7 @@ from training.config import (
     BandConfig,
     CodecConfig,
     Config,
+    EdgesConfig,
     NoiseConfig,
     RoomConfig,
     load_config,
@@ -53,13 +54,14 @@ _NO_VOICES = {"speed_change": 0.0, "tempo_change": 0.0, "tract_change": 0.0}
 VARIANTS: dict[str, Callable[[AugmentConfig], None]] = {
     "all of it": _without(),
     "no SpecAugment": _without(**_NO_SPECAUGMENT),
+    "edges as they are": _without(edges=EdgesConfig()),
     "no speed": _without(speed_change=0.0),
     "no tempo": _without(tempo_change=0.0),
     "no vocal tract": _without(tract_change=0.0),
     "no noise": _without(noise=NoiseConfig()),
     "no rooms": _without(room=RoomConfig()),
     "no gain, lines and codecs": _without(gain_db=0.0, band=BandConfig(), codec=CodecConfig()),
-    "none": _without(**_NO_SPECAUGMENT, **_NO_ROOMS, **_NO_VOICES),
+    "none": _without(**_NO_SPECAUGMENT, **_NO_ROOMS, **_NO_VOICES, edges=EdgesConfig()),
 }
 # What the dev set is heard through.
 CONDITIONS: dict[str, AugmentConfig] = {

@@ -15,6 +15,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from handler import voice
 from handler.audio import decode
 from handler.errors import RequestError
 from training.config import AugmentConfig, CodecConfig, NoiseConfig, RoomConfig
@@ -40,7 +41,7 @@ CODECS: dict[str, tuple[str, str, int | None]] = {
 
 
 class WaveformAugment:
-    """Applies, in the order sound takes: speed, room, noise, microphone band, level, codec.
+    """Applies, in the order sound takes: silence at the edges, speed, room, noise, microphone band, level, codec.
 
     Raises:
         ConfigError: a folder of noise or room responses has no audio that can be read, or a codec is unknown.
@@ -57,6 +58,10 @@ class WaveformAugment:
     def __call__(self, samples: Samples, rng: np.random.Generator) -> Samples:
         """[samples] -> [other number of samples]."""
         config, rate = self.config, self.sample_rate_hz
+        if rng.random() < config.edges.probability:
+            samples = shorten_edges(
+                samples, rate, _between(config.edges.kept_s, rng), _between(config.edges.kept_s, rng)
+            )
         if config.speed_change:
             samples = change_speed(samples, rate, rng.uniform(1 - config.speed_change, 1 + config.speed_change))
         if rng.random() < config.room.probability:
@@ -87,6 +92,19 @@ class WaveformAugment:
     def _transmit(self, samples: Samples, config: CodecConfig, rng: np.random.Generator) -> Samples:
         name = config.names[rng.integers(len(config.names))]
         return transmit(samples, self.sample_rate_hz, name, rng.uniform(*_COMPRESSION))
+
+
+def shorten_edges(samples: Samples, sample_rate_hz: int, lead_s: float, tail_s: float) -> Samples:
+    """Leaves no more than so much silence before and after what is said in [samples], and no less where there was more.
+
+    The endpoint cuts recordings so (`handler.segments`), and so do people; corpora come with half a second or more, and
+    a network that knows nothing else hears the first and the last word badly.
+    """
+    spoken = np.flatnonzero(voice.is_speech(voice.excess_db(voice.levels_db(samples, sample_rate_hz))))
+    if not len(spoken):
+        return samples
+    first_s, end_s = spoken[0] * voice.STEP_S - lead_s, (spoken[-1] + 1) * voice.STEP_S + tail_s
+    return samples[max(0, round(first_s * sample_rate_hz)) : round(end_s * sample_rate_hz)]
 
 
 def change_speed(samples: Samples, sample_rate_hz: int, speed: float) -> Samples:

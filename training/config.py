@@ -94,6 +94,19 @@ class ModelConfig:
 
 
 @dataclass
+class EdgesConfig:
+    """Silence before and after what is said, cut short.
+
+    Attributes:
+        probability: share of the utterances that are cut.
+        kept_s: the least and the most that is left on either side.
+    """
+
+    probability: float = 0.0
+    kept_s: list[float] = field(default_factory=lambda: [0.15, 0.6])
+
+
+@dataclass
 class NoiseConfig:
     """Background noise.
 
@@ -156,7 +169,7 @@ class AugmentConfig:
         colour_db: standard deviation of a gain that differs smoothly by frequency, as microphones' does. Normalisation
             over the utterance takes it away again; that by the peak does not.
         gain_db: it is made up to this much louder or softer.
-        noise, room, band, codec: see there.
+        edges, noise, room, band, codec: see there.
         frequency_masks, frequency_mask_bands: SpecAugment's masks over bands, how many and how wide at most.
         time_masks, time_masks_per_s: its masks over time, how many, and how many more for each second.
         time_mask_frames: how wide they are at most.
@@ -168,6 +181,7 @@ class AugmentConfig:
     tract_change: float = 0.0
     colour_db: float = 0.0
     gain_db: float = 0.0
+    edges: EdgesConfig = field(default_factory=EdgesConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     room: RoomConfig = field(default_factory=RoomConfig)
     band: BandConfig = field(default_factory=BandConfig)

@@ -105,7 +105,7 @@ class Muon(torch.optim.Optimizer):
         torch.distributed.all_gather(messages, message)
         for share, theirs in zip(shares, messages, strict=True):
             sizes = [self._hidden[i].numel() for i in share]
-            for i, values in zip(share, theirs[: sum(sizes)].split(sizes), strict=True):
+            for i, values in zip(share, torch.split(theirs[: sum(sizes)], sizes), strict=True):
                 self._hidden[i].copy_(values.view_as(self._hidden[i]))
 
 

@@ -26,7 +26,7 @@ def test_each_variant_switches_off_what_it_is_named_for(tmp_path: Path) -> None:
     assert changed["no tempo"].tempo_change == 0 < changed["no speed"].tempo_change
     assert changed["no rooms"].room.probability == 0 < changed["no noise"].room.probability
     silent = AugmentConfig(frequency_masks=0, time_masks=0)
-    for name in ("speed_change", "tempo_change", "tract_change", "gain_db", "noise", "room", "band", "codec"):
+    for name in ("speed_change", "tempo_change", "tract_change", "gain_db", "edges", "noise", "room", "band", "codec"):
         assert getattr(changed["none"], name) == getattr(silent, name)
 
 

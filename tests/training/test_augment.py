@@ -7,10 +7,10 @@ import pytest
 import soundfile as sf
 import torch
 
-from tests.conftest import make_spec
+from tests.conftest import ROOT, make_spec
 from training import augment
 from training.augment import WaveformAugment
-from training.config import AugmentConfig, BandConfig, CodecConfig, NoiseConfig, RoomConfig
+from training.config import AugmentConfig, BandConfig, CodecConfig, EdgesConfig, NoiseConfig, RoomConfig
 from training.errors import ConfigError
 from training.features import LogMel, SpecAugment, WarpedLogMel
 
@@ -41,11 +41,31 @@ EVERYTHING = AugmentConfig(
     tempo_change=0.1,
     tract_change=0.1,
     gain_db=10,
+    edges=EdgesConfig(1.0),
     noise=NoiseConfig(1.0),
     room=RoomConfig(1.0),
     band=BandConfig(1.0),
     codec=CodecConfig(1.0),
 )
+
+
+@pytest.mark.parametrize("silence_s", [1.0, 0.1])
+def test_silence_at_the_edges_is_cut_to_what_is_kept_and_never_made_longer(silence_s: float) -> None:
+    speech, rate = sf.read(ROOT / "events" / "sample.wav", dtype="float32")
+    found = np.flatnonzero(np.abs(speech) > 0.01)
+    spoken = speech[found[0] : found[-1]]
+    silence = 1e-4 * noise(1, silence_s)
+    cut = augment.shorten_edges(np.concatenate([silence, spoken, silence]), rate, 0.2, 0.4)
+    # Voice activity detection is blurred by some hundredths of a second.
+    expected_s = len(spoken) / rate + min(silence_s, 0.2) + min(silence_s, 0.4)
+    assert len(cut) / rate == pytest.approx(expected_s, abs=0.15)
+    loudest = int(np.abs(spoken).argmax())
+    assert spoken[loudest] in cut
+
+
+def test_of_silence_alone_nothing_is_cut() -> None:
+    silence = np.zeros(RATE, np.float32)
+    assert len(augment.shorten_edges(silence, RATE, 0.2, 0.2)) == RATE
 
 
 def test_speed_changes_length_and_pitch_together() -> None:

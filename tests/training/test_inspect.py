@@ -79,7 +79,7 @@ def panels() -> dict[str, augmentation.Panel]:
 
 def test_each_kind_of_augmentation_is_shown_alone_and_all_together(panels: dict[str, augmentation.Panel]) -> None:
     assert list(panels) == [
-        "as it is", "speed", "room", "noise", "band", "codec", "tempo", "vocal tract", "masks", "all together",
+        "as it is", "edges", "speed", "room", "noise", "band", "codec", "tempo", "vocal tract", "masks", "all together",
     ]  # fmt: skip
     plain = panels["as it is"].log_mel
     for name in ("room", "noise", "band", "codec", "masks"):
@@ -87,6 +87,7 @@ def test_each_kind_of_augmentation_is_shown_alone_and_all_together(panels: dict[
         assert not np.allclose(panels[name].log_mel, plain)
     for name in ("speed", "tempo"):
         assert len(panels[name].log_mel) != len(plain)
+    assert len(panels["edges"].log_mel) <= len(plain)
     np.testing.assert_allclose(panels["vocal tract"].log_mel, plain, atol=1e-3)  # off in this config
 
 
@@ -108,8 +109,8 @@ def test_probabilities_are_certain_and_the_config_is_left_as_it_is() -> None:
     config = AugmentConfig(room=RoomConfig(0.25))
     kinds = {kind.name: kind for kind in augmentation.kinds(config)}
     everything = kinds["all together"].config
-    parts = (everything.room, everything.noise, everything.band, everything.codec)
-    assert [part.probability for part in parts] == [1.0] * 4
+    parts = (everything.edges, everything.room, everything.noise, everything.band, everything.codec)
+    assert [part.probability for part in parts] == [1.0] * 5
     assert kinds["room"].config.room.probability == 1
     assert kinds["room"].config.noise.probability == 0
     assert kinds["room"].config.time_masks == 0

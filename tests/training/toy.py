@@ -50,7 +50,7 @@ NO_AUGMENTATION = {
     f"augment__{name}": "0"
     for name in (
         *("speed_change", "tempo_change", "tract_change", "gain_db", "frequency_masks", "time_masks"),
-        *(f"{kind}__probability" for kind in ("noise", "room", "band", "codec")),
+        *(f"{kind}__probability" for kind in ("edges", "noise", "room", "band", "codec")),
         "time_masks_per_s",
     )
 }

@@ -51,6 +51,7 @@ def kinds(config: AugmentConfig) -> list[Kind]:
     """Takes a config's augmentation apart, in the order it is applied; all of it together comes last."""
     room, noise = replace(config.room, probability=1.0), replace(config.noise, probability=1.0)
     band, codec = replace(config.band, probability=1.0), replace(config.codec, probability=1.0)
+    edges = replace(config.edges, probability=1.0)
     masks = replace(
         _OFF,
         frequency_masks=config.frequency_masks,
@@ -63,6 +64,11 @@ def kinds(config: AugmentConfig) -> list[Kind]:
     more = f" and {config.time_masks_per_s:g} more a second" if config.time_masks_per_s else ""
     level = f"and up to {config.gain_db:g} dB louder or softer" if config.gain_db else ""
     return [
+        Kind(
+            "edges",
+            f"{_span(edges.kept_s)} s of silence at most, {_share(config.edges.probability)}",
+            replace(_OFF, edges=edges),
+        ),
         Kind("speed", _change(config.speed_change), replace(_OFF, speed_change=config.speed_change)),
         Kind(
             "room",
@@ -87,7 +93,7 @@ def kinds(config: AugmentConfig) -> list[Kind]:
         Kind("tempo", _change(config.tempo_change), replace(_OFF, tempo_change=config.tempo_change)),
         Kind("vocal tract", _change(config.tract_change), replace(_OFF, tract_change=config.tract_change)),
         Kind("masks", f"{config.frequency_masks} over bands, {config.time_masks}{more} over time", masks),
-        Kind("all together", level, replace(config, room=room, noise=noise, band=band, codec=codec)),
+        Kind("all together", level, replace(config, edges=edges, room=room, noise=noise, band=band, codec=codec)),
     ]
 
 
@@ -144,8 +150,9 @@ def draw(panels: list[Panel], title: str, spec: ModelSpec) -> Figure:
     grid[0, 0].set_xlim(0, max(len(panel.log_mel) for panel in panels) * hop_s)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    for axes in grid[-1]:
+    for axes in grid.flat[len(panels) - _COLUMNS : len(panels)]:
         axes.set_xlabel("time (s)")
+        axes.tick_params(labelbottom=True)  # which a shared axis has in the last row alone
     figure.supylabel("mel band frequency (Hz)", fontsize=10)
     figure.suptitle(shorten(title, 130, placeholder=" ..."), fontsize=11)
     log_mel_bar(figure, image, list(grid.flat), spec)

@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import contract, form, keywords, measurements, memory, options, render, site
+from handler import contract, measurements, memory, options, render
 from handler.decoding import Decoders
 from handler.errors import (
     InvalidBody,
@@ -39,6 +39,7 @@ from handler.router import Response, Router
 from handler.settings import Settings
 from handler.tracing import traced
 
+# What only some requests need is imported where it is needed: a cold start waits for every import.
 if TYPE_CHECKING:
     from handler import jobs
     from handler.jobs import Jobs
@@ -83,6 +84,8 @@ _MAX_REPLY_BYTES = 6_000_000
 @app.route("/", _READ)
 def get_page() -> Response:
     """Sends the web page."""
+    from handler import site
+
     return site.reply(site.PAGE, app.request.headers)
 
 
@@ -96,6 +99,8 @@ def get_page_without_slash() -> Response:
 @app.route("/static/<version>/<name>", _READ)
 def get_static(name: str, version: str = "") -> Response:
     """Sends a file of the web page."""
+    from handler import site
+
     return site.reply(name, app.request.headers, version)
 
 
@@ -109,6 +114,8 @@ def post_transcribe() -> Response:
 @app.post("/v1/audio/transcriptions")
 def post_transcriptions() -> Response:
     """Transcribes the file of a multipart form, as clients of OpenAI's API send it."""
+    from handler import form
+
     timings = Timings()
     with timings.stage("form"):
         request = form.parse(_body(), _content_type())
@@ -127,6 +134,8 @@ def post_translations() -> Response:
 @app.post("/v1/audio/keywords")
 def post_keywords() -> Response:
     """Says which keywords are in a recording, which is the body or the file of a multipart form."""
+    from handler import form, keywords
+
     timings = Timings()
     if _media_type() == "multipart/form-data":
         with timings.stage("form"):

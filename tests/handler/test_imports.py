@@ -6,8 +6,20 @@ import sys
 
 from tests.conftest import ROOT
 
-# av is for recordings that libsndfile cannot read; most never need it.
-FORBIDDEN = {"av", "torch", "torchaudio", "onnx", "boto3", "lightning", "training", "export", "local", "scipy"}
+# av is for recordings that libsndfile cannot read, multipart for forms; most never need them.
+FORBIDDEN = {
+    "av",
+    "multipart",
+    "torch",
+    "torchaudio",
+    "onnx",
+    "boto3",
+    "lightning",
+    "training",
+    "export",
+    "local",
+    "scipy",
+}
 PROGRAM = """
 import json, sys
 import handler.app

@@ -17,7 +17,7 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve test fuzz test-clients check audit format train evaluate export contract image deploy smoke key logs \
-        redrive destroy cost test-browser test-container lock clean
+        redrive destroy cost bench bench-check bench-peers bench-sizes test-browser test-container lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -104,6 +104,20 @@ destroy: $(VENV)/local.done  ## delete the stack, with all recordings and transc
 cost: $(VENV)/local.done  ## what an hour of audio costs, into README.md, from the measured speed and template.yaml
 	@$(BIN)/python -m benchmarks.cost --write
 
+bench: $(VENV)/dev.done  ## measure serving: cold start, warm, long, memory; into docs/benchmarks.md (2 minutes, nothing else running)
+	@$(BIN)/python -m benchmarks.serving --output docs/benchmarks.md --save benchmarks/serving.json $(ARGS)
+
+bench-check: $(VENV)/dev.done  ## measure again and fail where a ratio is worse by more than 15 % than the one kept
+	@$(BIN)/python -m benchmarks.serving --check benchmarks/serving.json $(ARGS)
+
+bench-peers: $(VENV)/dev.done $(VENV)/peers.done  ## Whisper, Moonshine, PocketSphinx, Hama and Hark on the same clips: make bench-peers MANIFEST=file
+	@test -n "$(MANIFEST)" || { echo "error: say which clips: make bench-peers MANIFEST=data/dev.jsonl"; exit 2; }
+	@$(BIN)/python -m benchmarks.peers --manifest "$(MANIFEST)" --python $(VENV)/peers/bin/python \
+	    --output README.md --plot docs/peers.png $(ARGS)
+
+bench-sizes: $(VENV)/dev.done  ## the image on 1/4 to 2 vCPUs, and the memory size to choose; into docs/operations.md (needs root or Docker)
+	@$(BIN)/python -m benchmarks.memory_sizes --output docs/operations.md $(ARGS)
+
 test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on Debian gets it installed)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
@@ -140,6 +154,12 @@ $(VENV)/audit.done: Makefile
 	@test -x $(VENV)/audit/bin/python || $(PYTHON) -m venv $(VENV)/audit
 	@echo "setting up $(VENV)/audit with $(PIP_AUDIT) ..."
 	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_AUDIT)
+	@touch $@
+
+$(VENV)/peers.done: benchmarks/peers/requirements.txt
+	@test -x $(VENV)/peers/bin/python || $(PYTHON) -m venv $(VENV)/peers
+	@echo "setting up $(VENV)/peers with benchmarks/peers/requirements.txt ..."
+	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(VENV)/browser.done: $(VENV)/dev.done

@@ -62,9 +62,13 @@ class ColdStart:
     floor_s: list[float]
     handler_s: dict[str, list[float]]
 
+    def median_s(self, decoder: str) -> float:
+        """Returns the median of a decoder's runs."""
+        return statistics.median(self.handler_s[decoder])
+
     def ratio(self, decoder: str) -> float:
         """Returns the median of a decoder's runs over that of the floor's."""
-        return statistics.median(self.handler_s[decoder]) / statistics.median(self.floor_s)
+        return self.median_s(decoder) / statistics.median(self.floor_s)
 
 
 def cpu_s(program: str, arguments: list[str], environment: dict[str, str]) -> float:
@@ -111,8 +115,8 @@ def table(found: ColdStart) -> str:
     """Says it in Markdown."""
     rows = [f"| the floor | {statistics.median(found.floor_s):.3f} | |"]
     rows += [
-        f"| `lambda_handler`, {decoder} | {statistics.median(seconds):.3f} | {found.ratio(decoder):.2f} |"
-        for decoder, seconds in found.handler_s.items()
+        f"| `lambda_handler`, {decoder} | {found.median_s(decoder):.3f} | {found.ratio(decoder):.2f} |"
+        for decoder in found.handler_s
     ]
     head = f"| {len(found.floor_s)} fresh processes each, 5 s of speech | seconds of CPU time, median | of the floor |"
     return "\n".join([head, "|---|---|---|", *rows])

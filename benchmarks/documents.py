@@ -4,7 +4,7 @@ from pathlib import Path
 
 from handler.errors import HarkError
 
-_END = "<!-- end -->"
+END = "<!-- end -->"
 
 
 def write_block(document: Path, benchmark: str, block: str) -> None:
@@ -16,7 +16,7 @@ def write_block(document: Path, benchmark: str, block: str) -> None:
     mark = f"<!-- begin: python -m {benchmark} -->"
     text = document.read_text(encoding="utf-8")
     before, begin, rest = text.partition(mark)
-    _, end, after = rest.partition(_END)
+    _, end, after = rest.partition(END)
     if not begin or not end:
-        raise HarkError(f"{document} has no place for what was measured: it needs the lines {mark} and {_END}.")
+        raise HarkError(f"{document} has no place for what was measured: it needs the lines {mark} and {END}.")
     document.write_text(f"{before}{begin}\n{block}\n{end}{after}", encoding="utf-8")

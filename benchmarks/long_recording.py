@@ -8,8 +8,6 @@ word times are apart, what voice activity detection missed and kept, time and pe
 
 import argparse
 import json
-import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +20,7 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from benchmarks import fresh
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from handler import segments
@@ -100,10 +99,8 @@ def make_harder(
 
 def in_fresh_process(path: Path, model: Path, decoder: str) -> Long:
     """Transcribes a file in a process that has done nothing else."""
-    options = ["--transcribe", str(path), "--model", str(model), "--decoder", decoder]
-    command = [sys.executable, "-m", "benchmarks.long_recording", *options]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # ourselves
-    found = json.loads(done.stdout)
+    options = ["--transcribe", str(path), "--model", str(model.resolve()), "--decoder", decoder]
+    found = fresh.run("benchmarks.long_recording", options)
     return Long([Word(*word) for word in found["words"]], found["seconds"], found["peak_mb"])
 
 
@@ -114,11 +111,8 @@ def _transcribe(path: Path, model: Path, decoder: str) -> None:
     since = time.perf_counter()
     transcript = transcribe(path.read_bytes(), recognizer, float("inf"), Timings(), decoder=decode_window)
     seconds = time.perf_counter() - since
-    # Not getrusage, whose maximum goes on from the process that started this one.
-    status = Path("/proc/self/status").read_text()
-    peak_mb = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1000  # type: ignore[index]
     words = [(word.word, word.start_s, word.end_s, word.confidence) for word in transcript.words]
-    json.dump({"words": words, "seconds": seconds, "peak_mb": peak_mb}, sys.stdout)
+    json.dump({"words": words, "seconds": seconds, "peak_mb": fresh.peak_mb()}, sys.stdout)
 
 
 def word_error_rate(references: Sequence[str], hypothesis: Sequence[str]) -> float:

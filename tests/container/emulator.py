@@ -53,15 +53,22 @@ class Function:
 
 
 @contextmanager
-def running(engine: Engine, image: str, emulator: Path, variables: dict[str, str]) -> Iterator[Function]:
-    """Runs the image's own entry point under the emulator."""
+def running(
+    engine: Engine,
+    image: str,
+    emulator: Path,
+    variables: dict[str, str],
+    memory_mb: int = MEMORY_MB,
+    cpus: float | None = None,
+) -> Iterator[Function]:
+    """Runs the image's own entry point under the emulator, with so much memory and, if said, so many processors."""
     config = json.loads(engine.docker("image", "inspect", "--format", "{{json .Config}}", image).stdout)
     settings = {
         **variables,
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(TIMEOUT_S),
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
     }
-    limits = ["--memory", f"{MEMORY_MB}m", "--memory-swap", f"{MEMORY_MB}m"]
+    limits = ["--memory", f"{memory_mb}m", "--memory-swap", f"{memory_mb}m", *(["--cpus", str(cpus)] if cpus else [])]
     sandbox = ["--read-only", "--tmpfs", "/tmp", "--user", USER, "--cap-drop", "ALL"]
     container = engine.docker(
         *("run", "--detach", "--pull=never", *limits, *sandbox, "--security-opt", "no-new-privileges"),

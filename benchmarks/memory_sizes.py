@@ -1,0 +1,147 @@
+"""Which memory size a function should have: `python -m benchmarks.memory_sizes [--output docs/operations.md]`.
+
+Lambda gives a function a share of a processor with its memory, one vCPU for 1769 MB, and bills memory times time. This
+builds the image, runs it under AWS's runtime interface emulator with the processors that each size has, and measures
+the first request of a fresh container, which is a cold start, and requests after it. Engine, base image and emulator
+are those of the container tests: Docker where it runs, else one started here, which takes root.
+"""
+
+import argparse
+import io
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import soundfile as sf
+
+from benchmarks.conditions import conditions
+from benchmarks.cost import GB_SECOND
+from benchmarks.documents import write_block
+from benchmarks.serving import speech
+from handler.errors import HarkError
+from local.event import http_event
+from tests.container import base_image, emulator, engine, sam
+from tests.container.commands import CommandError
+
+ROOT = Path(__file__).resolve().parent.parent
+_CACHE = ROOT / ".cache"
+_IMAGE = "hark-bench:latest"
+_BUILD_S = 600
+_MB_OF_A_VCPU = 1769
+_VCPUS = (0.25, 0.5, 1.0, 2.0)
+_COLD_S, _WARM_S = 5, 15
+_WARM_UP, _TIMES = 2, 12
+
+
+@dataclass(frozen=True)
+class Size:
+    """What was measured with one memory size.
+
+    Attributes:
+        vcpus: its share of processors.
+        cold_s: first requests of fresh containers, with 5 s of speech, in seconds.
+        warm_s: further requests, with 15 s of speech.
+    """
+
+    vcpus: float
+    cold_s: list[float]
+    warm_s: list[float]
+
+    @property
+    def memory_mb(self) -> int:
+        """The memory size that has so many vCPUs."""
+        return round(self.vcpus * _MB_OF_A_VCPU)
+
+    @property
+    def warm_hour_usd(self) -> float:
+        """What an hour of audio costs in such requests, requests themselves not counted."""
+        return statistics.median(self.warm_s) * 3600 / _WARM_S * self.memory_mb / 1024 * GB_SECOND
+
+
+def request(seconds: float) -> dict[str, Any]:
+    """The event of a request with so much speech."""
+    wav = io.BytesIO()
+    sf.write(wav, speech(seconds), 16_000, format="WAV", subtype="PCM_16")
+    return http_event("POST", "/transcribe", {"content-type": "audio/wav"}, wav.getvalue())
+
+
+def measure(docker: engine.Engine, image: str, rie: Path, containers: int) -> list[Size]:
+    """Measures each size in some fresh containers, which take turns, so that a noisy neighbour meets all alike."""
+    sizes = [Size(vcpus, [], []) for vcpus in _VCPUS]
+    short, long = request(_COLD_S), request(_WARM_S)
+    for _ in range(containers):
+        for size in sizes:
+            with emulator.running(docker, image, rie, {}, size.memory_mb, size.vcpus) as function:
+                size.cold_s.append(_seconds(function, short))
+                size.warm_s.extend([_seconds(function, long) for _ in range(_WARM_UP + _TIMES)][_WARM_UP:])
+    return sizes
+
+
+def _seconds(function: emulator.Function, event: dict[str, Any]) -> float:
+    since = time.perf_counter()
+    reply = function.invoke(event)
+    taken = time.perf_counter() - since
+    if reply.get("statusCode") != 200:
+        raise CommandError(f"the function replied {str(reply)[:300]}")
+    return taken
+
+
+def table(sizes: list[Size]) -> str:
+    """Says it in Markdown."""
+    rows = [
+        f"| {size.memory_mb} | {size.vcpus:g} | {statistics.median(size.cold_s):.2f} s "
+        f"| {statistics.median(size.warm_s) * 1000:.0f} ms | ${size.warm_hour_usd:.5f} |"
+        for size in sizes
+    ]
+    head = (
+        "| `MemorySize`, MB | vCPUs | cold start with 5 s of speech | 15 s of speech, warm | an hour in such requests |"
+    )
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+def advice(sizes: list[Size]) -> str:
+    """Names the cheapest size, and the smallest that is hardly dearer and answers faster."""
+    cheapest = min(sizes, key=lambda size: size.warm_hour_usd)
+    close = [size for size in sizes if size.warm_hour_usd <= 1.1 * cheapest.warm_hour_usd]
+    fastest = min(close, key=lambda size: statistics.median(size.warm_s))
+    return (
+        f"Cheapest: {cheapest.memory_mb} MB. Within a tenth of its price the fastest is {fastest.memory_mb} MB, "
+        f"{statistics.median(cheapest.warm_s) / statistics.median(fastest.warm_s):.1f} times as fast."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image", help="one that is built already, for the engine that runs")
+    parser.add_argument("--containers", type=int, default=3, help="fresh ones of each size (default: %(default)s)")
+    parser.add_argument("--output", type=Path, help="a document with two marks to put the table between")
+    options = parser.parse_args(arguments)
+    state = _CACHE / "container"
+    try:
+        sam.install(_CACHE / "sam")
+        rie = sam.Sam(_CACHE / "sam", state, ROOT).emulator()
+        with engine.running(state) as docker:
+            image = options.image or _built(docker)
+            sizes = measure(docker, image, rie, options.containers)
+        found = f"{conditions()}\n\n{table(sizes)}\n\n{advice(sizes)}"
+        print(found)
+        if options.output:
+            write_block(options.output, "benchmarks.memory_sizes", found)
+    except (CommandError, HarkError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _built(docker: engine.Engine) -> str:
+    base = base_image.provide(docker)
+    docker.docker("build", "--tag", _IMAGE, "--build-arg", f"BASE_IMAGE={base}", ROOT, timeout_s=_BUILD_S)
+    return _IMAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

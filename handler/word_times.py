@@ -19,7 +19,8 @@ from handler.spec import ModelSpec
 _SHORTEST_S = 0.05
 # Of a longer gap no more than this belongs to the words around it.
 _LONGEST_GAP_S = 0.25
-# Letters beside a silence are heard at most so far from where it begins or ends.
+# Letters beside a silence are heard at most so far from where it begins or ends. At the edges of a window, where none
+# come before or after, they are heard anywhere in it.
 _REACH_S = 0.3
 
 
@@ -53,10 +54,11 @@ def frames(tokens: Tokens, words: Sequence[slice], silences_s: NDArray[np.float6
     none = np.zeros(len(words[:1]))
     onsets_s, offsets_s = np.full(len(words), np.nan), np.full(len(words), np.nan)
     for silence_start_s, silence_end_s in silences_s:
-        after = int(np.searchsorted(starts_s, silence_end_s - _REACH_S))
+        leads, trails = silence_start_s <= 0, np.isinf(silence_end_s)
+        after = 0 if leads else int(np.searchsorted(starts_s, silence_end_s - _REACH_S))
         if after < len(words) and starts_s[after] <= silence_end_s + _REACH_S:
             onsets_s[after] = silence_end_s
-        if after and abs(ends_s[after - 1] - silence_start_s) <= _REACH_S:
+        if after and -_REACH_S <= ends_s[after - 1] - silence_start_s <= (np.inf if trails else _REACH_S):
             offsets_s[after - 1] = silence_start_s
     before_s, after_s = np.concatenate([none, gaps_s]), np.concatenate([gaps_s, none])
     return Frames(starts_s, ends_s, before_s, after_s, onsets_s, offsets_s)
@@ -83,6 +85,7 @@ def spans_s(
     # No onset leaves a word less than the shortest before the next begins.
     latest_s = np.append(starts_s[1:] - _SHORTEST_S, np.inf)
     starts_s = np.where(np.isnan(heard.onsets_s), starts_s, np.minimum(heard.onsets_s, latest_s))
+    starts_s = np.fmin(starts_s, heard.offsets_s - _SHORTEST_S)
     ends_s = heard.ends_s + spec.word_end_shift_s + spec.word_end_gap_share * heard.gaps_after_s
     ends_s = np.where(np.isnan(heard.offsets_s), ends_s, heard.offsets_s)
     starts_s = np.maximum.accumulate(np.maximum(starts_s, 0))

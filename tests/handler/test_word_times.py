@@ -53,6 +53,14 @@ def test_around_a_silence_words_end_and_begin_where_it_does() -> None:
         assert second == pytest.approx([0.8, 0.95])
 
 
+@pytest.mark.parametrize("frame", [0, 5, 12])
+def test_letters_anywhere_in_the_silence_that_a_window_begins_or_ends_with_belong_beside_it(frame: int) -> None:
+    ((start_s, end_s),) = placed("a", [frame], [(0.0, 0.6), (0.9, float("inf"))])
+    assert start_s == pytest.approx(0.6)
+    ((start_s, end_s),) = placed("a", [20 + frame], [(0.0, 0.6), (0.9, float("inf"))])
+    assert start_s < end_s == pytest.approx(0.9)
+
+
 def test_a_late_onset_leaves_a_word_its_shortest_length() -> None:
     (start_s, end_s), (next_s, _) = placed("a b", [14, 15, 16], [(0.0, 0.7)])
     assert end_s - start_s == pytest.approx(0.05)

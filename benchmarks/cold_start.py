@@ -1,4 +1,4 @@
-"""What a cold start costs: `python -m benchmarks.cold_start [--runs N]`.
+"""What a cold start costs: `python -m benchmarks.cold_start [--runs N] [--tracing]`.
 
 Starts fresh processes and takes the processor time of each, from exec to exit, as the kernel counts it: of one that
 sends five seconds of speech through `lambda_handler`, and of the least that any such function does, which imports NumPy
@@ -89,9 +89,12 @@ def cpu_s(program: str, arguments: list[str], environment: dict[str, str]) -> fl
     return usage.ru_utime + usage.ru_stime
 
 
-def measure(model: Path, runs: int) -> ColdStart:
-    """Starts `runs` processes of each kind, after a few that fill the caches of files."""
-    environment = {**os.environ, "HARK_MODEL": str(model), "POWERTOOLS_TRACE_DISABLED": "true", "OMP_NUM_THREADS": "1"}
+def measure(model: Path, runs: int, tracing: bool = False) -> ColdStart:
+    """Starts `runs` processes of each kind, after a few that fill the caches of files; `tracing` as on AWS."""
+    environment = {**os.environ, "HARK_MODEL": str(model), "OMP_NUM_THREADS": "1"}
+    environment["POWERTOOLS_TRACE_DISABLED"] = "false" if tracing else "true"
+    # The image has bytecode; here the warm-up writes it.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
         recording, event = Path(folder) / "speech.wav", Path(folder) / "event.json"
         samples, rate_hz = sf.read(ROOT / "events" / "sample.wav", frames=SECONDS * 16000, dtype="int16")
@@ -127,8 +130,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "asr.onnx")
     parser.add_argument("--runs", type=int, default=_RUNS, help="(default: %(default)s)")
+    parser.add_argument("--tracing", action="store_true", help="as with the template's Tracing=Active")
     options = parser.parse_args(arguments)
-    print(table(measure(options.model.resolve(), options.runs)))
+    print(table(measure(options.model.resolve(), options.runs, options.tracing)))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Traces for X-Ray, where they are switched on: the template's `Tracing`.
 
-Importing the SDK is a tenth of a cold start (`benchmarks/cold_start.py`); where nobody looks at traces it is not done.
+Importing the SDK, which brings botocore, doubles a cold start; where nobody looks at traces it is not done.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Compares recognisers on the same clips: `python -m benchmarks.peers --manifest FILE --python VENV/bin/python`.
 
 Each runs in a fresh process, pinned to one core, with one thread, offline. Prints WER and CER (texts of all, references
-included, normalised as Hark's own are), seconds per second of audio over the clips and of a clip of 15 s, time to load,
-peak memory, and what it reads from disk. `--output` puts the table into a document, `--plot` draws WER against speed,
-`--only` takes some of them.
+included, normalised as Hark's own are), seconds per second of audio over the clips and of the one closest to 15 s, time
+to load, peak memory, and what it reads from disk. `--output` puts the table into a document, `--plot` draws WER against
+speed, `--only` takes some of them.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Outcome:
         wer: of all clips.
         cer: the same of characters.
         rtf: over all clips.
-        clip_rtf: of one clip of 15 s.
+        clip_rtf: of the clip that is closest to 15 s.
         load_s: until it was ready, in seconds.
         peak_mb: the most memory its process had.
         size_mb: what it reads from disk.
@@ -86,22 +86,27 @@ def plot(outcomes: dict[str, Outcome], path: Path) -> None:
 
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axes = figure.subplots()
-    for key, each in outcomes.items():
+    above = True
+    for key, each in sorted(outcomes.items(), key=lambda item: item[1].clip_rtf):
         ours = key.startswith("hark")
         colour = "#b3261e" if ours else "#3b5b7a"
         axes.scatter(each.clip_rtf, each.wer, s=each.peak_mb, color=colour, alpha=0.75, linewidths=0)
+        # Neighbours' names go to either side.
         axes.annotate(
             each.name,
             (each.clip_rtf, each.wer),
-            xytext=(9, 7),
+            xytext=(0, 12 if above else -12),
             textcoords="offset points",
+            ha="left" if above else "right",
+            va="bottom" if above else "top",
             fontsize=8.5,
             color=colour,
             fontweight="bold" if ours else "normal",
         )
+        above = not above
     axes.set_xscale("log")
     times = [each.clip_rtf for each in outcomes.values()]
-    axes.set_xlim(min(times) / 1.6, max(times) * 5)
+    axes.set_xlim(min(times) / 3, max(times) * 4)
     axes.set_ylim(0, max(each.wer for each in outcomes.values()) * 1.15)
     axes.set_xlabel("seconds of work per second of audio, one thread, 15 s clip (further left is cheaper)")
     axes.set_ylabel("word error rate (lower is better)")

@@ -34,21 +34,25 @@ def of_words(tokens: Tokens, words: Sequence[slice], spec: ModelSpec) -> NDArray
 
 def features(tokens: Tokens, words: Sequence[slice]) -> NDArray[np.float64]:
     """Returns [words, features]: `CONFIDENCE_FEATURES` of each word, in natural logarithms."""
+    if not words:
+        return np.zeros((0, len(CONFIDENCE_FEATURES)))
     log_probs = tokens.log_probs
-    rows = np.zeros((len(words), len(CONFIDENCE_FEATURES)))
-    for row, word in zip(rows, words, strict=True):
-        letters = log_probs[word]
-        # A space that was doubtful may have cut a word in two; at the edges of the window there is none.
-        spaces = log_probs[[i for i in (word.start - 1, word.stop) if 0 <= i < len(log_probs)]]
-        least = letters.min()
-        row[:] = 1.0, letters.mean(), least, _log_odds(least), spaces.min(initial=0.0), np.log(len(letters))
-    return rows
+    starts, stops = np.array([word.start for word in words]), np.array([word.stop for word in words])
+    # Of letters and what lies between them in turn; the last word may end where the tokens do.
+    bounds, within = np.stack([starts, stops], axis=1).ravel(), np.append(log_probs, 0.0)
+    means = np.add.reduceat(within, bounds)[::2] / (stops - starts)
+    least = np.minimum.reduceat(within, bounds)[::2]
+    # A space that was doubtful may have cut a word in two; at the edges of the window there is none.
+    around = np.concatenate([[0.0], log_probs, [0.0]])
+    spaces = np.minimum(around[starts], around[stops + 1])
+    return np.stack([np.ones(len(words)), means, least, _log_odds(least), spaces, np.log(stops - starts)], axis=1)
 
 
-def _log_odds(log_prob: float) -> float:
+def _log_odds(log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns log(p / (1 - p)): where a network is nearly sure, this still tells 0.99 from 0.999."""
-    doubt = -np.expm1(log_prob)
-    return float(np.clip(log_prob - np.log(max(doubt, LEAST_PROBABILITY)), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS))
+    doubts = np.maximum(-np.expm1(log_probs), LEAST_PROBABILITY)
+    odds: NDArray[np.float64] = np.clip(log_probs - np.log(doubts), -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
+    return odds
 
 
 def logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:

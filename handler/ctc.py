@@ -43,8 +43,8 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
         blank: index of the blank label.
     """
     best = log_probs.argmax(axis=1) if len(log_probs) else np.zeros(0, np.intp)
-    run_starts = np.flatnonzero(np.r_[True, best[1:] != best[:-1]]) if len(best) else np.zeros(0, np.intp)
-    run_ends = np.r_[run_starts[1:], len(best)] if len(best) else run_starts
+    run_starts = np.flatnonzero(np.append(True, best[1:] != best[:-1])) if len(best) else np.zeros(0, np.intp)
+    run_ends = np.append(run_starts[1:], len(best)) if len(best) else run_starts
     spoken = best[run_starts] != blank
     starts, ends = run_starts[spoken], run_ends[spoken]
     if not len(starts):
@@ -52,7 +52,7 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
     best_log_probs = log_probs[np.arange(len(best)), best]
     # Every token's frames are [start, end); the odd segments between tokens are computed too and thrown away.
     bounds = np.stack([starts, ends], axis=1).ravel()
-    peaks = np.maximum.reduceat(np.r_[best_log_probs, -np.inf], bounds)[::2]
+    peaks = np.maximum.reduceat(np.append(best_log_probs, -np.inf), bounds)[::2]
     return Tokens(best[starts], starts, ends, np.exp(peaks.astype(np.float64)))
 
 

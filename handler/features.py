@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from handler.spec import ModelSpec
 
 # Frames per DFT call: large enough to amortise NumPy's overhead, small enough to stay in a core's cache.
-_CHUNK_FRAMES = 256
+_CHUNK_FRAMES = 64
 
 # A band of speech has a deviation of 1 to 3. In one that never changes (silence, an empty filter) there is only
 # rounding to be seen, and dividing by less than this would blow it up.
@@ -41,17 +41,42 @@ def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
     if len(samples) < spec.n_fft:
         samples = np.pad(samples, (0, spec.n_fft - len(samples)))
     half = spec.n_fft // 2
-    padded = np.pad(samples, half, mode="reflect")
+    padded = np.concatenate([samples[half:0:-1], samples, samples[-2 : -half - 2 : -1]])
     frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_samples]
     window = _window(spec.n_fft, spec.window_samples)
     filters = mel_filters(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
-    mel = np.empty((len(frames), spec.n_mels), np.float32)
-    for start in range(0, len(frames), _CHUNK_FRAMES):
-        spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        np.matmul(power, filters, out=mel[start : start + _CHUNK_FRAMES])
+    mel = band_energies(frames, window, filters)
     np.log(np.maximum(mel, np.float32(spec.log_floor), out=mel), out=mel)
     return normalise(mel, spec)
+
+
+def band_energies(
+    frames: NDArray[np.float32], window: NDArray[np.float32], filters: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Computes the energy in each band of each frame.
+
+    Args:
+        frames: [frames, size] samples, which may be a view in which they overlap.
+        window: [size] what a frame is multiplied with before its transform.
+        filters: [size // 2 + 1, bands] each band's share of each bin's power.
+
+    Returns:
+        [frames, bands].
+    """
+    size, bins = len(window), len(filters)
+    # The same few arrays for all chunks: they stay in the cache.
+    windowed, spectrum = np.empty((_CHUNK_FRAMES, size), np.float32), np.empty((_CHUNK_FRAMES, bins), np.complex64)
+    power, energies = np.empty((_CHUNK_FRAMES, bins), np.float32), np.empty((len(frames), filters.shape[1]), np.float32)
+    squares = spectrum.view(np.float32)  # of real and imaginary parts in turn
+    for start in range(0, len(frames), _CHUNK_FRAMES):
+        count = len(frames[start : start + _CHUNK_FRAMES])
+        np.multiply(frames[start : start + count], window, out=windowed[:count])
+        # NumPy's stubs know of no transform in single precision.
+        np.fft.rfft(windowed[:count], out=spectrum[:count])  # type: ignore[arg-type]
+        np.square(squares[:count], out=squares[:count])
+        np.add(squares[:count, ::2], squares[:count, 1::2], out=power[:count])
+        np.matmul(power[:count], filters, out=energies[start : start + count])
+    return energies
 
 
 def compute(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ quiet recording is searched as a loud one is; a voice some 40 dB below another o
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.features import mel_filters
+from handler.features import band_energies, mel_filters
 
 STEP_S = 0.01
 # How far what a step is judged by reaches to both sides.
@@ -40,8 +40,6 @@ _STEADY_DB = 3.0
 _ONSET_SHARE, _ONSET_DB = 0.12, 1.5
 # Less than this may be one steady sound of a voice, from end to end.
 _SHORT_S = 2.0
-# Few frames at once stay in a core's cache, and in memory that the process has already.
-_CHUNK_FRAMES = 64
 
 
 def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
@@ -57,15 +55,12 @@ def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.f
     step, size = round(STEP_S * sample_rate_hz), round(2 * REACH_S * sample_rate_hz)
     # Floating-point recordings may be so loud that their squares overflow.
     scale = np.float32(max(1.0, float(np.abs(samples).max(initial=0.0))))
-    padded = np.pad(samples / scale if scale > 1 else samples, (size // 2, size - size // 2))
+    padded = np.zeros(len(samples) + size, np.float32)
+    np.divide(samples, scale, out=padded[size // 2 : size // 2 + len(samples)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][: len(samples) // step]
     filters = mel_filters(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
     window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
-    levels = np.empty((len(frames), _BANDS), np.float32)
-    for start in range(0, len(frames), _CHUNK_FRAMES):
-        spectrum = np.fft.rfft(frames[start : start + _CHUNK_FRAMES] * window)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        np.matmul(power, filters, out=levels[start : start + _CHUNK_FRAMES])
+    levels = band_energies(frames, window, filters)
     np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
     decibels: NDArray[np.float32] = levels * np.float32(10) + np.float32(20) * np.log10(scale)
     return decibels

@@ -13,8 +13,14 @@ from handler.recognizer import Recognizer
 def conditions(packages: tuple[str, ...] = ("numpy", "onnxruntime")) -> str:
     """Names processor, memory, Python, packages with their versions, and the day."""
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
-    today = datetime.datetime.now(datetime.UTC)
-    return f"{_processor()}; Python {platform.python_version()}, {versions}; {today:%Y-%m-%d}"
+    return f"{machine()}; Python {platform.python_version()}, {versions}"
+
+
+def machine() -> str:
+    """Names processor and memory, and the day."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores = len(os.sched_getaffinity(0))
+    return f"{_processor()}, {cores} cores, {memory_gib:.0f} GiB, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
 
 
 def model_name(recognizer: Recognizer) -> str:
@@ -23,11 +29,6 @@ def model_name(recognizer: Recognizer) -> str:
 
 
 def _processor() -> str:
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{_name()}, {len(os.sched_getaffinity(0))} cores, {memory_gib:.0f} GiB"
-
-
-def _name() -> str:
     """The processor's name, and the instructions that int8 models gain by; clouds tend to hide which one it is."""
     try:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Any
 
 import soundfile as sf
 
-from benchmarks.conditions import conditions
+from benchmarks.conditions import machine
 from benchmarks.cost import GB_SECOND
 from benchmarks.documents import write_block
 from benchmarks.serving import speech
@@ -107,6 +107,8 @@ def advice(sizes: list[Size]) -> str:
     cheapest = min(sizes, key=lambda size: size.warm_hour_usd)
     close = [size for size in sizes if size.warm_hour_usd <= 1.1 * cheapest.warm_hour_usd]
     fastest = min(close, key=lambda size: statistics.median(size.warm_s))
+    if fastest is cheapest:
+        return f"Cheapest, and the fastest of those that cost about as much: {cheapest.memory_mb} MB."
     return (
         f"Cheapest: {cheapest.memory_mb} MB. Within a tenth of its price the fastest is {fastest.memory_mb} MB, "
         f"{statistics.median(cheapest.warm_s) / statistics.median(fastest.warm_s):.1f} times as fast."
@@ -127,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         with engine.running(state) as docker:
             image = options.image or _built(docker)
             sizes = measure(docker, image, rie, options.containers)
-        found = f"{conditions()}\n\n{table(sizes)}\n\n{advice(sizes)}"
+        found = f"{machine()}; Python 3.13, as the image has it\n\n{table(sizes)}\n\n{advice(sizes)}"
         print(found)
         if options.output:
             write_block(options.output, "benchmarks.memory_sizes", found)

@@ -14,6 +14,10 @@ def test_it_names_the_cheapest_size_and_the_fastest_that_costs_about_as_much() -
     assert "the fastest is 1769 MB, 1.9 times as fast" in said
 
 
+def test_one_size_may_be_both() -> None:
+    assert advice(SIZES[2:]) == "Cheapest, and the fastest of those that cost about as much: 1769 MB."
+
+
 def test_an_hour_costs_memory_times_time() -> None:
     assert SIZES[2].warm_hour_usd == 0.2 * 240 * 1769 / 1024 * 0.0000166667
     assert "| 1769 | 1 | 2.00 s | 200 ms | $0.00138 |" in table(SIZES)

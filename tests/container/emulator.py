@@ -2,15 +2,18 @@
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .commands import CommandError
 from .engine import Engine
 
 MEMORY_MB = 1024
 TIMEOUT_S = 29
+_LISTENS_S = 20
 # Neither root nor anybody the image knows of, as Lambda's sandbox user.
 USER = "993:990"
 _PORT = 8080
@@ -35,6 +38,26 @@ class Function:
             return reply
         finally:
             connection.close()
+
+    def wait(self) -> None:
+        """Returns once the emulator listens, which starts nothing yet: it opens the handler with the first call.
+
+        Raises:
+            CommandError: it does not.
+        """
+        deadline = time.monotonic() + _LISTENS_S
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_LISTENS_S)
+            try:
+                connection.request("GET", "/")
+                connection.getresponse().read()
+                return
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise CommandError(f"the emulator does not listen:\n{self.log()}") from error
+                time.sleep(0.05)
+            finally:
+                connection.close()
 
     def python(self, code: str) -> str:
         """Returns what a piece of Python prints in there."""
@@ -82,6 +105,8 @@ def running(
         *(image, *config["Entrypoint"], *config["Cmd"]),
     ).stdout.strip()
     try:
-        yield Function(engine, container)
+        function = Function(engine, container)
+        function.wait()
+        yield function
     finally:
         engine.docker("rm", "--force", container, check=False)

@@ -16,10 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile as sf
-
+from benchmarks.speech import request, speech
 from handler.settings import DECODERS
-from local.event import http_event
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 5
@@ -96,11 +94,8 @@ def measure(model: Path, runs: int, tracing: bool = False) -> ColdStart:
     # The image has bytecode; here the warm-up writes it.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
-        recording, event = Path(folder) / "speech.wav", Path(folder) / "event.json"
-        samples, rate_hz = sf.read(ROOT / "events" / "sample.wav", frames=SECONDS * 16000, dtype="int16")
-        sf.write(recording, samples, rate_hz)
-        made = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, recording.read_bytes(), "")
-        event.write_text(json.dumps(made))
+        event = Path(folder) / "event.json"
+        event.write_text(json.dumps(request(speech(SECONDS))))
         found = ColdStart([], {decoder: [] for decoder in DECODERS})
         for run in range(-_WARM_UPS, runs):
             floor = cpu_s(FLOOR, [str(model), str(SECONDS * 100)], environment)

@@ -7,7 +7,6 @@ are those of the container tests: Docker where it runs, else one started here, w
 """
 
 import argparse
-import io
 import statistics
 import sys
 import time
@@ -15,14 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import soundfile as sf
-
 from benchmarks.conditions import machine
 from benchmarks.cost import GB_SECOND
 from benchmarks.documents import write_block
-from benchmarks.serving import speech
+from benchmarks.speech import request, speech
 from handler.errors import HarkError
-from local.event import http_event
 from tests.container import base_image, emulator, engine, sam
 from tests.container.commands import CommandError
 
@@ -61,17 +57,10 @@ class Size:
         return statistics.median(self.warm_s) * 3600 / _WARM_S * self.memory_mb / 1024 * GB_SECOND
 
 
-def request(seconds: float) -> dict[str, Any]:
-    """The event of a request with so much speech."""
-    wav = io.BytesIO()
-    sf.write(wav, speech(seconds), 16_000, format="WAV", subtype="PCM_16")
-    return http_event("POST", "/transcribe", {"content-type": "audio/wav"}, wav.getvalue())
-
-
 def measure(docker: engine.Engine, image: str, rie: Path, containers: int) -> list[Size]:
     """Measures each size in some fresh containers, which take turns, so that a noisy neighbour meets all alike."""
     sizes = [Size(vcpus, [], []) for vcpus in _VCPUS]
-    short, long = request(_COLD_S), request(_WARM_S)
+    short, long = request(speech(_COLD_S)), request(speech(_WARM_S))
     for _ in range(containers):
         for size in sizes:
             with emulator.running(docker, image, rie, {}, size.memory_mb, size.vcpus) as function:

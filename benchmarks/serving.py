@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import soundfile as sf
-from numpy.typing import NDArray
 
 from benchmarks import cold_start, fresh
 from benchmarks.conditions import conditions, model_name
 from benchmarks.documents import write_block
+from benchmarks.speech import RATE_HZ, speech
 from handler.errors import HarkError
 from handler.recognizer import Recognizer
 from handler.settings import DECODERS, Settings
@@ -28,11 +27,7 @@ from handler.settings import DECODERS, Settings
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "benchmarks" / "serving.json"
 _ALLOWED = 1.15
-_RATE_HZ = 16_000
 _HOUR_S = 3600
-# Pauses between the sentence's repetitions, and what a quiet room leaves in them, of full scale.
-_PAUSE_S = (0.3, 1.5)
-_ROOM = 10 ** (-66 / 20)
 
 
 @dataclass(frozen=True)
@@ -65,20 +60,6 @@ def _rounded(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.2f}" if value >= 1 else f"{value:.3g}"
 
 
-def speech(seconds: float) -> NDArray[np.float32]:
-    """Repeats the sample, with pauses between, to a recording of exactly so many seconds."""
-    sample, rate_hz = sf.read(ROOT / "events" / "sample.wav", dtype="float32")
-    assert rate_hz == _RATE_HZ
-    rng = np.random.default_rng(1)
-    parts: list[NDArray[np.float32]] = []
-    wanted = int(seconds * _RATE_HZ)
-    while sum(map(len, parts)) < wanted:
-        parts += [sample, np.zeros(int(rng.uniform(*_PAUSE_S) * _RATE_HZ), np.float32)]
-    samples = np.concatenate(parts)[:wanted]
-    noisy: NDArray[np.float32] = samples + rng.normal(0, _ROOM, wanted).astype(np.float32)
-    return noisy
-
-
 def measure(hour_s: int = _HOUR_S, runs: int = 10) -> list[Figure]:
     """Measures everything; `hour_s` and `runs`, of cold starts, may be less to try it."""
     model = Settings.from_environment({}).model_path
@@ -86,7 +67,7 @@ def measure(hour_s: int = _HOUR_S, runs: int = 10) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for seconds, format_ in ((5, "wav"), (15, "wav"), (30, "wav"), (60, "flac"), (hour_s, "flac")):
-            sf.write(folder / f"{seconds}.{format_}", speech(seconds), _RATE_HZ, subtype="PCM_16")
+            sf.write(folder / f"{seconds}.{format_}", speech(seconds), RATE_HZ, subtype="PCM_16")
 
         def work(kind: str, seconds: int, decoder: str = Settings.decoder) -> dict[str, float]:
             found: dict[str, float] = fresh.run(

@@ -2,7 +2,8 @@
 
 A network trained on utterances of some seconds loses the thread on minutes of audio, memory grows with length, and
 features are normalised over the window, which ought to hold speech. Windows are utterances: they begin and end in
-silence, hold what belongs together, and are no longer than the model's `max_window_s`. Silence is in none of them.
+silence, half a second of it where there is so much, hold what belongs together, and are no longer than the model's
+`max_window_s`. Longer silence is in none of them.
 """
 
 import math

@@ -35,20 +35,15 @@ def hark_beam() -> Transcribe:
 def _hark(decoder: str) -> Transcribe:
     """The whole handler, from the bytes of a WAV to the reply."""
     import base64
-    import io
     import os
 
-    import soundfile as sf
-
     os.environ |= {"HARK_DECODER": decoder, "POWERTOOLS_METRICS_DISABLED": "true", "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
+    from benchmarks.speech import request
     from handler.app import lambda_handler
-    from local.event import LocalContext, http_event
+    from local.event import LocalContext
 
     def transcribe(samples: NDArray[np.float32]) -> str:
-        wav = io.BytesIO()
-        sf.write(wav, samples, RATE_HZ, format="WAV", subtype="PCM_16")
-        event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, wav.getvalue())
-        reply = lambda_handler(event, LocalContext("1"))  # type: ignore[arg-type]
+        reply = lambda_handler(request(samples), LocalContext("1"))  # type: ignore[arg-type]
         body = reply["body"]
         text: str = json.loads(base64.b64decode(body) if reply["isBase64Encoded"] else body)["text"]
         return text

@@ -10,13 +10,14 @@ import soundfile as sf
 
 from benchmarks import documents, fresh, serving, serving_work
 from benchmarks.serving import Figure
+from benchmarks.speech import speech
 from handler.errors import HarkError
 
 KEPT = [Figure("ratio", 2.0, most=3), Figure("seconds", 2.0, "s", compared=False), Figure("gone", 1.0)]
 
 
 def test_speech_is_as_long_as_asked_and_always_the_same() -> None:
-    first, second = serving.speech(13), serving.speech(13)
+    first, second = speech(13), speech(13)
     assert first.shape == (13 * 16_000,)
     assert np.array_equal(first, second)
     assert np.abs(first[-16_000:]).max() > 0.01
@@ -62,7 +63,7 @@ def test_the_command_fails_where_something_became_worse(
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
     for name, seconds in {"5.wav": 5, "2.wav": 2, "60.flac": 3, "6.flac": 6}.items():
-        sf.write(tmp_path / name, serving.speech(seconds), 16_000, subtype="PCM_16")
+        sf.write(tmp_path / name, speech(seconds), 16_000, subtype="PCM_16")
     return tmp_path
 
 

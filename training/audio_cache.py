@@ -17,7 +17,7 @@ from training.errors import ManifestError
 from training.manifest import Utterance
 
 # 16-bit samples halve the cache and are what recordings hold anyway.
-_FULL_SCALE = 32767.0
+FULL_SCALE = 32767.0
 _DECODED_AT_ONCE = 256
 
 
@@ -26,6 +26,11 @@ class AudioCache:
 
     The cache's name is a digest of the paths, sizes and modification times of the audio files, so that a changed
     recording makes a new cache.
+
+    Attributes:
+        path: of the cache's files, but for their suffixes.
+        pcm: samples of all utterances in a row.
+        offsets: where each utterance's samples begin, and, last, where all end.
 
     Raises:
         ManifestError: audio is missing or unreadable; every such file is named.
@@ -40,20 +45,22 @@ class AudioCache:
         for path in paths:
             stat = path.stat()
             digest.update(f"\0{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
-        base = Path(folder) / digest.hexdigest()[:24]
-        index_path, samples_path = base.with_suffix(".json"), base.with_suffix(".pcm")
+        self.path = Path(folder) / digest.hexdigest()[:24]
+        index_path, samples_path = self.path.with_suffix(".json"), self.path.with_suffix(".pcm")
         if not index_path.exists():
             _build(paths, sample_rate_hz, index_path, samples_path)
-        self._offsets: list[int] = json.loads(index_path.read_text())
-        self._samples = np.memmap(samples_path, np.int16, mode="r") if self._offsets[-1] else np.zeros(0, np.int16)
+        self.offsets: list[int] = json.loads(index_path.read_text())
+        self.pcm: NDArray[np.int16] = (
+            np.memmap(samples_path, np.int16, mode="r") if self.offsets[-1] else np.zeros(0, np.int16)
+        )
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self.offsets) - 1
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         """Returns [samples] float32 in -1..1."""
-        pcm = self._samples[self._offsets[index] : self._offsets[index + 1]]
-        return pcm.astype(np.float32) / np.float32(_FULL_SCALE)
+        pcm = self.pcm[self.offsets[index] : self.offsets[index + 1]]
+        return pcm.astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def _build(paths: list[Path], sample_rate_hz: int, index_path: Path, samples_path: Path) -> None:
@@ -66,7 +73,7 @@ def _build(paths: list[Path], sample_rate_hz: int, index_path: Path, samples_pat
             samples = decode(path.read_bytes(), sample_rate_hz, max_duration_s=float("inf"))
         except RequestError as error:
             return f"{path}: {error}"
-        pcm: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * _FULL_SCALE).astype(np.int16)
+        pcm: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
         return pcm
 
     with (

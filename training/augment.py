@@ -52,8 +52,8 @@ class WaveformAugment:
         self.sample_rate_hz = sample_rate_hz
         if unknown := set(config.codec.names) - set(CODECS):
             raise ConfigError(f"augment.codec.names has {', '.join(sorted(unknown))}; known are {', '.join(CODECS)}.")
-        self.noises = _recordings(config.noise.folder, sample_rate_hz) if config.noise.probability else ()
-        self.responses = _recordings(config.room.folder, sample_rate_hz) if config.room.probability else ()
+        self.noises = recordings(config.noise.folder, sample_rate_hz) if config.noise.probability else ()
+        self.responses = recordings(config.room.folder, sample_rate_hz) if config.room.probability else ()
 
     def __call__(self, samples: Samples, rng: np.random.Generator) -> Samples:
         """[samples] -> [other number of samples]."""
@@ -100,11 +100,16 @@ def shorten_edges(samples: Samples, sample_rate_hz: int, lead_s: float, tail_s: 
     The endpoint cuts recordings so (`handler.segments`), and so do people; corpora come with half a second or more, and
     a network that knows nothing else hears the first and the last word badly.
     """
+    first_s, end_s = spoken_span_s(samples, sample_rate_hz)
+    return samples[max(0, round((first_s - lead_s) * sample_rate_hz)) : round((end_s + tail_s) * sample_rate_hz)]
+
+
+def spoken_span_s(samples: Samples, sample_rate_hz: int) -> tuple[float, float]:
+    """Returns where what is said in [samples] begins and ends; all of them where nothing is found."""
     spoken = np.flatnonzero(voice.is_speech(voice.excess_db(voice.levels_db(samples, sample_rate_hz))))
     if not len(spoken):
-        return samples
-    first_s, end_s = spoken[0] * voice.STEP_S - lead_s, (spoken[-1] + 1) * voice.STEP_S + tail_s
-    return samples[max(0, round(first_s * sample_rate_hz)) : round(end_s * sample_rate_hz)]
+        return 0.0, len(samples) / sample_rate_hz
+    return float(spoken[0] * voice.STEP_S), float((spoken[-1] + 1) * voice.STEP_S)
 
 
 def change_speed(samples: Samples, sample_rate_hz: int, speed: float) -> Samples:
@@ -210,8 +215,12 @@ def stretch_of(recording: Samples, length: int, rng: np.random.Generator) -> Sam
 
 
 @lru_cache
-def _recordings(folder: str, sample_rate_hz: int) -> tuple[Samples, ...]:
-    """Decodes every audio file below a folder; none where no folder is named."""
+def recordings(folder: str, sample_rate_hz: int) -> tuple[Samples, ...]:
+    """Decodes every audio file below a folder; none where no folder is named.
+
+    Raises:
+        ConfigError: there is no audio in it.
+    """
     if not folder:
         return ()
     found = []

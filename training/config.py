@@ -222,6 +222,8 @@ class DataConfig:
         silence_share: of what a keyword model learns from, so much is noise in which nobody speaks.
         shortest_first: start with an epoch in order of length, which steadies the first steps of CTC (SortaGrad).
         workers: processes that prepare batches; 0 prepares them in the training process.
+        on_device: keep all audio in the memory of the device that trains, and make and augment batches there: for GPUs,
+            which else wait for the processor. Without codecs.
         cache_dir: where decoded audio is kept between runs.
     """
 
@@ -233,7 +235,25 @@ class DataConfig:
     silence_share: float = 0.0
     shortest_first: bool = True
     workers: int = 0
+    on_device: bool = False
     cache_dir: str = ".cache/audio"
+
+
+@dataclass
+class TeacherConfig:
+    """A larger model whose features are to be told from the audio, too; see `training.teacher`.
+
+    Attributes:
+        folder: a Whisper model in CTranslate2's format, not quantised; empty for none. Needs `data.on_device`.
+        layers: blocks of the Conformer, counted from 0, that tell its features. The last is best left to characters.
+        share: of a batch's utterances that it hears; it takes as long as the network itself.
+        weight: of the mean squared error of its features, each scaled to a variance of 1, beside the CTC loss.
+    """
+
+    folder: str = ""
+    layers: list[int] = field(default_factory=lambda: [2, 4])
+    share: float = 1.0
+    weight: float = 1.0
 
 
 @dataclass
@@ -251,6 +271,7 @@ class OptimConfig:
         label_smoothing: share of its certainty that a keyword model gives to all labels alike.
         unknown_excess: how much likelier `unknown` is among what a keyword model learns from than where somebody says a
             word for it to be known, as a logarithm; that much less likely it comes out.
+        teacher: see there.
     """
 
     name: str = "adamw"
@@ -262,6 +283,7 @@ class OptimConfig:
     middle_ctc: float = 0.0
     label_smoothing: float = 0.0
     unknown_excess: float = 0.0
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
 
 
 @dataclass

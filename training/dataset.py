@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ class Batch:
         targets: [sum of target lengths] int64, label ids of all utterances in a row.
         target_lengths: [batch] int64.
         texts: normalised transcripts.
+        clean: [batch, samples] float32, what a teacher hears; made by `training.device_data` alone, as are
+        hops: [batch] int64, samples of it from one frame of `log_mel` to the next.
     """
 
     log_mel: Tensor
@@ -44,6 +47,8 @@ class Batch:
     targets: Tensor
     target_lengths: Tensor
     texts: list[str]
+    clean: Tensor | None = None
+    hops: Tensor | None = None
 
 
 class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
@@ -84,7 +89,11 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
             log_mel = self.augment(samples, np.random.default_rng([self.seed, epoch, index]))
         else:
             log_mel = self.log_mel(torch.from_numpy(samples))
-        return log_mel, encode(self.texts[index], self.labels), self.texts[index]
+        return log_mel, self.label_ids(index), self.texts[index]
+
+    def label_ids(self, index: int) -> list[int]:
+        """Returns the labels that an utterance's text consists of."""
+        return encode(self.texts[index], self.labels)
 
 
 class Augment:
@@ -108,13 +117,14 @@ def collate(items: list[tuple[Tensor, list[int], str]]) -> Batch:
     """Makes a batch of dataset items."""
     log_mels, ids, texts = zip(*items, strict=True)
     log_mel, lengths = pad_batch(list(log_mels), _PADDED_TO)
-    return Batch(
-        log_mel=log_mel,
-        lengths=lengths,
-        targets=torch.tensor([i for utterance in ids for i in utterance], dtype=torch.int64),
-        target_lengths=torch.tensor([len(utterance) for utterance in ids]),
-        texts=list(texts),
-    )
+    targets, target_lengths = targets_of(ids)
+    return Batch(log_mel, lengths, targets, target_lengths, list(texts))
+
+
+def targets_of(ids: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
+    """Returns the label ids of all utterances in a row, and how many each has."""
+    flat = [i for utterance in ids for i in utterance]
+    return torch.tensor(flat, dtype=torch.int64), torch.tensor([len(utterance) for utterance in ids])
 
 
 class BucketSampler(Sampler[list[ItemKey]]):
@@ -149,6 +159,8 @@ class BucketSampler(Sampler[list[ItemKey]]):
         self.rank, self.processes = rank, processes
         self.epoch = 0
         self.done = 0
+        # Lightning asks for the length of an epoch again and again, and a long epoch takes tenths of a second to plan.
+        self.plan = lru_cache(maxsize=1)(self._plan)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch to be iterated next."""
@@ -158,7 +170,7 @@ class BucketSampler(Sampler[list[ItemKey]]):
         """Leaves this process's first batches of the epoch out, for a run that is resumed within it."""
         self.done = done
 
-    def plan(self, epoch: int) -> list[list[ItemKey]]:
+    def _plan(self, epoch: int) -> list[list[ItemKey]]:
         """Returns all batches of an epoch, for all processes."""
         rng = np.random.default_rng([self.seed, epoch])
         # Each utterance has its own phase, so that a fraction takes another part of the corpus each epoch.

@@ -7,6 +7,12 @@ One machine, whatever it has: a CPU, a GPU, or all of several GPUs:
     python -m training.fit training/configs/small.yaml --resume runs/hark-small/last.ckpt
     python -m training.fit training/configs/small.yaml name=second init_from=runs/hark-small/best.ckpt
 
+A GPU learns faster than processor cores augment; it can do that itself, of audio kept in its memory, and learn from a
+larger model's features, too (see `training.teacher` for the folder):
+
+    python -m training.fit training/configs/small.yaml data.on_device=true data.batch_seconds=4000 \
+        augment.codec.probability=0 optim.max_lr=3e-3 optim.teacher.folder=whisper-base optim.teacher.share=0.5
+
 A process for each GPU (or, with trainer.accelerator=cpu, each share of the cores), started by torchrun:
 
     torchrun --nproc-per-node 4 -m training.fit training/configs/small.yaml

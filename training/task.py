@@ -1,6 +1,6 @@
 """What is optimised and what is measured of transcribers: CTC loss, and WER and CER on the dev set."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import lightning as L
 import torch
@@ -10,9 +10,13 @@ from torch.utils.data import DataLoader
 from handler.ctc import greedy
 from training.audio_cache import AudioCache
 from training.base_task import Task
+from training.batch_augment import BatchAugment
 from training.config import Config, model_spec
-from training.dataset import Batch, BucketSampler, SpeechDataset, collate, training_utterances
+from training.conformer import Conformer
+from training.dataset import Batch, BucketSampler, ItemKey, SpeechDataset, collate, training_utterances
+from training.device_data import BatchMaker, Keys
 from training.errors import ConfigError
+from training.hints import Hints
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
@@ -28,6 +32,9 @@ class SpeechData(L.LightningDataModule):
         self.spec = model_spec(config)
         self.train, self.repeats = training_utterances(config.data)
         self.dev = read_manifest(config.data.dev)
+        if config.optim.teacher.folder and not config.data.on_device:
+            raise ConfigError("optim.teacher hears batches made by data.on_device=true.")
+        self.maker: BatchMaker | None = None
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
@@ -39,6 +46,17 @@ class SpeechData(L.LightningDataModule):
         config, cache_dir = self.config, self.config.data.cache_dir
         self.train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed)
         self.dev_set = SpeechDataset(self.dev, self.spec, cache_dir)
+        if config.data.on_device:
+            self.maker = BatchMaker(self.train_set, BatchAugment(config.augment, self.spec), config.seed)
+            if self.trainer:
+                self.maker.to(self.trainer.strategy.root_device)
+
+    def on_after_batch_transfer(self, batch: Batch | list[ItemKey], dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Makes the batch of which the loader has only told the keys."""
+        if isinstance(batch, Batch):
+            return batch
+        assert self.maker
+        return cast("Batch", self.maker(batch))
 
     def _sampler(self, utterances: list[Utterance], repeats: list[float], seed: int, first: bool) -> BucketSampler:
         trainer = self.trainer
@@ -61,6 +79,8 @@ class SpeechData(L.LightningDataModule):
             loop = self.trainer.fit_loop
             # Lightning counts on from where a resumed run stopped, but leaves finding that place to the data.
             sampler.skip(loop.epoch_loop.batch_progress.current.ready if loop.restarting else 0)
+        if self.maker:
+            return DataLoader(Keys(self.train_set), batch_sampler=sampler, collate_fn=list)  # type: ignore[arg-type]
         return DataLoader(
             self.train_set,  # type: ignore[arg-type]  # collate makes batches of its items
             batch_sampler=sampler,
@@ -99,6 +119,10 @@ class SpeechTask(Task):
         share = config.optim.middle_ctc
         own_head = share and not self.model.LABELS_MIDDLE
         self.middle_head = nn.Linear(2 * config.model.rnn_size, len(self.spec.labels)) if own_head else None
+        teacher = config.optim.teacher
+        if teacher.folder and not isinstance(model, Conformer):
+            raise ConfigError("optim.teacher is for model.encoder: conformer.")
+        self.hints = Hints(teacher, config) if teacher.folder else None
         self._references: list[str] = []
         self._hypotheses: list[str] = []
 
@@ -122,6 +146,10 @@ class SpeechTask(Task):
         if share := self.config.optim.middle_ctc:
             middle = self._label_middle(layers[self.model.middle])
             loss = (1 - share) * loss + share * self._loss(batch, middle, lengths)
+        if self.hints:
+            hint = self.hints(layers, lengths, batch)
+            self.log("train/hint", hint, batch_size=len(batch.texts))
+            loss = loss + self.config.optim.teacher.weight * hint
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.texts))
         return loss
 

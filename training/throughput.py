@@ -13,7 +13,8 @@ class Throughput(L.Callback):
     """Logs, each `every` batches, seconds of audio a second and the share of time spent waiting for data.
 
     `train/audio_s_per_s` counts all processes and leaves validation out; padding is not audio. `train/data_wait` is
-    0 where batches are always ready when they are asked for; if it is not, more `data.workers` help.
+    0 where batches are always ready when they are asked for; if it is not, more `data.workers` help. Where the device
+    makes its batches itself (`data.on_device`), it is the share of time the processor takes to tell it how.
     """
 
     def __init__(self, frames_per_s: float, every: int = 10) -> None:
@@ -22,7 +23,8 @@ class Throughput(L.Callback):
         self._start_again()
 
     def _start_again(self) -> None:
-        self.audio_s = self.waited_s = self.worked_s = 0.0
+        self.frames: torch.Tensor | float = 0.0
+        self.waited_s = self.worked_s = 0.0
         self.batches = 0
         self.since = time.monotonic()
 
@@ -39,21 +41,22 @@ class Throughput(L.Callback):
         now = time.monotonic()
         self.waited_s += now - self.since
         self.since = now
-        self.audio_s += float(batch.lengths.sum()) / self.frames_per_s
+        self.frames = self.frames + batch.lengths.sum()  # not read yet: the device may still be at the last batch
 
     def on_train_batch_end(
         self, trainer: L.Trainer, task: L.LightningModule, _outputs: Any, _batch: Batch, _index: int
     ) -> None:
         """Ends the work on a batch."""
-        if trainer.strategy.root_device.type == "cuda":
+        self.batches += 1
+        on_device = trainer.datamodule.config.data.on_device  # type: ignore[attr-defined]
+        if trainer.strategy.root_device.type == "cuda" and (self.batches == self.every or not on_device):
             torch.cuda.synchronize()  # else the work still queued would count as waiting for the next batch
         now = time.monotonic()
         self.worked_s += now - self.since
         self.since = now
-        self.batches += 1
         if self.batches == self.every:
             total_s = self.waited_s + self.worked_s
-            speed = self.audio_s / total_s * trainer.world_size
+            speed = float(self.frames) / self.frames_per_s / total_s * trainer.world_size
             task.log("train/audio_s_per_s", speed, prog_bar=True, rank_zero_only=True)
             task.log("train/data_wait", self.waited_s / total_s, prog_bar=True, rank_zero_only=True)
             self._start_again()

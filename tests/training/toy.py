@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from tests.conftest import DATA
-from training.config import Config, CorpusConfig, load_config
+from training.batch_augment import BatchAugment
+from training.config import Config, CorpusConfig, load_config, model_spec
+from training.dataset import SpeechDataset, training_utterances
+from training.device_data import BatchMaker
 
 SMALL = Path("training/configs/small.yaml")
 
@@ -32,6 +35,13 @@ def toy_config(folder: Path, **overrides: str) -> Config:
     )
     config.data.train = [CorpusConfig(str(DATA / "manifest.jsonl"))]
     return config
+
+
+def batch_maker(config: Config) -> BatchMaker:
+    """Returns what makes the batches of a run where its network is."""
+    spec = model_spec(config)
+    dataset = SpeechDataset(training_utterances(config.data)[0], spec, config.data.cache_dir)
+    return BatchMaker(dataset, BatchAugment(config.augment, spec), config.seed)
 
 
 TINY = {

@@ -1,0 +1,74 @@
+"""What a teacher's features are to a network in training: a second thing to tell from the audio."""
+
+import torch
+from torch import Tensor, nn
+
+from training import teacher
+from training.config import Config, TeacherConfig
+from training.dataset import Batch
+from training.errors import ConfigError
+from training.lengths import frame_mask
+
+# Silence after what the teacher hears: it was never taught utterances that fill all it sees.
+_SILENCE_S = 1.0
+_SMALLEST_DEVIATION = 1e-3
+
+
+class Hints(nn.Module):
+    """The mean squared error with which some layers of a network tell the teacher's features, each of variance 1.
+
+    Each of them has a linear head of its own, which only training needs. The teacher hears the recordings at the speed
+    the network hears them, but without noise, rooms or masks, so that the network learns not to mind those.
+    """
+
+    def __init__(self, settings: TeacherConfig, config: Config) -> None:
+        super().__init__()
+        encoder = teacher.load(settings.folder)
+        self.subsampling = 1
+        for time_stride, _ in config.model.conv_strides:
+            self.subsampling *= time_stride
+        # In a tuple, so that its weights are in no checkpoint, and no optimiser's.
+        self._teacher = (encoder,)
+        shape = config.model.conformer
+        if not settings.layers or not set(settings.layers) <= set(range(shape.layers)):
+            raise ConfigError(f"optim.teacher.layers must name some of the {shape.layers} blocks, from 0 on.")
+        self.layers, self.share = list(settings.layers), settings.share
+        self.heads = nn.ModuleList(nn.Linear(shape.size, 2 * encoder.size) for _ in self.layers)
+
+    def forward(self, layers: list[Tensor], lengths: Tensor, batch: Batch) -> Tensor:
+        """Returns the error.
+
+        Args:
+            layers: [batch, frames, size] of all blocks; a frame stands for two of the network's output.
+            lengths: [batch] of that output.
+            batch: which the teacher hears.
+        """
+        assert batch.clean is not None
+        assert batch.hops is not None
+        frames = 2 * layers[0].shape[1]
+        rows = torch.randperm(len(lengths), device=lengths.device)[: max(round(len(lengths) * self.share), 1)]
+        inside = frame_mask(lengths[rows], frames)
+        wanted = self._features(batch.clean[rows], batch.hops[rows], frames)[inside].float()
+        deviation, mean = torch.std_mean(wanted, 0)
+        wanted = (wanted - mean) / deviation.clamp_min(_SMALLEST_DEVIATION)
+        total = wanted.new_zeros(())
+        for head, layer in zip(self.heads, self.layers, strict=True):
+            told = head(layers[layer][rows]).unflatten(2, (2, -1)).flatten(1, 2)[inside]
+            total = total + (told.float() - wanted).square().mean()
+        return total / len(self.layers)
+
+    def _features(self, clean: Tensor, hops: Tensor, frames: int) -> Tensor:
+        """[batch, frames, features] of the teacher at the network's output frames."""
+        (encoder,) = self._teacher
+        encoder.to(clean.device)
+        features = encoder(nn.functional.pad(clean, (0, round(_SILENCE_S * teacher.RATE_HZ))))
+        # Strided convolutions of kernel 3 and padding 1 look around every `subsampling`-th frame, the teacher's too.
+        middle = torch.arange(frames, device=clean.device) * self.subsampling
+        at = (middle * (hops[:, None] / teacher.HOP)).clamp_max(features.shape[1] - 1.001)
+        before = at.long()
+        share = (at - before)[:, :, None].to(features.dtype)
+        first, second = (
+            features.gather(1, index[:, :, None].expand(-1, -1, features.shape[2])) for index in (before, before + 1)
+        )
+        between: Tensor = first + share * (second - first)
+        return between

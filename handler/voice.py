@@ -12,7 +12,7 @@ quiet recording is searched as a loud one is; a voice some 40 dB below another o
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.features import band_energies, mel_filters
+from handler.features import band_energies, mel_bank
 
 STEP_S = 0.01
 # How far what a step is judged by reaches to both sides.
@@ -58,9 +58,9 @@ def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.f
     padded = np.zeros(len(samples) + size, np.float32)
     np.divide(samples, scale, out=padded[size // 2 : size // 2 + len(samples)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][: len(samples) // step]
-    filters = mel_filters(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
+    bank = mel_bank(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
     window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
-    levels = band_energies(frames, window, filters)
+    levels = band_energies(frames, window, bank)
     np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
     decibels: NDArray[np.float32] = levels * np.float32(10) + np.float32(20) * np.log10(scale)
     return decibels

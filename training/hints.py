@@ -19,6 +19,9 @@ class Hints(nn.Module):
 
     Each of them has a linear head of its own, which only training needs. The teacher hears the recordings at the speed
     the network hears them, but without noise, rooms or masks, so that the network learns not to mind those.
+
+    Raises:
+        ConfigError: the teacher cannot be read, or does not go with the network or the recordings.
     """
 
     def __init__(self, settings: TeacherConfig, config: Config) -> None:
@@ -32,6 +35,14 @@ class Hints(nn.Module):
         shape = config.model.conformer
         if not settings.layers or not set(settings.layers) <= set(range(shape.layers)):
             raise ConfigError(f"optim.teacher.layers must name some of the {shape.layers} blocks, from 0 on.")
+        if config.features.sample_rate_hz != teacher.RATE_HZ:
+            raise ConfigError(f"A teacher hears {teacher.RATE_HZ} Hz, not features.sample_rate_hz.")
+        longest_s = config.data.max_duration_s / (1 - config.augment.speed_change) + _SILENCE_S
+        if longest_s > teacher.MOST_S:
+            raise ConfigError(
+                f"A teacher hears {teacher.MOST_S} s at most, and augment.speed_change makes data.max_duration_s as "
+                f"long as {longest_s:.0f} s: lower one of them."
+            )
         self.layers, self.share = list(settings.layers), settings.share
         self.heads = nn.ModuleList(nn.Linear(shape.size, 2 * encoder.size) for _ in self.layers)
 

@@ -28,6 +28,7 @@ from training.errors import ConfigError
 from training.torchaudio_guard import torchaudio
 
 RATE_HZ = 16000
+MOST_S = 30
 # Samples from one frame of the features to the next.
 HOP = 320
 _N_FFT, _MEL_HOP, _N_MELS = 400, 160, 80
@@ -70,7 +71,7 @@ class WhisperEncoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, samples: Tensor) -> Tensor:
-        """[batch, samples] of at most 30 s at 16 kHz -> [batch, frames, size], one every `HOP` samples."""
+        """[batch, samples] at 16 kHz, `MOST_S` at most -> [batch, frames, size], one every `HOP` samples."""
         hidden = nn.functional.gelu(self.conv1(self.log_mel(samples)))
         hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
         hidden = hidden + self.positions[: hidden.shape[1]]

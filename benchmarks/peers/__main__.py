@@ -26,6 +26,13 @@ from training.text import normalise
 
 # What an engineer would otherwise take for this job.
 _YARDSTICK = "whisper_tiny_greedy"
+# Where the names of neighbours in the plot begin or end, and whether above, so that none lies on another.
+_NAME_AT = {
+    "whisper_tiny_greedy": ("right", True),
+    "whisper_tiny": ("right", False),
+    "whisper_base": ("left", False),
+    "pocketsphinx": ("right", False),
+}
 
 
 @dataclass(frozen=True)
@@ -86,24 +93,22 @@ def plot(outcomes: dict[str, Outcome], path: Path) -> None:
 
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axes = figure.subplots()
-    above = True
     for key, each in sorted(outcomes.items(), key=lambda item: item[1].clip_rtf):
         ours = key.startswith("hark")
         colour = "#b3261e" if ours else "#3b5b7a"
         axes.scatter(each.clip_rtf, each.wer, s=each.peak_mb, color=colour, alpha=0.75, linewidths=0)
-        # Neighbours' names go to either side.
+        side, above = _NAME_AT.get(key, ("left", True))
         axes.annotate(
             each.name,
             (each.clip_rtf, each.wer),
             xytext=(0, 12 if above else -12),
             textcoords="offset points",
-            ha="left" if above else "right",
+            ha=side,
             va="bottom" if above else "top",
             fontsize=8.5,
             color=colour,
             fontweight="bold" if ours else "normal",
         )
-        above = not above
     axes.set_xscale("log")
     times = [each.clip_rtf for each in outcomes.values()]
     axes.set_xlim(min(times) / 3, max(times) * 4)

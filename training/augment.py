@@ -25,9 +25,9 @@ from training.torchaudio_guard import torchaudio
 Samples = NDArray[np.float32]
 
 # The floor of a level in dB, so that silence has one.
-_SILENCE = 1e-8
+SILENCE = 1e-8
 # Fourier transforms are padded to a multiple of this.
-_FAST_LENGTH = 4096
+FAST_LENGTH = 4096
 # How hard encoders squeeze, for those that can: 0 is nothing lost, 1 the fewest bits. LAME gives up just before that.
 _COMPRESSION = (0.5, 0.99)
 # Name -> (container, subtype, sample rate or None for the recording's own), as soundfile writes them.
@@ -59,9 +59,7 @@ class WaveformAugment:
         """[samples] -> [other number of samples]."""
         config, rate = self.config, self.sample_rate_hz
         if rng.random() < config.edges.probability:
-            samples = shorten_edges(
-                samples, rate, _between(config.edges.kept_s, rng), _between(config.edges.kept_s, rng)
-            )
+            samples = shorten_edges(samples, rate, between(config.edges.kept_s, rng), between(config.edges.kept_s, rng))
         if config.speed_change:
             samples = change_speed(samples, rate, rng.uniform(1 - config.speed_change, 1 + config.speed_change))
         if rng.random() < config.room.probability:
@@ -69,7 +67,7 @@ class WaveformAugment:
         if rng.random() < config.noise.probability:
             samples = self._add_noise(samples, config.noise, rng)
         if rng.random() < config.band.probability:
-            samples = limit_band(samples, rate, _between(config.band.cutoff_hz, rng))
+            samples = limit_band(samples, rate, between(config.band.cutoff_hz, rng))
         if config.gain_db:
             samples = change_gain(samples, rng.uniform(-config.gain_db, config.gain_db))
         if rng.random() < config.codec.probability:
@@ -79,7 +77,7 @@ class WaveformAugment:
     def _response(self, config: RoomConfig, rng: np.random.Generator) -> Samples:
         if self.responses and rng.random() >= config.simulated_share:
             return self.responses[rng.integers(len(self.responses))]
-        decay_s, direct_db = _between(config.decay_s, rng), _between(config.direct_db, rng)
+        decay_s, direct_db = between(config.decay_s, rng), between(config.direct_db, rng)
         return simulate_room(decay_s, direct_db, self.sample_rate_hz, rng)
 
     def _add_noise(self, samples: Samples, config: NoiseConfig, rng: np.random.Generator) -> Samples:
@@ -87,7 +85,7 @@ class WaveformAugment:
             noise = stretch_of(self.noises[rng.integers(len(self.noises))], len(samples), rng)
         else:
             noise = coloured_noise(len(samples), rng.uniform(-1.0, 2.0), rng)
-        return mix(samples, noise, _between(config.snr_db, rng))
+        return mix(samples, noise, between(config.snr_db, rng))
 
     def _transmit(self, samples: Samples, config: CodecConfig, rng: np.random.Generator) -> Samples:
         name = config.names[rng.integers(len(config.names))]
@@ -125,11 +123,11 @@ def reverberate(samples: Samples, response: Samples) -> Samples:
     """Lets [samples] sound in a room; as long and as loud as before, with the direct sound where it was."""
     onset = int(np.abs(response).argmax())
     # A transform of a length with large prime factors takes many times as long.
-    silence = -(len(samples) + len(response) - 1) % _FAST_LENGTH
+    silence = -(len(samples) + len(response) - 1) % FAST_LENGTH
     padded = torch.from_numpy(np.pad(samples, (0, silence)))
     wet = torchaudio.functional.fftconvolve(padded, torch.from_numpy(response)).numpy()
     wet = wet[onset : onset + len(samples)]
-    scaled: Samples = wet * np.float32(_level(samples) / max(_level(wet), _SILENCE))
+    scaled: Samples = wet * np.float32(_level(samples) / max(_level(wet), SILENCE))
     return scaled
 
 
@@ -147,7 +145,7 @@ def simulate_room(decay_s: float, direct_db: float, sample_rate_hz: int, rng: np
     time_s = np.arange(max(int(decay_s * sample_rate_hz), 2)) / sample_rate_hz
     tail = rng.standard_normal(len(time_s)) * np.exp(-3 * np.log(10) / decay_s * time_s)
     tail[: int(rng.uniform(0.001, 0.01) * sample_rate_hz)] = 0  # before the first reflection arrives
-    tail *= 10 ** (-direct_db / 20) / max(float(np.linalg.norm(tail)), _SILENCE)
+    tail *= 10 ** (-direct_db / 20) / max(float(np.linalg.norm(tail)), SILENCE)
     tail[0] = 1.0
     response: Samples = tail.astype(np.float32)
     return response
@@ -155,7 +153,7 @@ def simulate_room(decay_s: float, direct_db: float, sample_rate_hz: int, rng: np
 
 def coloured_noise(length: int, slope: float, rng: np.random.Generator) -> Samples:
     """[length] samples of noise whose power falls as 1 / frequency ** slope: -1 blue, 0 white, 1 pink, 2 brown."""
-    padded = length + -length % _FAST_LENGTH
+    padded = length + -length % FAST_LENGTH
     spectrum = rng.standard_normal((padded // 2 + 1, 2)) @ np.array([1, 1j])
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** (-slope / 2)
     noise: Samples = np.fft.irfft(spectrum)[:length].astype(np.float32)
@@ -164,7 +162,7 @@ def coloured_noise(length: int, slope: float, rng: np.random.Generator) -> Sampl
 
 def mix(samples: Samples, noise: Samples, snr_db: float) -> Samples:
     """Adds noise of the same length, `snr_db` below the speech."""
-    factor = _level(samples) / max(_level(noise), _SILENCE) * 10 ** (-snr_db / 20)
+    factor = _level(samples) / max(_level(noise), SILENCE) * 10 ** (-snr_db / 20)
     mixed: Samples = samples + noise * np.float32(factor)
     return mixed
 
@@ -199,7 +197,8 @@ def transmit(samples: Samples, sample_rate_hz: int, codec: str, compression: flo
     return back
 
 
-def _between(limits: list[float], rng: np.random.Generator) -> float:
+def between(limits: list[float], rng: np.random.Generator) -> float:
+    """Draws a number between two."""
     low, high = limits
     return float(rng.uniform(low, high))
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from handler.features import MIN_DEVIATION
 from handler.spec import ModelSpec
-from training.augment import recordings
+from training.augment import FAST_LENGTH, SILENCE, between, recordings
 from training.config import AugmentConfig
+from training.dataset import PADDED_TO
 from training.errors import ConfigError
 from training.features import WarpedLogMel
 from training.lengths import frame_mask
@@ -25,12 +26,6 @@ from training.lengths import frame_mask
 # Neighbours on either side that a sample between samples is made of, and how many places between two are told apart.
 _REACH = 8
 _PHASES = 512
-# The floor of a level, so that silence has one.
-_SILENCE = 1e-8
-# Fourier transforms are padded to a multiple of this; lengths with large prime factors take many times as long.
-_FAST_LENGTH = 4096
-# Frames are padded to a multiple of this, which matrix units like.
-_PADDED_TO = 32
 # Over how much of the spectrum a narrow line lets less and less through.
 _EDGE_HZ = 100.0
 
@@ -101,7 +96,7 @@ class BatchAugment(nn.Module):
     def draw(self, duration_s: float, rng: np.random.Generator) -> Draw:
         """Draws what happens to an utterance of this length."""
         config = self.config
-        lead_s, tail_s = (_between(config.edges.kept_s, rng) for _ in range(2))
+        lead_s, tail_s = (between(config.edges.kept_s, rng) for _ in range(2))
         edges, room, noise, band = rng.random(4)
         n_time_masks = config.time_masks + int(config.time_masks_per_s * duration_s)
         return Draw(
@@ -111,7 +106,7 @@ class BatchAugment(nn.Module):
             bank=int(rng.integers(len(self.banks))),
             room=self._draw_room(rng) if room < config.room.probability else None,
             noise=self._draw_noise(rng) if noise < config.noise.probability else None,
-            cutoff_hz=_between(config.band.cutoff_hz, rng) if band < config.band.probability else None,
+            cutoff_hz=between(config.band.cutoff_hz, rng) if band < config.band.probability else None,
             gain=10 ** (rng.uniform(-config.gain_db, config.gain_db) / 20),
             frequency_masks=rng.random((config.frequency_masks, 2)),
             time_masks=rng.random((n_time_masks, 2)),
@@ -121,12 +116,12 @@ class BatchAugment(nn.Module):
         config = self.config.room
         recorded = self.n_responses and rng.random() >= config.simulated_share
         number = int(rng.integers(self.n_responses)) if recorded else -1
-        return number, _between(config.decay_s, rng), _between(config.direct_db, rng), rng.uniform(0.001, 0.01)
+        return number, between(config.decay_s, rng), between(config.direct_db, rng), rng.uniform(0.001, 0.01)
 
     def _draw_noise(self, rng: np.random.Generator) -> tuple[int, float, float]:
         config = self.config.noise
         recorded = len(self.noise_lengths) and rng.random() >= config.coloured_share
-        snr_db = _between(config.snr_db, rng)
+        snr_db = between(config.snr_db, rng)
         if recorded:
             return int(rng.integers(len(self.noise_lengths))), rng.random(), snr_db
         return -1, rng.uniform(-1.0, 2.0), snr_db
@@ -165,7 +160,7 @@ class BatchAugment(nn.Module):
         spec = self.spec
         frames = torch.tensor([1 + max(n, spec.n_fft) // hop for n, hop in zip(lengths, hops, strict=True)])
         padded = _reflected(samples, [max(n, spec.n_fft) for n in lengths], spec.n_fft // 2)
-        longest = int(frames.max()) + -int(frames.max()) % _PADDED_TO
+        longest = int(frames.max()) + -int(frames.max()) % PADDED_TO
         starts = torch.arange(longest)[None, :] * torch.tensor(list(hops))[:, None]
         places = starts.clamp_max(padded.shape[1] - spec.n_fft).to(samples.device)[:, :, None]
         places = places + torch.arange(spec.n_fft, device=samples.device)
@@ -188,7 +183,7 @@ class BatchAugment(nn.Module):
             response = nn.functional.pad(response, (0, max(known.shape[1] - response.shape[1], 0)))
             response[recorded] = nn.functional.pad(known, (0, response.shape[1] - known.shape[1]))
         size = samples.shape[1] + response.shape[1]
-        size += -size % _FAST_LENGTH
+        size += -size % FAST_LENGTH
         wet = torch.fft.irfft(torch.fft.rfft(samples, size) * torch.fft.rfft(response, size), size)
         wet = wet[:, : samples.shape[1]] * _inside(samples, [lengths[row] for row in rows])
         scaled: Tensor = wet * (_level(samples) / _level(wet))
@@ -201,13 +196,13 @@ class BatchAugment(nn.Module):
         time_s = torch.arange(samples, device=like.device) / self.rate_hz
         tail: Tensor = torch.randn(len(rooms), samples, device=like.device) * (-3 * np.log(10) / decay_s * time_s).exp()
         tail = tail * ((time_s >= first_s) & (time_s < decay_s))
-        tail = tail * 10 ** (-direct_db / 20) / tail.norm(dim=1, keepdim=True).clamp_min(_SILENCE)
+        tail = tail * 10 ** (-direct_db / 20) / tail.norm(dim=1, keepdim=True).clamp_min(SILENCE)
         tail[:, 0] = 1.0
         return tail
 
     def _add_noise(self, samples: Tensor, draws: Sequence[Draw], lengths: Sequence[int], rows: list[int]) -> Tensor:
         chosen = [draw.noise for draw in draws if draw.noise]
-        noise = _coloured([number_or_slope[1] for number_or_slope in chosen], samples)
+        noise = _coloured([slope for _, slope, _ in chosen], samples)
         if recorded := [i for i, (number, _, _) in enumerate(chosen) if number >= 0]:
             noise[recorded] = self._stretches([chosen[i][0] for i in recorded], [chosen[i][1] for i in recorded], noise)
         inside = _inside(samples, [lengths[row] for row in rows])
@@ -272,7 +267,7 @@ def _sinc_weights(device: torch.device) -> Tensor:
 
 def limit_band(samples: Tensor, sample_rate_hz: int, cutoffs_hz: Sequence[float]) -> Tensor:
     """Takes away what is above each row's cutoff."""
-    size = samples.shape[1] + -samples.shape[1] % _FAST_LENGTH
+    size = samples.shape[1] + -samples.shape[1] % FAST_LENGTH
     frequencies_hz = torch.fft.rfftfreq(size, 1 / sample_rate_hz, device=samples.device)
     passed = ((_column(cutoffs_hz, samples) - frequencies_hz) / _EDGE_HZ).clamp(0, 1)
     limited: Tensor = torch.fft.irfft(torch.fft.rfft(samples, size) * passed, size)[:, : samples.shape[1]]
@@ -281,7 +276,7 @@ def limit_band(samples: Tensor, sample_rate_hz: int, cutoffs_hz: Sequence[float]
 
 def _coloured(slopes: Sequence[float], like: Tensor) -> Tensor:
     """[len(slopes), samples]; see `training.augment.coloured_noise`."""
-    size = like.shape[1] + -like.shape[1] % _FAST_LENGTH
+    size = like.shape[1] + -like.shape[1] % FAST_LENGTH
     spectrum = torch.randn(len(slopes), size // 2 + 1, 2, device=like.device)
     steps = torch.arange(size // 2 + 1, device=like.device).clamp_min(1)
     shaped = torch.view_as_complex(spectrum) * steps ** (-_column(slopes, like) / 2)
@@ -324,10 +319,5 @@ def _inside(samples: Tensor, lengths: Sequence[int]) -> Tensor:
 
 def _level(samples: Tensor) -> Tensor:
     """[batch, samples] -> [batch, 1]; in ratios of rows of the same length, how long they are does not matter."""
-    level: Tensor = samples.norm(dim=1, keepdim=True).clamp_min(_SILENCE)
+    level: Tensor = samples.norm(dim=1, keepdim=True).clamp_min(SILENCE)
     return level
-
-
-def _between(limits: list[float], rng: np.random.Generator) -> float:
-    low, high = limits
-    return float(rng.uniform(low, high))

@@ -21,7 +21,7 @@ from training.lengths import frame_mask, strided
 from training.stem import strided_convolutions
 
 # Output frames that go through the encoder as one.
-_STACKED = 2
+STACKED = 2
 # By how much the scores of the first and of the last head fall with every frame of distance.
 _FADES = (0.5, 0.004)
 # Where attention must not look; finite, so that a row with nothing else to look at is no NaN.
@@ -36,9 +36,9 @@ class Conformer(nn.Module):
     """
 
     LABELLED: ClassVar[dict[str, tuple[int, int]]] = {
-        "head.weight": (0, _STACKED),
-        "head.bias": (0, _STACKED),
-        "feedback.weight": (1, _STACKED),
+        "head.weight": (0, STACKED),
+        "head.bias": (0, STACKED),
+        "feedback.weight": (1, STACKED),
     }
     LABELS_MIDDLE = True
     fades: Tensor
@@ -55,12 +55,12 @@ class Conformer(nn.Module):
         self.stem, bands = strided_convolutions(config, n_mels)
         # Convolutions run twice as fast on CPU with the channels last, and the flattening below costs nothing.
         self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.projection = nn.Linear(_STACKED * bands * channels, shape.size)
+        self.projection = nn.Linear(STACKED * bands * channels, shape.size)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(shape.layers))
         first, last = (math.log(fade) for fade in _FADES)
         self.register_buffer("fades", torch.linspace(first, last, shape.heads).exp(), persistent=False)
-        self.head = nn.Linear(shape.size, _STACKED * n_labels)
-        self.feedback = nn.Linear(_STACKED * n_labels, shape.size)
+        self.head = nn.Linear(shape.size, STACKED * n_labels)
+        self.feedback = nn.Linear(STACKED * n_labels, shape.size)
 
     @property
     def middle(self) -> int:
@@ -74,7 +74,7 @@ class Conformer(nn.Module):
 
     def label(self, encoded: Tensor) -> Tensor:
         """[batch, frames, size], any of `encode` -> [batch, 2 * frames, labels]; the head serves every layer."""
-        log_probs: Tensor = self.head(encoded).unflatten(2, (_STACKED, -1)).log_softmax(-1).flatten(1, 2)
+        log_probs: Tensor = self.head(encoded).unflatten(2, (STACKED, -1)).log_softmax(-1).flatten(1, 2)
         return log_probs
 
     def encode(self, log_mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -88,7 +88,7 @@ class Conformer(nn.Module):
         hidden = hidden.permute(0, 2, 3, 1).flatten(2) * mask[:, :, None]
         hidden = nn.functional.pad(hidden, (0, 0, 0, 1))  # the last frame may be without its fellow
         hidden = self.projection(torch.cat([hidden[:, :-1:2], hidden[:, 1::2]], 2))
-        stacked = strided(lengths, _STACKED)
+        stacked = strided(lengths, STACKED)
         inside = frame_mask(stacked, hidden.shape[1])
         keep = inside[:, :, None].to(hidden.dtype)
         bias = (~inside).to(hidden.dtype)[:, None, None, :] * _FORBIDDEN + _distance_bias(hidden, self.fades)
@@ -97,7 +97,7 @@ class Conformer(nn.Module):
             hidden = block(hidden, keep, bias)
             layers.append(hidden)
             if i == self.middle:
-                probabilities = self.head(hidden).unflatten(2, (_STACKED, -1)).softmax(-1).flatten(2)
+                probabilities = self.head(hidden).unflatten(2, (STACKED, -1)).softmax(-1).flatten(2)
                 hidden = hidden + self.feedback(probabilities.to(hidden.dtype))
         return layers, lengths
 

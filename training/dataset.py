@@ -23,7 +23,7 @@ from training.text import encode, normalise, unknown_characters
 _LENGTH_JITTER = 0.1
 # Batches are padded to a multiple of so many frames: oneDNN compiles kernels for every shape it has not met, which
 # takes a sixth of a step on CPU.
-_PADDED_TO = 32
+PADDED_TO = 32
 # Key of an item: which epoch asks for which utterance. The epoch takes part in the seed of the augmentation.
 ItemKey = tuple[int, int]
 
@@ -116,7 +116,7 @@ class Augment:
 def collate(items: list[tuple[Tensor, list[int], str]]) -> Batch:
     """Makes a batch of dataset items."""
     log_mels, ids, texts = zip(*items, strict=True)
-    log_mel, lengths = pad_batch(list(log_mels), _PADDED_TO)
+    log_mel, lengths = pad_batch(list(log_mels), PADDED_TO)
     targets, target_lengths = targets_of(ids)
     return Batch(log_mel, lengths, targets, target_lengths, list(texts))
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from training import teacher
-from training.config import Config, TeacherConfig
+from training.config import Config, TeacherConfig, model_spec
+from training.conformer import STACKED
 from training.dataset import Batch
 from training.errors import ConfigError
 from training.lengths import frame_mask
@@ -27,9 +28,6 @@ class Hints(nn.Module):
     def __init__(self, settings: TeacherConfig, config: Config) -> None:
         super().__init__()
         encoder = teacher.load(settings.folder)
-        self.subsampling = 1
-        for time_stride, _ in config.model.conv_strides:
-            self.subsampling *= time_stride
         # In a tuple, so that its weights are in no checkpoint, and no optimiser's.
         self._teacher = (encoder,)
         shape = config.model.conformer
@@ -43,20 +41,21 @@ class Hints(nn.Module):
                 f"A teacher hears {teacher.MOST_S} s at most, and augment.speed_change makes data.max_duration_s as "
                 f"long as {longest_s:.0f} s: lower one of them."
             )
+        self.subsampling = model_spec(config).time_subsampling
         self.layers, self.share = list(settings.layers), settings.share
-        self.heads = nn.ModuleList(nn.Linear(shape.size, 2 * encoder.size) for _ in self.layers)
+        self.heads = nn.ModuleList(nn.Linear(shape.size, STACKED * encoder.size) for _ in self.layers)
 
     def forward(self, layers: list[Tensor], lengths: Tensor, batch: Batch) -> Tensor:
         """Returns the error.
 
         Args:
-            layers: [batch, frames, size] of all blocks; a frame stands for two of the network's output.
+            layers: [batch, frames, size] of all blocks; a frame stands for `STACKED` of the output.
             lengths: [batch] of that output.
             batch: which the teacher hears.
         """
         assert batch.clean is not None
         assert batch.hops is not None
-        frames = 2 * layers[0].shape[1]
+        frames = STACKED * layers[0].shape[1]
         rows = torch.randperm(len(lengths), device=lengths.device)[: max(round(len(lengths) * self.share), 1)]
         inside = frame_mask(lengths[rows], frames)
         wanted = self._features(batch.clean[rows], batch.hops[rows], frames)[inside].float()
@@ -64,7 +63,7 @@ class Hints(nn.Module):
         wanted = (wanted - mean) / deviation.clamp_min(_SMALLEST_DEVIATION)
         total = wanted.new_zeros(())
         for head, layer in zip(self.heads, self.layers, strict=True):
-            told = head(layers[layer][rows]).unflatten(2, (2, -1)).flatten(1, 2)[inside]
+            told = head(layers[layer][rows]).unflatten(2, (STACKED, -1)).flatten(1, 2)[inside]
             total = total + (told.float() - wanted).square().mean()
         return total / len(self.layers)
 

@@ -33,7 +33,7 @@ MOST_S = 30
 HOP = 320
 _N_FFT, _MEL_HOP, _N_MELS = 400, 160, 80
 _RANGE = 8.0  # powers of ten below the loudest cell that are still told apart
-_FORMATS = {4: np.float16, 0: np.float32, 2: np.int16, 1: np.int8, 3: np.int32}
+_FORMATS = {0: np.float32, 2: np.int16, 4: np.float16}
 _VERSIONS = range(5, 7)
 
 

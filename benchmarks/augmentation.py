@@ -2,7 +2,11 @@
 
 Trains for a few hundred steps from the default model's weights: once as the config says, once without each kind of
 augmentation, once without any. Each model then hears the dev set as it is, and with noise, in a room and through a
-telephone, the same for all. Writes the table into models/MODEL_CARD.md, between its two marks, and prints it.
+telephone, the same for all. Writes the table into models/MODEL_CARD.md, between its two marks, and prints it. All
+variants learn from the same utterances in the same order, and are compared with the first of them utterance by
+utterance.
+
+Runs that have ended stay in `output_dir`: `--trained` measures them again, and trains what is missing.
 
 What a run of hours would make of them may differ: an augmentation costs at first what it wins later.
 """
@@ -33,7 +37,7 @@ from training.config import (
 )
 from training.fit import fit
 from training.manifest import Utterance, read_manifest
-from training.metrics import error_rates
+from training.metrics import ErrorCounts, add_up, bootstrap_difference, corpus_rates, count_errors
 from training.text import normalise
 
 DOCUMENT = Path("models/MODEL_CARD.md")
@@ -84,13 +88,13 @@ def variant_config(config: Config, name: str, start: Path, steps: int) -> Config
     return config
 
 
-def word_error_rates(checkpoint: Path, utterances: Sequence[Utterance]) -> dict[str, float]:
-    """Returns the corpus-level WER of a checkpoint in each of `CONDITIONS`."""
+def errors(checkpoint: Path, utterances: Sequence[Utterance]) -> dict[str, list[ErrorCounts]]:
+    """Counts a checkpoint's errors in each of `CONDITIONS`, utterance by utterance."""
     model, config = load_checkpoint(checkpoint)
     recognizer = TorchRecognizer(model, model_spec(config))
     rate_hz = recognizer.spec.sample_rate_hz
     references = [normalise(utterance.text) for utterance in utterances]
-    rates = {}
+    counts = {}
     for name, condition in CONDITIONS.items():
         change = WaveformAugment(condition, rate_hz)
         hypotheses = []
@@ -98,23 +102,37 @@ def word_error_rates(checkpoint: Path, utterances: Sequence[Utterance]) -> dict[
             samples = audio.decode(utterance.audio_path.read_bytes(), rate_hz, float("inf"))
             heard = change(samples, np.random.default_rng(i))
             hypotheses.append(transcribe_samples(heard, recognizer, Timings()).text)
-        rates[name] = error_rates(references, hypotheses).wer
-    return rates
+        counts[name] = count_errors(references, hypotheses)
+    return counts
 
 
-def table(rows: dict[str, dict[str, float]], steps: int, utterances: int) -> str:
-    """Writes WERs in Markdown."""
+def table(rows: dict[str, dict[str, list[ErrorCounts]]], steps: int) -> str:
+    """Writes WERs in Markdown; the last column compares with the first row, over all conditions together."""
+    utterances = len(next(iter(next(iter(rows.values())).values())))
     lines = [
-        f"Dev WER (fp32, {utterances} utterances) after {steps} steps from the released weights:",
+        f"Dev WER (fp32, {utterances} utterances) after {steps} steps from the released weights, and how much higher "
+        "it is than the first row's, of all columns together, with its 95 % interval:",
         "",
-        "| augmentation | " + " | ".join(CONDITIONS) + " |",
-        "|---|" + "---|" * len(CONDITIONS),
-        *(
-            f"| {name} | " + " | ".join(f"{rates[condition]:.3f}" for condition in CONDITIONS) + " |"
-            for name, rates in rows.items()
-        ),
+        "| augmentation | " + " | ".join(CONDITIONS) + " | higher by |",
+        "|---|" + "---|" * (len(CONDITIONS) + 1),
     ]
+    first = _together(next(iter(rows.values())))
+    for name, counts in rows.items():
+        rates = [f"{corpus_rates(counts[condition]).wer:.3f}" for condition in CONDITIONS]
+        lines.append(f"| {name} | " + " | ".join(rates) + f" | {_higher(_together(counts), first)} |")
     return "\n".join(lines)
+
+
+def _together(counts: dict[str, list[ErrorCounts]]) -> list[ErrorCounts]:
+    """Adds up the conditions of each utterance: heard four times, it is still one utterance."""
+    return [add_up(same) for same in zip(*counts.values(), strict=True)]
+
+
+def _higher(counts: list[ErrorCounts], first: list[ErrorCounts]) -> str:
+    if counts == first:
+        return ""
+    difference, interval = corpus_rates(counts).wer - corpus_rates(first).wer, bootstrap_difference(counts, first)
+    return f"{difference:+.3f}" + (f" ({interval.low:+.3f} to {interval.high:+.3f})" if interval else "")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,16 +143,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--start", type=Path, default=Path("models/asr.fp16.ckpt"))
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=VARIANTS, metavar="NAME")
+    parser.add_argument("--trained", action="store_true", help="measure runs that have ended instead of repeating them")
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
-    rows: dict[str, dict[str, float]] = {}
+    rows: dict[str, dict[str, list[ErrorCounts]]] = {}
     try:
         for name in options.variants:
             config = variant_config(load_config(options.config, options.overrides), name, options.start, options.steps)
-            utterances = read_manifest(Path(config.data.dev))
-            rows[name] = word_error_rates(fit(config, progress=False), utterances)
-            print(name, *(f"{condition}: {wer:.3f}" for condition, wer in rows[name].items()), sep=", ", flush=True)
-        block = table(rows, options.steps, len(utterances))
+            ended = Path(config.output_dir) / config.name / "best.ckpt"  # the one validation is at the run's end
+            checkpoint = ended if options.trained and ended.is_file() else fit(config, progress=False)
+            rows[name] = errors(checkpoint, read_manifest(Path(config.data.dev)))
+            rates = (f"{condition}: {corpus_rates(counts).wer:.3f}" for condition, counts in rows[name].items())
+            print(name, *rates, sep=", ", flush=True)
+        block = table(rows, options.steps)
         write_block(options.output, "benchmarks.augmentation", block)
     except HarkError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -33,7 +33,8 @@ options.intra_op_num_threads = options.inter_op_num_threads = 1
 options.log_severity_level = 3
 session = ort.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
 frames = int(sys.argv[2])
-session.run(None, {"log_mel": np.zeros((1, frames, 80), np.float32), "lengths": np.array([frames])})
+features = np.zeros((1, frames, session.get_inputs()[0].shape[2]), np.float32)
+session.run(None, {"log_mel": features, "lengths": np.array([frames])})
 """
 # The event is made before anything is measured, and read as Lambda's runtime client reads it.
 HANDLER = """

@@ -23,6 +23,7 @@ from export.errors import ProofError
 from export.graph import trace, write_spec
 from export.halve import halve
 from export.keywords import measure_keywords
+from export.masks import fold_mask
 from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
 from handler.errors import HarkError
@@ -53,6 +54,7 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
         work = Path(folder)
         fp32 = work / "fp32.onnx"
         trace(model, spec, fp32)
+        fold_mask(fp32)
         prove_dynamic(fp32, spec)
         parity = prove_equal(model, fp32, spec)
         print(f"equal to PyTorch at {parity.cases} sizes, largest difference {parity.largest_difference:.1e}")

@@ -29,7 +29,8 @@ EDGE = 0
 # How many letters before one the model of letters looks at.
 SPELLING_CONTEXT = 3
 # Words are numbered in 16 bits, and so are those that follow one word counted.
-MAX_WORDS = (1 << 16) - 1
+_WORD_BITS = 16
+MAX_WORDS = (1 << _WORD_BITS) - 1
 # The bit of a trie node's mask that says that a word ends there; below it is one bit for each letter.
 _ENDS_WORD = np.uint32(1 << 31)
 _LETTER_BITS = np.uint32((1 << len(LETTERS)) - 1)
@@ -123,10 +124,17 @@ class LanguageModel:
         self._unigrams = self._log_probs[arrays["unigram_log_probs"]]
         # The last entry is that of no word: it stands for -1.
         self._unigram_backoffs = np.append(self._signed_of(arrays["unigram_backoffs"]), 0.0)
-        self._bigram_keys = _keys(arrays["bigram_counts"], arrays["bigram_words"])
+        # The first half of a key is the first word, all bits of which stand for none.
+        self._bigram_keys: NDArray[np.uint32] = np.repeat(
+            np.arange(self.words, dtype=np.uint32) << _WORD_BITS, arrays["bigram_counts"]
+        )
+        self._bigram_keys |= arrays["bigram_words"]
         self._bigram_log_probs = arrays["bigram_log_probs"]
         self._bigram_backoffs = arrays["bigram_backoffs"]
-        self._trigram_keys = _keys(arrays["trigram_counts"], arrays["trigram_words"])
+        # There are so many trigrams that keys of them would take longer to make than all the rest.
+        self._trigram_bounds = np.zeros(len(arrays["trigram_counts"]) + 1, np.int32)
+        np.cumsum(arrays["trigram_counts"], dtype=np.int32, out=self._trigram_bounds[1:])
+        self._trigram_words = arrays["trigram_words"]
         self._trigram_log_probs = arrays["trigram_log_probs"]
 
     def _signed_of(self, rounded: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -190,13 +198,13 @@ class LanguageModel:
         Returns:
             [hypotheses] log-probabilities, and the context with the words behind it.
         """
-        bigrams = _find(self._bigram_keys, context.words, words)
-        trigrams = _find(self._trigram_keys, context.bigrams, words)
+        bigrams = _find_keys(self._bigram_keys, (context.words << _WORD_BITS | words).astype(np.uint32))
+        trigrams = _find_within(self._trigram_bounds, self._trigram_words, context.bigrams, words)
         log_probs = self._unigrams[words] + self._unigram_backoffs[context.words]
         if len(self._bigram_keys):
             log_probs = np.where(bigrams >= 0, self._log_probs[self._bigram_log_probs[bigrams]], log_probs)
             log_probs += np.where(context.bigrams >= 0, self._signed_of(self._bigram_backoffs[context.bigrams]), 0.0)
-        if len(self._trigram_keys):
+        if len(self._trigram_words):
             log_probs = np.where(trigrams >= 0, self._log_probs[self._trigram_log_probs[trigrams]], log_probs)
         return log_probs, WordContext(words, bigrams)
 
@@ -252,18 +260,35 @@ def _arrays(path: Path, data: mmap.mmap, header: Mapping[str, Any]) -> dict[str,
     return arrays
 
 
-def _keys(counts: NDArray[np.uint16], words: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """Returns [n-grams] sorted numbers, each of what an n-gram begins with and its last word."""
-    keys: NDArray[np.int64] = np.repeat(np.arange(len(counts), dtype=np.int64) << 16, counts)
-    keys |= words
-    return keys
-
-
-def _find(keys: NDArray[np.int64], beginnings: NDArray[np.int64], words: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Looks n-grams up; -1 where there is none, or no beginning."""
+def _find_keys(keys: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Returns where in sorted numbers others are, -1 where they are not."""
     if not len(keys):
-        return np.full(len(words), -1)
-    wanted = beginnings << 16 | words  # below 0, and so found nowhere, where there is no beginning
+        return np.full(len(wanted), -1)
     found = np.searchsorted(keys, wanted)
     found[found == len(keys)] = 0
     return np.where(keys[found] == wanted, found, -1)
+
+
+def _find_within(
+    bounds: NDArray[np.int32], words: NDArray[np.uint16], beginnings: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Looks n-grams up among those that begin alike; they are few.
+
+    Args:
+        bounds: [beginnings + 1] where in `words` those of each beginning start, and where they end.
+        words: [n-grams] last words.
+        beginnings: [wanted] numbers, -1 where there is none.
+        wanted: last words.
+
+    Returns:
+        [wanted] numbers of n-grams; -1 where there is none.
+    """
+    firsts = bounds[beginnings]
+    counts = bounds[beginnings + 1] - firsts
+    counts[beginnings < 0] = 0
+    of = np.repeat(np.arange(len(wanted)), counts)
+    at = np.arange(len(of)) + np.repeat(firsts - counts.cumsum() + counts, counts)
+    same = words[at] == wanted[of]
+    found = np.full(len(wanted), -1)
+    found[of[same]] = at[same]
+    return found

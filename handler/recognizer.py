@@ -40,7 +40,13 @@ class Recognizer:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3  # errors only; they reach the caller as exceptions
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(
+                str(path),
+                options,
+                providers=["CPUExecutionProvider"],
+                # The fused kernel takes five times as long as the addition and the normalisation one by one.
+                disabled_optimizers=["SkipLayerNormFusion"],
+            )
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ModelError(f"{path} cannot be loaded as an ONNX model; export it again.") from error
         metadata = self._session.get_modelmeta().custom_metadata_map

@@ -162,18 +162,42 @@ def bootstrap_wer(
     Returns:
         The interval; None where there are fewer than two utterances with words, from which nothing can be said.
     """
+    return bootstrap_difference(counts, [ErrorCounts(words=row.words) for row in counts], level, resamples, seed)
+
+
+def bootstrap_difference(
+    counts: Sequence[ErrorCounts],
+    others: Sequence[ErrorCounts],
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Interval | None:
+    """As `bootstrap_wer`, for how much higher a WER is than another one of the same utterances.
+
+    What is hard for one recogniser is hard for the other: of their difference much more can be said than of either WER.
+
+    Args:
+        counts: one an utterance.
+        others: of the same utterances, in the same order.
+        level: share of the replicates inside the interval.
+        resamples: number of replicates.
+        seed: of the draws.
+
+    Returns:
+        The interval of WER minus the others' WER; None as in `bootstrap_wer`.
+    """
     if sum(row.words > 0 for row in counts) < 2:
         return None
-    errors = np.array([row.word_errors for row in counts])
+    more = np.array([row.word_errors - other.word_errors for row, other in zip(counts, others, strict=True)])
     words = np.array([row.words for row in counts])
     rng = np.random.default_rng(seed)
     at_once = max(_DRAWS_AT_ONCE // len(counts), 1)
     parts = []
     for start in range(0, resamples, at_once):
         drawn = rng.integers(len(counts), size=(min(at_once, resamples - start), len(counts)))
-        parts.append(np.stack([errors[drawn].sum(axis=1), words[drawn].sum(axis=1)]))
-    drawn_errors, drawn_words = np.concatenate(parts, axis=1)
+        parts.append(np.stack([more[drawn].sum(axis=1), words[drawn].sum(axis=1)]))
+    drawn_more, drawn_words = np.concatenate(parts, axis=1)
     spoken = drawn_words > 0  # a replicate of silent utterances alone has no WER
-    wers: NDArray[np.float64] = drawn_errors[spoken] / drawn_words[spoken]
-    low, high = np.quantile(wers, [(1 - level) / 2, (1 + level) / 2])
+    differences: NDArray[np.float64] = drawn_more[spoken] / drawn_words[spoken]
+    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level)

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import augmentation
-from benchmarks.augmentation import CONDITIONS, VARIANTS, variant_config, word_error_rates
+from benchmarks.augmentation import CONDITIONS, VARIANTS, errors, variant_config
 from tests.conftest import DATA, ROOT
 from tests.training.toy import toy_config
 from training.config import AugmentConfig
 from training.manifest import read_manifest
+from training.metrics import corpus_rates
 
 START = ROOT / "models" / "asr.fp16.ckpt"
 OVERRIDES = ("data.batch_seconds=20", "data.workers=0", "augment.noise.folder=''", "augment.room.folder=''")
@@ -32,13 +33,16 @@ def test_each_variant_switches_off_what_it_is_named_for(tmp_path: Path) -> None:
 
 def test_harder_conditions_are_harder() -> None:
     utterances = read_manifest(DATA / "manifest.jsonl")
-    rates = word_error_rates(START, utterances)
-    assert set(rates) == set(CONDITIONS)
+    counts = errors(START, utterances)
+    assert set(counts) == set(CONDITIONS)
+    rates = {name: corpus_rates(found).wer for name, found in counts.items()}
     assert rates["as it is"] < max(rates["noise, 5 to 15 dB"], rates["room"])
-    assert word_error_rates(START, utterances) == rates  # drawn alike each time
+    assert errors(START, utterances) == counts  # drawn alike each time
 
 
-def test_the_command_writes_a_row_for_each_variant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_row_for_each_variant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     document = tmp_path / "card.md"
     document.write_text("before\n<!-- begin: python -m benchmarks.augmentation -->\n<!-- end -->\nafter\n")
     manifest = DATA / "manifest.jsonl"
@@ -54,5 +58,10 @@ def test_the_command_writes_a_row_for_each_variant(tmp_path: Path, capsys: pytes
     command = ["training/configs/small.yaml", *overrides, "--start", str(START), "--steps", "2"]
     assert augmentation.main([*command, "--variants", *variants, "--output", str(document)]) == 0
     rows = [line for line in document.read_text().splitlines() if line.startswith(("| all of it", "| none"))]
-    assert [len(row.split("|")) for row in rows] == [len(CONDITIONS) + 3] * 2
+    assert [len(row.split("|")) for row in rows] == [len(CONDITIONS) + 4] * 2
+    assert rows[0].endswith("|  |")
     assert rows[0] in capsys.readouterr().out
+    # What was trained is measured again, and not trained again.
+    monkeypatch.setattr(augmentation, "fit", None)
+    assert augmentation.main([*command, "--variants", *variants, "--output", str(document), "--trained"]) == 0
+    assert [line for line in document.read_text().splitlines() if line in rows] == rows

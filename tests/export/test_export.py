@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 
 from export import __main__ as command
-from export import graph, proof
+from export import graph, masks, proof
 from export.errors import ProofError
-from handler.recognizer import Recognizer
+from handler.recognizer import INPUT_NAMES, OUTPUT_NAMES, Recognizer
 from tests.conftest import DATA
 from tests.training.toy import TINY, TINY_CONFORMER, toy_config
 from training.checkpoint import load_checkpoint
@@ -53,6 +54,44 @@ def test_the_graph_equals_the_network_at_five_lengths_and_two_batch_sizes(
     parity = proof.prove_equal(model, tmp_path / "toy.onnx", spec)
     assert parity.cases == 10
     assert parity.largest_difference <= 1e-4
+
+
+@pytest.mark.parametrize("strides", ["[[2, 2], [2, 2]]", "[[1, 2], [2, 1]]"])
+def test_a_mask_moved_into_its_convolution_changes_no_bit(tmp_path: Path, strides: str) -> None:
+    config = toy_config(tmp_path, **{**TINY_CONFORMER, "model__conv_strides": strides})
+    model, spec = network(config), model_spec(config)
+    plain, folded = tmp_path / "plain.onnx", tmp_path / "folded.onnx"
+    for path in (plain, folded):
+        graph.trace(model, spec, path)
+    assert masks.fold_mask(folded)
+    nodes = [onnx.load(path).graph.node for path in (plain, folded)]
+    products = [sum(node.op_type == "Mul" for node in each) for each in nodes]
+    assert products[1] == products[0] - 1
+    # What made that mask is gone, too.
+    shapes = [sum(node.op_type == "Shape" and "Relu" in node.input[0] for node in each) for each in nodes]
+    assert shapes[1] == shapes[0] - 1
+    proof.prove_dynamic(folded)
+    proof.prove_equal(model, folded, spec)
+    # What lies past an utterance's end may be anything, and neighbours may be longer by any number of frames.
+    lengths = np.array([30, 29, 28, 27, 2, 1])
+    feed = dict(zip(INPUT_NAMES, (np.full((6, 30, spec.n_mels), 9, np.float32), lengths), strict=True))
+    for row, length in zip(feed["log_mel"], lengths, strict=True):
+        row[:length] = np.random.default_rng(length).normal(size=(length, spec.n_mels))
+    (before, frames), (after, _) = (
+        ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(OUTPUT_NAMES, feed)
+        for path in (plain, folded)
+    )
+    for row, same, length in zip(before, after, frames, strict=True):
+        np.testing.assert_array_equal(same[:length], row[:length])
+    assert not masks.fold_mask(folded)
+
+
+def test_a_network_without_a_mask_between_convolutions_stays_as_it_is(tmp_path: Path) -> None:
+    config, path = toy_config(tmp_path, **TINY), tmp_path / "toy.onnx"
+    graph.trace(network(config), model_spec(config), path)
+    before = path.read_bytes()
+    assert not masks.fold_mask(path)
+    assert path.read_bytes() == before
 
 
 def test_the_command_writes_a_file_that_carries_spec_and_figures(

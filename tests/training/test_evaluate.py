@@ -15,7 +15,7 @@ from tests.conftest import DATA
 from training import evaluate, metrics
 from training.errors import ManifestError
 from training.manifest import Utterance, read_manifest, write_manifest
-from training.metrics import ErrorCounts, bootstrap_wer, count_errors, error_rates
+from training.metrics import ErrorCounts, bootstrap_difference, bootstrap_wer, count_errors, error_rates
 from training.report import Group, Result, aligned, as_json, as_text, make_report, worst
 
 MANIFEST = DATA / "manifest.jsonl"
@@ -291,3 +291,21 @@ print(torchaudio.transforms.MelSpectrogram(n_mels=20)(torch.zeros(1000)).shape[0
 def test_torchaudio_is_left_alone_where_its_extension_works(mode: str, available: str) -> None:
     done = subprocess.run([sys.executable, "-c", GUARD, mode], check=True, capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == [available, "20"]
+
+
+def test_of_two_wers_of_the_same_utterances_the_difference_is_better_known_than_either() -> None:
+    rng = np.random.default_rng(3)
+    hard = rng.random(400) < 0.4
+    counts = [one_word(bool(wrong)) for wrong in hard]
+    better = [one_word(bool(wrong and kept)) for wrong, kept in zip(hard, rng.random(400) < 0.9, strict=True)]
+    difference, either = bootstrap_difference(counts, better), bootstrap_wer(counts)
+    assert difference
+    assert either
+    assert 0 < difference.low < sum(hard) / 400 - sum(row.word_errors for row in better) / 400 < difference.high
+    assert difference.high - difference.low < 0.8 * (either.high - either.low)
+    same = bootstrap_difference(counts, counts)
+    assert same
+    assert same.low == same.high == 0
+    reverse = bootstrap_difference(better, counts)
+    assert reverse
+    assert (reverse.low, reverse.high) == pytest.approx((-difference.high, -difference.low), abs=0.003)

@@ -27,7 +27,18 @@ RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-che
     # Importing from source takes three times as long as from bytecode, and Lambda cannot write bytecode back. Unchecked:
     # nothing edits these files, so no start spends time on comparing dates.
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s packages -p /var/task packages
+# A C compiler that is a package like any other, so that every base has the same one; it stays behind in this stage.
+COPY requirements-build.txt ./
+RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-warn-script-location \
+        --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
+        --target tools --requirement requirements-build.txt
 COPY handler code/handler
+# Decoding in C (see handler/compiled.py), for any processor of the kind that builds it and the C library of Amazon
+# Linux 2023 or newer.
+RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig python3 -m ziglang cc \
+        -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
+        -o code/handler/libhark.so code/handler/beam.c code/handler/align.c -lm \
+    && rm code/handler/*.c
 # lm.bin and lm.json, the language model and its weights, need not be there: without them the endpoint decodes greedily.
 COPY models/asr.onnx models/keywords.onnx models/lm.* code/models/
 RUN chmod -R a+rX code \

@@ -13,6 +13,11 @@ SAM    ?= sam
 CHECKOV = checkov==3.3.30
 # Likewise: what it brings along is nothing that the rest should depend on.
 PIP_AUDIT = pip-audit==2.10.1
+# Decoding in C; without it decoding is in NumPy. Its floating-point numbers are NumPy's to the last bit: nothing contracted.
+LIBRARY = handler/libhark.so
+CFLAGS  = -std=c11 -O2 -ffp-contract=off -Wall -Wextra
+LOCAL   = $(VENV)/local.done $(LIBRARY)
+DEV     = $(VENV)/dev.done $(LIBRARY)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -22,24 +27,24 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-run: $(VENV)/local.done  ## transcribe a recording here: make run [AUDIO=file]
+run: $(LOCAL)  ## transcribe a recording here: make run [AUDIO=file]
 	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)")
 
-serve: $(VENV)/local.done  ## the HTTP endpoint on this machine: make serve [PORT=8000]
+serve: $(LOCAL)  ## the HTTP endpoint on this machine: make serve [PORT=8000]
 	@$(BIN)/python -m local.serve --port $(PORT) $(ARGS)
 
-test: $(VENV)/dev.done  ## set up everything and pass all tests (no Docker, no GPU, no AWS)
+test: $(DEV)  ## set up everything and pass all tests (no Docker, no GPU, no AWS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-fuzz: $(VENV)/dev.done  ## 10,000 mutated recordings and requests through the handler
+fuzz: $(DEV)  ## 10,000 mutated recordings and requests through the handler
 	HARK_FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/handler/test_fuzz.py $(ARGS)
 
-test-clients: $(VENV)/dev.done  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
+test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
 	@command -v npm > /dev/null || { echo "error: install Node.js, which has npm, 20 or newer"; exit 2; }
 	npm ci --prefix tests/clients --no-audit --no-fund
 	$(BIN)/python -m pytest tests/clients $(ARGS)
 
-check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml; the image's packages
+check: $(DEV) $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml; the image's packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -51,29 +56,29 @@ check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checko
 audit: $(VENV)/audit.done  ## known weaknesses of the image's packages (asks PyPI itself: needs the internet)
 	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-image.txt $(ARGS)
 
-format: $(VENV)/dev.done  ## let ruff mend what it can
+format: $(DEV)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/small.yaml] [ARGS="field=value ..."]
+train: $(DEV)  ## train a model: make train [CONFIG=training/configs/small.yaml] [ARGS="field=value ..."]
 	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
 
-evaluate: $(VENV)/dev.done  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
+evaluate: $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
 	@test -n "$(MANIFEST)" || { echo "error: say which manifest: make evaluate MANIFEST=data/dev.jsonl"; exit 2; }
 	@$(BIN)/python -m training.evaluate "$(MANIFEST)" --model "$(MODEL)" $(if $(DECODER),--decoder "$(DECODER)") $(ARGS)
 
-export: $(VENV)/dev.done  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
+export: $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
 	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-small/best.ckpt"; exit 2; }
 	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
 
-contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from where it is served
+contract: $(DEV)  ## write openapi.yaml to handler/openapi.json, from where it is served
 	$(BIN)/python -c 'import json, yaml; print(json.dumps(yaml.safe_load(open("openapi.yaml")), indent=1, ensure_ascii=False))' \
 	    > handler/openapi.json
 
 image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
 	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
 
-deploy: $(VENV)/local.done  ## build and deploy to AWS; the first time it asks, and makes a key: make deploy [STACK=hark]
+deploy: $(LOCAL)  ## build and deploy to AWS; the first time it asks, and makes a key: make deploy [STACK=hark]
 	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
 	$(SAM) build
 	@found=$$($(BIN)/python -m operate.stack --stack "$(STACK)" 2>&1); status=$$?; \
@@ -82,55 +87,56 @@ deploy: $(VENV)/local.done  ## build and deploy to AWS; the first time it asks, 
 	@$(BIN)/python -m operate.keys --stack "$(STACK)" first
 	@$(BIN)/python -m operate.stack --stack "$(STACK)"
 
-smoke: $(VENV)/local.done  ## try a deployed endpoint: make smoke URL=https://... KEY=hark_...
+smoke: $(LOCAL)  ## try a deployed endpoint: make smoke URL=https://... KEY=hark_...
 	@test -n "$(URL)" || { echo "error: say where it answers: make smoke URL=https://... KEY=hark_..."; exit 2; }
 	@$(if $(KEY),HARK_KEY="$(KEY)") $(BIN)/python -m operate.smoke "$(URL)" $(ARGS)
 
-key: $(VENV)/local.done  ## make an API key and print it, this once: make key NAME=alice [STACK=hark]
+key: $(LOCAL)  ## make an API key and print it, this once: make key NAME=alice [STACK=hark]
 	@test -n "$(NAME)" || { echo "error: say whose key it is: make key NAME=alice"; exit 2; }
 	@$(BIN)/python -m operate.keys --stack "$(STACK)" add "$(NAME)"
 
-logs: $(VENV)/local.done  ## the stack's logs: make logs [ARGS="--since 1h --of worker --follow"]
+logs: $(LOCAL)  ## the stack's logs: make logs [ARGS="--since 1h --of worker --follow"]
 	@$(BIN)/python -m operate.logs --stack "$(STACK)" $(ARGS)
 
-redrive: $(VENV)/local.done  ## try jobs again that were laid aside: make redrive [ARGS="--list"] [ARGS="--most 1"]
+redrive: $(LOCAL)  ## try jobs again that were laid aside: make redrive [ARGS="--list"] [ARGS="--most 1"]
 	@$(BIN)/python -m operate.redrive --stack "$(STACK)" $(ARGS)
 
-destroy: $(VENV)/local.done  ## delete the stack, with all recordings and transcripts; asks first
+destroy: $(LOCAL)  ## delete the stack, with all recordings and transcripts; asks first
 	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
 	@$(BIN)/python -m operate.empty --stack "$(STACK)" $(ARGS)
 	$(SAM) delete --stack-name "$(STACK)" --no-prompts
 
-cost: $(VENV)/local.done  ## what an hour of audio costs, into README.md, from the measured speed and template.yaml
+cost: $(LOCAL)  ## what an hour of audio costs, into README.md, from the measured speed and template.yaml
 	@$(BIN)/python -m benchmarks.cost --write
 
-bench: $(VENV)/dev.done  ## measure serving: cold start, warm, long, memory; into docs/benchmarks.md (2 minutes, nothing else running)
+bench: $(DEV)  ## measure serving: cold start, warm, long, memory; into docs/benchmarks.md (2 minutes, nothing else running)
 	@$(BIN)/python -m benchmarks.serving --output docs/benchmarks.md --save benchmarks/serving.json $(ARGS)
 
-bench-check: $(VENV)/dev.done  ## measure again and fail where a ratio is worse by more than 15 % than the one kept
+bench-check: $(DEV)  ## measure again and fail where a ratio is worse by more than 15 % than the one kept
 	@$(BIN)/python -m benchmarks.serving --check benchmarks/serving.json $(ARGS)
 
-bench-peers: $(VENV)/dev.done $(VENV)/peers.done  ## Whisper, Moonshine, PocketSphinx, Hama and Hark on the same clips: make bench-peers MANIFEST=file
+bench-peers: $(DEV) $(VENV)/peers.done  ## Whisper, Moonshine, PocketSphinx, Hama and Hark on the same clips: make bench-peers MANIFEST=file
 	@test -n "$(MANIFEST)" || { echo "error: say which clips: make bench-peers MANIFEST=data/dev.jsonl"; exit 2; }
 	@$(BIN)/python -m benchmarks.peers --manifest "$(MANIFEST)" --python $(VENV)/peers/bin/python \
 	    --output README.md --plot docs/peers.png $(ARGS)
 
-bench-sizes: $(VENV)/dev.done  ## the image on 1/4 to 2 vCPUs, and the memory size to choose; into docs/operations.md (needs root or Docker)
+bench-sizes: $(DEV)  ## the image on 1/4 to 2 vCPUs, and the memory size to choose; into docs/operations.md (needs root or Docker)
 	@$(BIN)/python -m benchmarks.memory_sizes --output docs/operations.md $(ARGS)
 
 test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on Debian gets it installed)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-test-container: $(VENV)/dev.done  ## the image under sam and the real runtime emulator (needs root or Docker)
+test-container: $(DEV)  ## the image under sam and the real runtime emulator (needs root or Docker)
 	$(BIN)/python -m pytest tests/container $(ARGS)
 
 lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, and the image's files by their hashes
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | sed -E 's/\+cpu$$//' \
 	    | grep -vE '^(nvidia-|triton|cuda-|pip|setuptools|hark)' > constraints.txt
-	$(BIN)/python .ci/pin_image.py > requirements-image.txt
+	$(BIN)/python .ci/pin_image.py serve lambda > requirements-image.txt
+	$(BIN)/python .ci/pin_image.py build > requirements-build.txt
 
 clean:  ## remove what the commands above made, but for trained models and .cache
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .aws-sam
+	rm -rf $(VENV) $(LIBRARY) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .aws-sam
 
 $(VENV)/local.done: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -143,6 +149,12 @@ $(VENV)/dev.done: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) with everything, torch included: this takes some minutes ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/local.done
+
+# A system without a compiler may have one in $(VENV), with the packages for development; or does without.
+$(LIBRARY): handler/beam.c handler/align.c
+	@$(CC) $(CFLAGS) -shared -fPIC -o $@ $^ -lm 2> /dev/null \
+	    || $(BIN)/python -m ziglang cc $(CFLAGS) -shared -fPIC -o $@ $^ -lm 2> /dev/null \
+	    || echo "note: no C compiler is here, so a beam search takes NumPy some milliseconds more for a second of audio"
 
 $(VENV)/checkov.done: Makefile
 	@test -x $(VENV)/checkov/bin/python || $(PYTHON) -m venv $(VENV)/checkov

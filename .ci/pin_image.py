@@ -1,8 +1,8 @@
-"""Prints the image's packages with versions and hashes: `python .ci/pin_image.py > requirements-image.txt`.
+"""Prints packages with versions and hashes: `python .ci/pin_image.py serve lambda > requirements-image.txt`.
 
 Asks pip which files it would install for Lambda (Python 3.13, x86-64, the C library of Amazon Linux 2023) for the
-extras `serve` and `lambda` under constraints.txt, and writes their hashes down, so that the image is built of these
-files or not at all. `make lock` runs it.
+extras named under constraints.txt, and writes their hashes down, so that the image is built of these files or not at
+all. `make lock` runs it, for what the image has and for what it is built with (`build`).
 """
 
 import json
@@ -18,28 +18,28 @@ _PYTHON = "3.13"
 _PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(34, 16, -1)] + ["manylinux2014_x86_64"]
 
 
-def requirements() -> list[str]:
-    """Returns what the image's extras name themselves."""
+def requirements(names: list[str]) -> list[str]:
+    """Returns what extras name themselves."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    return [*extras["serve"], *extras["lambda"]]
+    return [line for name in names for line in extras[name]]
 
 
-def resolve() -> list[dict]:  # type: ignore[type-arg]
+def resolve(names: list[str]) -> list[dict]:  # type: ignore[type-arg]
     """Returns pip's report of what it would install."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-"]
     command += ["--disable-pip-version-check", "--only-binary", ":all:", "--implementation", "cp"]
     command += ["--python-version", _PYTHON, "--constraint", str(ROOT / "constraints.txt")]
     command += [word for platform in _PLATFORMS for word in ("--platform", platform)]
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([*command, "--target", folder, *requirements()], check=True, stdout=subprocess.PIPE)
+        done = subprocess.run([*command, "--target", folder, *requirements(names)], check=True, stdout=subprocess.PIPE)
     found: list[dict] = json.loads(done.stdout)["install"]  # type: ignore[type-arg]
     return found
 
 
-def main() -> int:
-    """Prints the file; returns 1 where a package has no hash or was withdrawn."""
+def main(names: list[str]) -> int:
+    """Prints the file of extras; returns 1 where a package has no hash or was withdrawn."""
     lines = ["# Made by `make lock`: the files that the image is built of. pip installs none that differs from these."]
-    for package in sorted(resolve(), key=lambda each: str(each["metadata"]["name"]).lower()):
+    for package in sorted(resolve(names), key=lambda each: str(each["metadata"]["name"]).lower()):
         name, version = package["metadata"]["name"], package["metadata"]["version"]
         sha256 = package["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
         if not sha256:
@@ -54,4 +54,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

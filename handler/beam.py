@@ -11,12 +11,14 @@ Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2
 
 import dataclasses
 from collections.abc import Sequence
+from ctypes import CDLL
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handler import hotwords
+from handler import compiled, hotwords
+from handler.beam_compiled import CompiledSearch
 from handler.language_model import EDGE, LETTERS, LanguageModel, WordContext
 
 # The least score; infinities would give NaN where they meet.
@@ -115,6 +117,17 @@ class _Knowledge:
         # What one more label may add to a score. The language model mostly takes away; where a word ends it may give
         # some back, which whoever is further behind than the beam is wide hardly needs.
         self.most_gain = bonus + (weights.hotword_letter * float(self._hot.gains.max()) if self._hot else 0.0)
+
+    def compiled(self, library: CDLL, weights: Weights, blank: int) -> CompiledSearch:
+        """Returns a search that knows the same, in `beam.c`; `weights` are the search's own."""
+        numbers = dataclasses.asdict(weights) | {
+            "labels": len(self._letters),
+            "blank": blank,
+            "space": self.space,
+            "most_gain": self.most_gain,
+        }
+        del numbers["hotword_beam"]
+        return CompiledSearch(library, numbers, self._letters, self._symbols, self._lm, self._hot)
 
     def start(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The state of the empty text, [5, 1] and [2, 1]."""
@@ -227,6 +240,8 @@ class BeamSearch:
         self._blank = blank
         self._weights = dataclasses.replace(weights, beam=max(weights.beam, weights.hotword_beam)) if hot else weights
         self._knowledge = _Knowledge(labels, weights, language_model, hot)
+        library = compiled.library()
+        self._compiled = self._knowledge.compiled(library, self._weights, blank) if library else None
 
     def __call__(self, log_probs: NDArray[np.float32], best: int = 1) -> list[Hypothesis]:
         """Searches a window.
@@ -239,7 +254,10 @@ class BeamSearch:
             the best texts, the best first, no two with the same words; fewer where the search found no more.
         """
         hypotheses = _Hypotheses(self._knowledge, self._weights, self._blank)
-        hypotheses.hear(log_probs.astype(np.float64))
+        if self._compiled:
+            hypotheses.take(*self._compiled(log_probs.astype(np.float64)))
+        else:
+            hypotheses.hear(log_probs.astype(np.float64))
         scores = hypotheses.final_scores()
         found: dict[str, Hypothesis] = {}
         for row in np.argsort(-scores, kind="stable").tolist():
@@ -274,6 +292,17 @@ class _Hypotheses:
         # Texts are chains: the label that each link adds, and the link before. Link 0 is the empty text.
         self._chain_labels, self._chain_links = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
         self._chained = 1
+
+    def take(
+        self,
+        ints: NDArray[np.int64],
+        floats: NDArray[np.float64],
+        chain_labels: NDArray[np.int64],
+        chain_links: NDArray[np.int64],
+    ) -> None:
+        """Takes over what `handler.beam_compiled` found, instead of `hear`."""
+        self._ints, self._floats = ints, floats
+        self._chain_labels, self._chain_links = [chain_labels], [chain_links]
 
     def hear(self, log_probs: NDArray[np.float64]) -> None:
         """Takes in [frames, labels] log-probabilities."""

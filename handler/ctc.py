@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from handler import compiled
+
 # The logarithm of a probability that was rounded to 0 is that of this one.
 LEAST_PROBABILITY = 1e-10
 
@@ -78,8 +80,24 @@ def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> 
     # where the tokens around it differ.
     states = np.full(2 * len(spelt) + 1, blank, np.intp)
     states[1::2] = spelt
+    find = _compiled_path if compiled.library() else _path
+    path = find(log_probs, states)
+    if path is None:
+        raise ValueError(f"{len(log_probs)} frames cannot spell {len(spelt)} tokens")
+    bounds = (
+        np.searchsorted(path, np.arange(1, len(states), 2)),
+        np.searchsorted(path, np.arange(2, len(states) + 1, 2)),
+    )
+    starts, ends = (bound.astype(np.intp) for bound in bounds)
+    on_path = log_probs[np.arange(len(path)), states[path]].astype(np.float64)
+    peaks = np.maximum.reduceat(np.append(on_path, -np.inf), np.stack([starts, ends], axis=1).ravel())[::2]
+    return Tokens(spelt, starts, ends, np.exp(peaks))
+
+
+def _path(log_probs: NDArray[np.float32], states: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    """Returns [frames] indices into `states`: the likeliest path through them; None where frames are too few."""
     skips = np.zeros(len(states), bool)
-    skips[3::2] = spelt[1:] != spelt[:-1]
+    skips[3::2] = states[3::2] != states[1:-2:2]
     skipping = np.where(skips, 0.0, -np.inf)
     emitted = log_probs[:, states].astype(np.float64)
     # In front two states that nothing is in, so that each state has two before it.
@@ -94,19 +112,26 @@ def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> 
         scores[2:] = np.maximum(best, two) + emission
     state = len(states) - 1 if scores[-1] >= scores[-2] else len(states) - 2
     if scores[state + 2] == -np.inf:
-        raise ValueError(f"{len(log_probs)} frames cannot spell {len(spelt)} tokens")
+        return None
     path = np.empty(len(log_probs), np.intp)
     for frame in range(len(log_probs) - 1, -1, -1):
         path[frame] = state
         state -= int(steps[frame, state])
-    bounds = (
-        np.searchsorted(path, np.arange(1, len(states), 2)),
-        np.searchsorted(path, np.arange(2, len(states) + 1, 2)),
+    return path
+
+
+def _compiled_path(log_probs: NDArray[np.float32], states: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    """As `_path`."""
+    library = compiled.library()
+    assert library
+    emitted, order = np.ascontiguousarray(log_probs, np.float32), np.ascontiguousarray(states, np.int64)
+    path = np.empty(len(emitted), np.int64)
+    found = library.hark_align(
+        compiled.address(emitted), *emitted.shape, compiled.address(order), len(order), compiled.address(path)
     )
-    starts, ends = (bound.astype(np.intp) for bound in bounds)
-    on_path = emitted[np.arange(len(path)), path]
-    peaks = np.maximum.reduceat(np.append(on_path, -np.inf), np.stack([starts, ends], axis=1).ravel())[::2]
-    return Tokens(spelt, starts, ends, np.exp(peaks))
+    if not found:
+        raise MemoryError("not enough memory to align a text")
+    return path.astype(np.intp, copy=False) if found > 0 else None
 
 
 def words(tokens: Tokens, labels: Sequence[str]) -> list[slice]:

@@ -128,6 +128,8 @@ class LanguageModel:
         self._bigram_keys: NDArray[np.uint32] = np.repeat(
             np.arange(self.words, dtype=np.uint32) << _WORD_BITS, arrays["bigram_counts"]
         )
+        if len(self._bigram_keys) != len(arrays["bigram_words"]):
+            raise ModelError(f"{path} is cut short or damaged; make it again.")
         self._bigram_keys |= arrays["bigram_words"]
         self._bigram_log_probs = arrays["bigram_log_probs"]
         self._bigram_backoffs = arrays["bigram_backoffs"]
@@ -135,6 +137,14 @@ class LanguageModel:
         self._trigram_bounds = np.zeros(len(arrays["trigram_counts"]) + 1, np.int32)
         np.cumsum(arrays["trigram_counts"], dtype=np.int32, out=self._trigram_bounds[1:])
         self._trigram_words = arrays["trigram_words"]
+        # What reads the arrays in C goes by the counts in them.
+        if (
+            self._first_children[-1] + np.bitwise_count(masks[-1] & _LETTER_BITS) != len(masks)
+            or self._words.max() >= len(self._unigrams)
+            or len(self._spelling) != (len(LETTERS) + 1) ** (SPELLING_CONTEXT + 1)
+            or self._trigram_bounds[-1] != len(self._trigram_words)
+        ):
+            raise ModelError(f"{path} is cut short or damaged; make it again.")
         self._trigram_log_probs = arrays["trigram_log_probs"]
 
     def _signed_of(self, rounded: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -145,6 +155,31 @@ class LanguageModel:
     def words(self) -> int:
         """How many words it knows."""
         return len(self._unigrams)
+
+    @property
+    def bigrams(self) -> int:
+        """How many pairs of words it has counted."""
+        return len(self._bigram_keys)
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Returns the arrays that `beam.c` reads, by the names they have there."""
+        return {
+            "masks": self._masks,
+            "first_children": self._first_children,
+            "node_words": self._words,
+            "node_log_probs": self._node_log_probs,
+            "spelling": self._spelling,
+            "log_probs": self._log_probs,
+            "signed_log_probs": self._signed,
+            "unigrams": self._unigrams,
+            "unigram_backoffs": self._unigram_backoffs,
+            "bigram_keys": self._bigram_keys,
+            "bigram_log_probs": self._bigram_log_probs,
+            "bigram_backoffs": self._bigram_backoffs,
+            "trigram_bounds": self._trigram_bounds,
+            "trigram_words": self._trigram_words,
+            "trigram_log_probs": self._trigram_log_probs,
+        }
 
     @property
     def node_log_probs(self) -> NDArray[np.float64]:

@@ -14,6 +14,8 @@
 
 static const double NEVER = -1e30;
 static const uint64_t HASH_BASE = 0x9E3779B97F4A7C15u;
+/* Below minus this, exp() is 0: what has never been heard need not be computed. */
+static const double LEAST_EXPONENT = 746.0;
 static const double LOG_2 = 0.693147180559945309417232121458;
 
 /* Arrays of `LanguageModel`; all counts and numbers are within the arrays, as that class and the format see to. */
@@ -112,6 +114,8 @@ static int grow(void *array, int64_t *room, int64_t count, size_t size) {
 static double log_add(double a, double b) {
     if (a == b) return a + LOG_2;
     double apart = a - b;
+    if (apart > LEAST_EXPONENT) return a;
+    if (apart < -LEAST_EXPONENT) return b;
     if (apart > 0) return a + log1p(exp(-apart));
     return b + log1p(exp(apart));
 }

@@ -169,6 +169,8 @@ class Decoders:
     def __init__(self, settings: Settings) -> None:
         self._path = settings.language_model_path
         self._default = settings.decoder
+        # The last search and what it was made for: most requests ask for what the one before did.
+        self._made: tuple[tuple[object, ...], BeamSearch] | None = None
 
     @cached_property
     def _loaded(self) -> tuple[LanguageModel, Tuning]:
@@ -202,8 +204,12 @@ class Decoders:
             return GREEDY
         language_model, tuning = self._loaded
         hot = tuple(dict.fromkeys([*asked.hotwords, *asked.prompted]))
-        search = BeamSearch(spec.labels, spec.blank, tuning.weights, language_model, hot)
-        return Beam(search, asked.alternatives, tuning.word_confidence)
+        wanted = (spec.labels, spec.blank, hot)
+        made = self._made  # read once: another thread may put another one there
+        if not made or made[0] != wanted:
+            made = wanted, BeamSearch(spec.labels, spec.blank, tuning.weights, language_model, hot)
+            self._made = made
+        return Beam(made[1], asked.alternatives, tuning.word_confidence)
 
     @staticmethod
     def _searches(asked: Decoding) -> bool:

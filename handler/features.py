@@ -60,12 +60,23 @@ def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
         samples = np.pad(samples, (0, spec.n_fft - len(samples)))
     half = spec.n_fft // 2
     padded = np.concatenate([samples[half:0:-1], samples, samples[-2 : -half - 2 : -1]])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_samples]
+    frames = overlapping(padded, spec.n_fft, spec.hop_samples)
     window = _window(spec.n_fft, spec.window_samples)
     bank = mel_bank(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
     mel = band_energies(frames, window, bank)
     np.log(np.maximum(mel, np.float32(spec.log_floor), out=mel), out=mel)
     return normalise(mel, spec)
+
+
+def overlapping(samples: NDArray[np.float32], size: int, hop: int) -> NDArray[np.float32]:
+    """Returns a view [frames, size] of `samples`, in C's order, of all frames that begin `hop` after each other.
+
+    As NumPy's `sliding_window_view` with a step, without its checks, which cost a request a tenth of a millisecond.
+    """
+    frames = max(0, 1 + (len(samples) - size) // hop)
+    width = samples.itemsize
+    view: NDArray[np.float32] = np.ndarray((frames, size), np.float32, samples.data, 0, (hop * width, width))
+    return view
 
 
 def band_energies(

@@ -96,8 +96,13 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
             samples = within_full_scale(held[first * step : end_sample])
             yield Window(held_start + first * step, samples, _silences_s(speech[first:end]))
         done = held_start + done_step * step
-        forgotten = max(0, (done - held_start - context) // step * step)
+        forgotten = max(0, _whole(done_step - context // step) * step)
         held, levels, held_start = held[forgotten:], levels[forgotten // step :], held_start + forgotten
+
+
+def _whole(steps: int) -> int:
+    """Rounds down to what whole transforms judge, so that no step is judged differently when it is searched again."""
+    return steps // voice.AT_ONCE * voice.AT_ONCE
 
 
 def _with_levels(levels: NDArray[np.float32], held: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float32]:
@@ -105,7 +110,7 @@ def _with_levels(levels: NDArray[np.float32], held: NDArray[np.float32], sample_
     step = round(voice.STEP_S * sample_rate_hz)
     # The last ones reached beyond what was there, and the first new ones reach back.
     reach = math.ceil(voice.REACH_S / voice.STEP_S)
-    first = len(levels) - 2 * reach
+    first = _whole(len(levels) - 2 * reach)
     if first <= 0:
         return voice.levels_db(held, sample_rate_hz)
     return np.concatenate([levels[: first + reach], voice.levels_db(held[first * step :], sample_rate_hz)[reach:]])

@@ -12,11 +12,14 @@ quiet recording is searched as a loud one is; a voice some 40 dB below another o
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.features import band_energies, mel_bank
+from handler.features import band_energies, mel_bank, overlapping
 
 STEP_S = 0.01
+# Steps that are judged by one transform. More than two would leave gaps between what the transforms see.
+AT_ONCE = 2
+_SEEN_S = 0.032  # by a transform
 # How far what a step is judged by reaches to both sides.
-REACH_S = 0.016
+REACH_S = (_SEEN_S + (AT_ONCE - 1) * STEP_S) / 2
 
 _BANDS = 20
 _LOWEST_HZ = 100.0  # below is hum, rumble and constant offset
@@ -50,20 +53,23 @@ def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.f
         sample_rate_hz: rate of `samples`.
 
     Returns:
-        [steps, bands] in dB, one every `STEP_S`, of what lies within `REACH_S` of it.
+        [steps, bands] in dB, one every `STEP_S`, of what lies within `REACH_S` of it; `AT_ONCE` steps, counted from
+        the first, have the same.
     """
-    step, size = round(STEP_S * sample_rate_hz), round(2 * REACH_S * sample_rate_hz)
+    step, size = round(STEP_S * sample_rate_hz), round(_SEEN_S * sample_rate_hz)
+    steps = len(samples) // step
     # Floating-point recordings may be so loud that their squares overflow.
     scale = np.float32(max(1.0, float(np.abs(samples).max(initial=0.0))))
     padded = np.zeros(len(samples) + size, np.float32)
-    np.divide(samples, scale, out=padded[size // 2 : size // 2 + len(samples)])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][: len(samples) // step]
+    before = (size - (AT_ONCE - 1) * step) // 2
+    np.divide(samples, scale, out=padded[before : before + len(samples)])
+    frames = overlapping(padded, size, AT_ONCE * step)[: -(-steps // AT_ONCE)]
     bank = mel_bank(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
     window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
     levels = band_energies(frames, window, bank)
     np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
     decibels: NDArray[np.float32] = levels * np.float32(10) + np.float32(20) * np.log10(scale)
-    return decibels
+    return decibels.repeat(AT_ONCE, axis=0)[:steps]
 
 
 def excess_db(levels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -98,12 +98,20 @@ def test_its_labels_say_what_it_is(docker: Engine, built: Built) -> None:
     assert labels["org.opencontainers.image.licenses"] == "MIT"
 
 
+def test_it_decodes_in_c(docker: Engine, built: Built) -> None:
+    found = docker.docker(
+        *("run", "--rm", "--pull=never", "--entrypoint", "python3", built.image, "-c"),
+        "from handler import compiled; print(compiled.library()._name)",
+    )
+    assert found.stdout.strip() == "/var/task/handler/libhark.so"
+
+
 def test_a_change_of_the_handler_leaves_the_packages_layer_as_it_is(
     docker: Engine, built: Built, base: str, tmp_path: Path
 ) -> None:
     context = tmp_path / "context"
     context.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "requirements-image.txt"):
+    for name in ("Dockerfile", ".dockerignore", "requirements-image.txt", "requirements-build.txt"):
         shutil.copy2(ROOT / name, context)
     shutil.copytree(ROOT / "handler", context / "handler", ignore=shutil.ignore_patterns("__pycache__"))
     (context / "models").mkdir()

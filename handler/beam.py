@@ -2,8 +2,11 @@
 
 Written here since no library would do (November 2026): flashlight-text and kenlm have no wheels for Python 3.13;
 pyctcdecode 0.5.0 pins NumPy below 2 and walks its beams in Python; fast-ctc-decode 0.3.7 knows neither a language model
-nor hot words. The serving image has NumPy alone, so all hypotheses of a frame are one array: a frame costs the
-same hundred or so calls however wide the beam is.
+nor hot words.
+
+Here all hypotheses of a frame are one array, and a frame costs NumPy a hundred or so calls however wide the beam is.
+`beam.c` takes the same steps hypothesis by hypothesis, finds the same and is the one that runs where it was compiled
+(`handler.compiled`): what is written here says what it does.
 
 Sources: Graves, "Sequence Transduction with Recurrent Neural Networks" (2012) and Hannun et al., "First-Pass Large
 Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2014) for the search.

@@ -144,7 +144,8 @@ def normalise(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
 
     "utterance" brings every band to mean 0 and (population) deviation 1 over the utterance: that takes the microphone
     out of it, and out of a single short word most of its vowel. "peak" puts the loudest cell at `PEAK_VALUE` and what
-    is `PEAK_RANGE` below it at 0, and leaves the bands as they are to each other. "none" changes nothing.
+    is `PEAK_RANGE` below it at 0, and leaves the bands as they are to each other. "none" changes nothing. `mel` may be
+    overwritten.
     """
     if spec.normalisation == "peak":
         raised = mel - np.float32(max(lowest_peak(spec), mel.max(initial=-np.inf)) - PEAK_RANGE)
@@ -154,10 +155,10 @@ def normalise(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
         return mel
     # Means as matrix products: half the time of NumPy's over the first axis, and no less exact than sums in float64.
     share = np.full(len(mel), 1 / len(mel), np.float32)
-    centred: NDArray[np.float32] = mel - share @ mel
-    deviations = np.sqrt(share @ np.square(centred))
-    centred /= np.maximum(deviations, np.float32(MIN_DEVIATION))
-    return centred
+    mel -= share @ mel
+    deviations = np.sqrt(share @ np.square(mel))
+    mel /= np.maximum(deviations, np.float32(MIN_DEVIATION))
+    return mel
 
 
 def lowest_peak(spec: ModelSpec) -> float:

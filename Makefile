@@ -21,7 +21,8 @@ DEV     = $(VENV)/dev.done $(LIBRARY)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test fuzz test-clients check audit format train evaluate export contract image deploy smoke key logs \
+.NOTPARALLEL:
+.PHONY: help run serve test fuzz sanitize test-clients check audit format train evaluate export contract image deploy smoke key logs \
         redrive destroy cost bench bench-check bench-peers bench-sizes test-browser test-container lock clean
 
 help:  ## list the commands
@@ -38,6 +39,12 @@ test: $(DEV)  ## set up everything and pass all tests (no Docker, no GPU, no AWS
 
 fuzz: $(DEV)  ## 10,000 mutated recordings and requests through the handler
 	HARK_FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/handler/test_fuzz.py $(ARGS)
+
+sanitize: $(VENV)/dev.done  ## the decoding in C under AddressSanitizer and UBSan (needs gcc)
+	$(MAKE) --always-make $(LIBRARY) CC=gcc CFLAGS="$(CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover"
+	ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    $(BIN)/python -m pytest -p no:cacheprovider tests/handler/test_compiled.py tests/handler/test_beam.py; \
+	    found=$$?; rm -f $(LIBRARY); exit $$found
 
 test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
 	@command -v npm > /dev/null || { echo "error: install Node.js, which has npm, 20 or newer"; exit 2; }
@@ -78,7 +85,7 @@ contract: $(DEV)  ## write openapi.yaml to handler/openapi.json, from where it i
 image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
 	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
 
-deploy: $(LOCAL)  ## build and deploy to AWS; the first time it asks, and makes a key: make deploy [STACK=hark]
+deploy: $(VENV)/local.done  ## build and deploy to AWS; the first time it asks, and makes a key: make deploy [STACK=hark]
 	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
 	$(SAM) build
 	@found=$$($(BIN)/python -m operate.stack --stack "$(STACK)" 2>&1); status=$$?; \
@@ -87,26 +94,26 @@ deploy: $(LOCAL)  ## build and deploy to AWS; the first time it asks, and makes 
 	@$(BIN)/python -m operate.keys --stack "$(STACK)" first
 	@$(BIN)/python -m operate.stack --stack "$(STACK)"
 
-smoke: $(LOCAL)  ## try a deployed endpoint: make smoke URL=https://... KEY=hark_...
+smoke: $(VENV)/local.done  ## try a deployed endpoint: make smoke URL=https://... KEY=hark_...
 	@test -n "$(URL)" || { echo "error: say where it answers: make smoke URL=https://... KEY=hark_..."; exit 2; }
 	@$(if $(KEY),HARK_KEY="$(KEY)") $(BIN)/python -m operate.smoke "$(URL)" $(ARGS)
 
-key: $(LOCAL)  ## make an API key and print it, this once: make key NAME=alice [STACK=hark]
+key: $(VENV)/local.done  ## make an API key and print it, this once: make key NAME=alice [STACK=hark]
 	@test -n "$(NAME)" || { echo "error: say whose key it is: make key NAME=alice"; exit 2; }
 	@$(BIN)/python -m operate.keys --stack "$(STACK)" add "$(NAME)"
 
-logs: $(LOCAL)  ## the stack's logs: make logs [ARGS="--since 1h --of worker --follow"]
+logs: $(VENV)/local.done  ## the stack's logs: make logs [ARGS="--since 1h --of worker --follow"]
 	@$(BIN)/python -m operate.logs --stack "$(STACK)" $(ARGS)
 
-redrive: $(LOCAL)  ## try jobs again that were laid aside: make redrive [ARGS="--list"] [ARGS="--most 1"]
+redrive: $(VENV)/local.done  ## try jobs again that were laid aside: make redrive [ARGS="--list"] [ARGS="--most 1"]
 	@$(BIN)/python -m operate.redrive --stack "$(STACK)" $(ARGS)
 
-destroy: $(LOCAL)  ## delete the stack, with all recordings and transcripts; asks first
+destroy: $(VENV)/local.done  ## delete the stack, with all recordings and transcripts; asks first
 	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
 	@$(BIN)/python -m operate.empty --stack "$(STACK)" $(ARGS)
 	$(SAM) delete --stack-name "$(STACK)" --no-prompts
 
-cost: $(LOCAL)  ## what an hour of audio costs, into README.md, from the measured speed and template.yaml
+cost: $(VENV)/local.done  ## what an hour of audio costs, into README.md, from the measured speed and template.yaml
 	@$(BIN)/python -m benchmarks.cost --write
 
 bench: $(DEV)  ## measure serving: cold start, warm, long, memory; into docs/benchmarks.md (2 minutes, nothing else running)
@@ -152,9 +159,10 @@ $(VENV)/dev.done: pyproject.toml constraints.txt
 
 # A system without a compiler may have one in $(VENV), with the packages for development; or does without.
 $(LIBRARY): handler/beam.c handler/align.c
-	@$(CC) $(CFLAGS) -shared -fPIC -o $@ $^ -lm 2> /dev/null \
-	    || $(BIN)/python -m ziglang cc $(CFLAGS) -shared -fPIC -o $@ $^ -lm 2> /dev/null \
-	    || echo "note: no C compiler is here, so a beam search takes NumPy some milliseconds more for a second of audio"
+	@if command -v $(CC) > /dev/null; then compiler="$(CC)"; \
+	    elif $(BIN)/python -c 'import ziglang' 2> /dev/null; then compiler="$(BIN)/python -m ziglang cc"; \
+	    else echo "note: no C compiler is here, so a beam search takes 2 ms more for a second of audio" >&2; exit 0; fi; \
+	    rm -f $@; set -x; $$compiler $(CFLAGS) -shared -fPIC -o $@ $^ -lm
 
 $(VENV)/checkov.done: Makefile
 	@test -x $(VENV)/checkov/bin/python || $(PYTHON) -m venv $(VENV)/checkov

@@ -140,6 +140,10 @@ def main() -> int:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     image, constraints = ((ROOT / name).read_text() for name in ("requirements-image.txt", "constraints.txt"))
     found = list(faults(image, constraints, wanted(extras)))
+    build = (ROOT / "requirements-build.txt").read_text()
+    found += [
+        f"of what builds it, {fault}" for fault in faults(build, constraints, list(map(Requirement, extras["build"])))
+    ]
     for fault in found:
         print(f"error: {fault}", file=sys.stderr)
     if not found:

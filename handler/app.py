@@ -3,7 +3,6 @@
 Sources: AWS, "Working with AWS Lambda proxy integrations for HTTP APIs"; OpenAI, "Create transcription".
 """
 
-import base64
 import binascii
 import json
 import os
@@ -11,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+import pybase64
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
@@ -297,7 +297,7 @@ def _body() -> bytes:
     if not request.is_base64_encoded:
         return body.encode(errors="replace")  # JSON can hold halves of characters, which UTF-8 cannot
     try:
-        return base64.b64decode(body, validate=True)
+        return pybase64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidBody("The request body is not valid base64, as isBase64Encoded says it is.") from error
 

@@ -18,13 +18,13 @@ static const uint64_t HASH_BASE = 0x9E3779B97F4A7C15u;
 static const double LEAST_EXPONENT = 746.0;
 static const double LOG_2 = 0.693147180559945309417232121458;
 
-/* Arrays of `LanguageModel`; all counts and numbers are within the arrays, as that class and the format see to. */
+/* Arrays of `LanguageModel`, which sees to it that all numbers in them lie within the arrays they are numbers of. */
 typedef struct {
     const uint32_t *masks;             /* [nodes] */
     const int32_t *first_children;     /* [nodes] */
     const int32_t *node_words;         /* [nodes] */
     const double *node_log_probs;      /* [nodes] */
-    const uint8_t *spelling;           /* [contexts * symbols] */
+    const uint8_t *spelling;           /* [contexts * symbols * symbols] */
     const double *log_probs;           /* [256] of a byte */
     const double *signed_log_probs;    /* [256] of a byte that stands for a signed one */
     const double *unigrams;            /* [words] */
@@ -98,17 +98,17 @@ typedef struct {
 
 int64_t hark_version(void) { return VERSION; }
 
-/* Makes room for `count` items of `size` bytes; 0 if there is no memory. */
-static int grow(void *array, int64_t *room, int64_t count, size_t size) {
-    void **at = array;
-    if (count <= *room) return 1;
+/* Returns an array with room for `count` items of `size` bytes, as it is or moved; NULL if there is no memory. */
+static void *grown(void *array, int64_t *room, int64_t count, size_t size) {
+    if (array && count <= *room) return array;
     int64_t wanted = count > 2 * *room ? count : 2 * *room;
-    void *grown = realloc(*at, (size_t)wanted * size);
-    if (!grown) return 0;
-    *at = grown;
-    *room = wanted;
-    return 1;
+    void *moved = realloc(array, (size_t)(wanted ? wanted : 1) * size);
+    if (moved) *room = wanted;
+    return moved;
 }
+
+/* Makes room for `count` items in `array`; false if there is no memory, and the array stays as it was. */
+#define GROW(array, room, count) ((moved = grown((array), &(room), (count), sizeof *(array))) && ((array) = moved, 1))
 
 /* As NumPy's logaddexp, to the last bit. */
 static double log_add(double a, double b) {
@@ -244,10 +244,11 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
                 int64_t tries) {
     Hypothesis *all = found->hypotheses;
     int64_t count = found->found, slots = 4;
+    void *moved;
     while (slots < 2 * count) slots *= 2;
-    if (!grow(&room->more, &room->more_room, count * tries, sizeof(double)) ||
-        !grow(&room->slots, &room->slot_room, slots, sizeof(int64_t)) ||
-        !grow(&room->staying, &room->staying_room, count, sizeof(double)))
+    if (!GROW(room->more, room->more_room, count * tries) ||
+        !GROW(room->slots, room->slot_room, slots) ||
+        !GROW(room->staying, room->staying_room, count))
         return 0;
     double *more = room->more;
     memset(room->slots, 0xff, (size_t)slots * sizeof(int64_t));
@@ -288,7 +289,7 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
         for (int64_t j = 0; j < tries; j++) {
             double heard = more[i * tries + j];
             if (!(heard + all[i].known > least)) continue;
-            if (!grow(&room->candidates, &room->candidate_room, candidates + 1, sizeof(Hypothesis))) return 0;
+            if (!GROW(room->candidates, room->candidate_room, candidates + 1)) return 0;
             Hypothesis *one = &room->candidates[candidates++];
             *one = all[i];
             one->known = all[i].known + extend(search, one, tried[j]);
@@ -302,8 +303,8 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
     }
     /* The best of those that stay and those that are new. */
     int64_t scored = count + candidates, kept = 0;
-    if (!grow(&room->scores, &room->score_room, scored, sizeof(double)) ||
-        !grow(&room->sorted, &room->sorted_room, scored, sizeof(double)))
+    if (!GROW(room->scores, room->score_room, scored) ||
+        !GROW(room->sorted, room->sorted_room, scored))
         return 0;
     least = best - search->beam_width;
     for (int64_t i = 0; i < scored; i++) {
@@ -317,13 +318,13 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
         kept = alike = search->beam;
         for (int64_t i = 0; i < scored; i++) alike -= room->scores[i] > least;
     }
-    if (!grow(&room->next, &room->next_room, kept, sizeof(Hypothesis)) ||
-        !grow(&found->chain_labels, &room->label_room, found->chained + kept, sizeof(int64_t)) ||
-        !grow(&found->chain_links, &room->link_room, found->chained + kept, sizeof(int64_t)))
+    if (!GROW(room->next, room->next_room, kept) ||
+        !GROW(found->chain_labels, room->label_room, found->chained + kept) ||
+        !GROW(found->chain_links, room->link_room, found->chained + kept))
         return 0;
     int64_t next = 0;
     for (int64_t i = 0; i < scored && next < kept; i++) {
-        if (room->scores[i] < least || (room->scores[i] == least && alike-- <= 0)) continue;
+        if (!(room->scores[i] >= least) || (room->scores[i] == least && alike-- <= 0)) continue;
         room->next[next] = i < count ? all[i] : room->candidates[i - count];
         if (i >= count) {
             found->chain_labels[found->chained] = room->next[next].last;
@@ -343,9 +344,10 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
 
 static int hear(const Search *search, Found *found, Room *room, const double *log_probs, int64_t frames,
                 int64_t *tried) {
-    if (!grow(&found->hypotheses, &room->hypothesis_room, 1, sizeof(Hypothesis)) ||
-        !grow(&found->chain_labels, &room->label_room, 1, sizeof(int64_t)) ||
-        !grow(&found->chain_links, &room->link_room, 1, sizeof(int64_t)))
+    void *moved;
+    if (!GROW(found->hypotheses, room->hypothesis_room, 1) ||
+        !GROW(found->chain_labels, room->label_room, 1) ||
+        !GROW(found->chain_links, room->link_room, 1))
         return 0;
     found->hypotheses[0] =
         (Hypothesis){.word = -1, .bigram = -1, .last = -1, .text = 1, .in_blank = 0.0, .in_label = NEVER};

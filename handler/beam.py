@@ -13,6 +13,7 @@ Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from ctypes import CDLL
 from dataclasses import dataclass
@@ -71,6 +72,11 @@ class Weights:
     hotword_beam: int = 100
     beam_width: float = 14.0
     label_width: float = 7.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where no search could go by them."""
+        if min(self.beam, self.hotword_beam) < 1 or not all(map(math.isfinite, dataclasses.astuple(self))):
+            raise ValueError("beams have a hypothesis at least, and weights are finite numbers")
 
 
 @dataclass(frozen=True)
@@ -255,7 +261,12 @@ class BeamSearch:
 
         Returns:
             the best texts, the best first, no two with the same words; fewer where the search found no more.
+
+        Raises:
+            ValueError: these are not log-probabilities of the model's labels.
         """
+        if log_probs.shape[1:] != (len(self._labels),) or np.isnan(log_probs).any():
+            raise ValueError(f"log-probabilities of {len(self._labels)} labels are searched, not {log_probs.shape}")
         hypotheses = _Hypotheses(self._knowledge, self._weights, self._blank)
         if self._compiled:
             hypotheses.take(*self._compiled(log_probs.astype(np.float64)))
@@ -382,9 +393,15 @@ class _Hypotheses:
 
     def _best(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         kept: NDArray[np.int64] = (scores >= scores.max() - self._weights.beam_width).nonzero()[0]
-        if len(kept) > self._weights.beam:
-            kept = kept[scores[kept].argpartition(-self._weights.beam)[-self._weights.beam :]]
-        return kept
+        if len(kept) <= self._weights.beam:
+            return kept
+        # Of those that are as good as the last one for whom there is room, the first ones.
+        chosen = scores[kept]
+        least = np.partition(chosen, -self._weights.beam)[-self._weights.beam]
+        above = chosen > least
+        above[(chosen == least).nonzero()[0][: self._weights.beam - np.count_nonzero(above)]] = True
+        best: NDArray[np.int64] = kept[above]
+        return best
 
     def final_scores(self) -> NDArray[np.float64]:
         """[hypotheses] scores, with the window at its end."""

@@ -115,7 +115,7 @@ class CompiledSearch:
         Raises:
             MemoryError: there is not enough.
         """
-        log_probs = np.ascontiguousarray(log_probs)
+        log_probs = np.ascontiguousarray(log_probs, np.float64)
         found = _Found()
         at = ctypes.addressof(found)
         if not self._library.hark_beam_search(self._search, address(log_probs), len(log_probs), at):
@@ -129,5 +129,4 @@ class CompiledSearch:
 
 
 def _copied(address: int, count: int) -> NDArray[np.int64]:
-    copied: NDArray[np.int64] = np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(address)).copy()
-    return copied
+    return np.frombuffer(ctypes.string_at(address, 8 * count), np.int64)

@@ -22,10 +22,10 @@ def library() -> ctypes.CDLL | None:
     """Returns the library; None where there is none."""
     try:
         loaded = ctypes.CDLL(str(PATH))
-    except OSError:  # none there, or for another kind of machine
-        return None
-    loaded.hark_version.restype = _INTEGER
-    if loaded.hark_version() != _VERSION:
+        loaded.hark_version.restype = _INTEGER
+        if loaded.hark_version() != _VERSION:
+            return None
+    except (OSError, AttributeError):  # none there, for another kind of machine, or another library
         return None
     loaded.hark_beam_search.argtypes = [_ADDRESS, _ADDRESS, _INTEGER, _ADDRESS]
     loaded.hark_beam_free.argtypes = [_ADDRESS]
@@ -36,5 +36,6 @@ def library() -> ctypes.CDLL | None:
 
 def address(array: NDArray[Any]) -> int:
     """Returns where an array lies, in C's order; whoever asks keeps it alive."""
-    assert array.flags.c_contiguous
+    if not array.flags.c_contiguous:
+        raise ValueError("an array for C has to be in C's order")
     return int(array.__array_interface__["data"][0])

@@ -71,9 +71,11 @@ def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> 
         blank: index of the blank label.
 
     Raises:
-        ValueError: there are too few frames for so many tokens.
+        ValueError: there are too few frames for so many tokens, or there is no such label.
     """
     spelt = np.asarray(labels, np.intp)
+    if len(spelt) and not 0 <= spelt.min() <= spelt.max() < log_probs.shape[1]:
+        raise ValueError(f"{spelt.tolist()} are not all among {log_probs.shape[1]} labels")
     if not len(spelt):
         return Tokens(spelt, spelt, spelt, np.zeros(0, np.float64))
     # Blanks before, between and after the tokens: a path goes to the next of them or stays, and leaves a blank out

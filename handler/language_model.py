@@ -105,6 +105,7 @@ class LanguageModel:
         data, header = _opened(path)
         self.about: dict[str, Any] = header["about"]
         arrays = _arrays(path, data, header)
+        _check(path, arrays)
         # Taken from a table of 256 values, a byte is a log-probability in one step.
         steps = np.arange(256, dtype=np.uint8)
         self._log_probs: NDArray[np.float64] = steps.astype(np.float64) * -float(header["step"])
@@ -128,8 +129,6 @@ class LanguageModel:
         self._bigram_keys: NDArray[np.uint32] = np.repeat(
             np.arange(self.words, dtype=np.uint32) << _WORD_BITS, arrays["bigram_counts"]
         )
-        if len(self._bigram_keys) != len(arrays["bigram_words"]):
-            raise ModelError(f"{path} is cut short or damaged; make it again.")
         self._bigram_keys |= arrays["bigram_words"]
         self._bigram_log_probs = arrays["bigram_log_probs"]
         self._bigram_backoffs = arrays["bigram_backoffs"]
@@ -137,14 +136,6 @@ class LanguageModel:
         self._trigram_bounds = np.zeros(len(arrays["trigram_counts"]) + 1, np.int32)
         np.cumsum(arrays["trigram_counts"], dtype=np.int32, out=self._trigram_bounds[1:])
         self._trigram_words = arrays["trigram_words"]
-        # What reads the arrays in C goes by the counts in them.
-        if (
-            self._first_children[-1] + np.bitwise_count(masks[-1] & _LETTER_BITS) != len(masks)
-            or self._words.max() >= len(self._unigrams)
-            or len(self._spelling) != (len(LETTERS) + 1) ** (SPELLING_CONTEXT + 1)
-            or self._trigram_bounds[-1] != len(self._trigram_words)
-        ):
-            raise ModelError(f"{path} is cut short or damaged; make it again.")
         self._trigram_log_probs = arrays["trigram_log_probs"]
 
     def _signed_of(self, rounded: NDArray[np.int8]) -> NDArray[np.float64]:
@@ -288,11 +279,30 @@ def _arrays(path: Path, data: mmap.mmap, header: Mapping[str, Any]) -> dict[str,
     for name, kind in ARRAYS.items():
         at += -at % _ALIGNMENT
         length = header["lengths"][name]
-        if at + length * np.dtype(kind).itemsize > len(data):
+        if length < 0 or at + length * np.dtype(kind).itemsize > len(data):
             raise ModelError(f"{path} is cut short or damaged; make it again.")
         arrays[name] = np.frombuffer(data, np.dtype(kind), length, at)
         at += length * np.dtype(kind).itemsize
     return arrays
+
+
+def _check(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Sees to it that numbers in the arrays lie within the arrays they are numbers of: `beam.c` goes by them."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    masks = arrays["node_masks"]
+    words, bigrams, trigrams = (lengths[name] for name in ("unigram_log_probs", "bigram_words", "trigram_words"))
+    sums = {name: int(arrays[name].sum(dtype=np.int64)) for name in ("bigram_counts", "trigram_counts")}
+    if not (
+        lengths["node_masks"] == lengths["node_log_probs"]
+        and int(np.bitwise_count(masks & _LETTER_BITS).sum(dtype=np.int64)) + 1 == lengths["node_masks"]
+        and np.count_nonzero(masks >= _ENDS_WORD) == words <= MAX_WORDS
+        and lengths["spelling_log_probs"] == (len(LETTERS) + 1) ** (SPELLING_CONTEXT + 1)
+        and lengths["unigram_backoffs"] == lengths["bigram_counts"] == words
+        and lengths["bigram_log_probs"] == lengths["bigram_backoffs"] == lengths["trigram_counts"] == bigrams
+        and lengths["trigram_log_probs"] == trigrams
+        and sums == {"bigram_counts": bigrams, "trigram_counts": trigrams}
+    ):
+        raise ModelError(f"{path} is cut short or damaged; make it again.")
 
 
 def _find_keys(keys: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from handler.features import band_energies, mel_bank, overlapping
 
 STEP_S = 0.01
-# Steps that are judged by one transform. More than two would leave gaps between what the transforms see.
+# Steps that are judged by one transform. With more than two, its window would all but take away what lies between.
 AT_ONCE = 2
 _SEEN_S = 0.032  # by a transform
 # How far what a step is judged by reaches to both sides.

@@ -103,14 +103,42 @@ def test_other_alphabets_are_searched_alike(labels: tuple[str, ...], small_model
 
 
 @built
-def test_what_cannot_be_is_no_matter(small_model: LanguageModel) -> None:
+def test_labels_that_cannot_be_are_searched_alike(small_model: LanguageModel) -> None:
     log_probs = np.full((12, len(LABELS)), -np.inf, np.float32)
     log_probs[np.arange(12), np.resize([LABELS.index(letter) for letter in "cat "], 12)] = 0.0
     search = BeamSearch(LABELS, 0, Weights(), small_model)
     assert searched(search, log_probs, in_c=True) == searched(search, log_probs, in_c=False)
-    for bad in (np.nan, np.inf):
-        log_probs[:] = bad
-        searched(search, log_probs, in_c=True)
+
+
+@built
+@pytest.mark.parametrize("beam", [1, 2, 7])
+def test_of_equals_both_keep_the_same(beam: int, small_model: LanguageModel) -> None:
+    rng = np.random.default_rng(beam)
+    for model in (None, small_model):
+        search = BeamSearch(LABELS, 0, Weights(alpha=0.5, beta=0.5, beam=beam, label_width=9.0), model)
+        for _ in range(30):
+            log_probs = -rng.integers(0, 8, (15, len(LABELS))).astype(np.float32) / 2
+            assert searched(search, log_probs, in_c=True) == searched(search, log_probs, in_c=False)
+
+
+@pytest.mark.parametrize("bad", [np.full((3, len(LABELS)), np.nan), np.zeros((3, 5)), np.zeros(len(LABELS))])
+def test_what_are_no_log_probabilities_is_refused(bad: np.ndarray, small_model: LanguageModel) -> None:
+    with pytest.raises(ValueError, match=r"29 labels"):
+        BeamSearch(LABELS, 0, Weights(), small_model)(bad.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "weights", [{"beam": 0}, {"hotword_beam": -1}, {"alpha": float("nan")}, {"beta": float("inf")}]
+)
+def test_weights_by_which_nothing_can_be_found_are_refused(weights: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        Weights(**weights)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("label", [-1, 4])
+def test_a_text_of_other_labels_is_not_aligned(label: int) -> None:
+    with pytest.raises(ValueError, match="among 4 labels"):
+        ctc.align(np.zeros((5, 4), np.float32), [1, label], 0)
 
 
 @built
@@ -175,17 +203,20 @@ def test_source_and_reader_are_of_one_version() -> None:
     assert re.findall(r"^#define VERSION (\d+)$", source, re.MULTILINE) == [str(compiled._VERSION)]
 
 
-@pytest.mark.parametrize("name", ["node_masks", "bigram_counts", "trigram_counts", "spelling_log_probs"])
-def test_a_language_model_whose_counts_are_wrong_is_refused(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("damage", ["shorter", "other numbers"])
+def test_a_language_model_whose_numbers_lead_elsewhere_is_refused(
+    name: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiled search trusts them."""
+    if damage == "other numbers" and not name.endswith(("masks", "counts")):
+        pytest.skip("any number will do")
     path = tmp_path / "lm.bin"
     write = language_model.write
 
     def damaged(path: Path, arrays: dict[str, np.ndarray], step: float, about: dict[str, object]) -> int:
         changed = {each: array.copy() for each, array in arrays.items()}
-        if name == "spelling_log_probs":
+        if damage == "shorter":
             changed[name] = changed[name][:-1]
         else:
             changed[name].reshape(-1)[-1] += 1
@@ -193,7 +224,6 @@ def test_a_language_model_whose_counts_are_wrong_is_refused(
 
     monkeypatch.setattr(language_model, "write", damaged)
     language_model.make(TEXT, path, 2_000_000, 1, {})
-    assert name in ARRAYS
     with pytest.raises(ModelError, match="damaged"):
         LanguageModel(path)
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Raised with every change of the structs or of what a function does. */
-#define VERSION 1
+#define VERSION 2
 
 static const double NEVER = -1e30;
 static const uint64_t HASH_BASE = 0x9E3779B97F4A7C15u;
@@ -72,6 +72,7 @@ typedef struct {
     int64_t node, context, word, bigram, hot, last, link;
     uint64_t text, parent;
     double spelt, begun, in_blank, in_label, known;
+    double heard; /* `in_blank` and `in_label` together, which two frames need */
 } Hypothesis;
 
 /* What a search leaves behind: hypotheses and the chain of their labels. */
@@ -234,9 +235,9 @@ static double least_kept(double *scores, int64_t count, int64_t beam) {
     return scores[wanted];
 }
 
-/* Counts a frame as one more of what hypotheses end with. `heard` is what they were before it. */
-static void stay(const Search *search, Hypothesis *one, const double *frame, double heard) {
-    one->in_blank = heard + frame[search->blank];
+/* Counts a frame as one more of what a hypothesis ends with; `heard` is then that of before it. */
+static void stay(const Search *search, Hypothesis *one, const double *frame) {
+    one->in_blank = one->heard + frame[search->blank];
     one->in_label += frame[one->last >= 0 ? one->last : search->labels - 1];
 }
 
@@ -253,14 +254,13 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
     double *more = room->more;
     memset(room->slots, 0xff, (size_t)slots * sizeof(int64_t));
     for (int64_t i = 0; i < count; i++) {
-        double heard = log_add(all[i].in_blank, all[i].in_label);
         for (int64_t j = 0; j < tries; j++) {
             int repeated = all[i].last == tried[j];  /* without a blank between, it is still the same label */
             more[i * tries + j] = repeated && tried[j] == search->space
                                       ? NEVER
-                                      : (repeated ? all[i].in_blank : heard) + frame[tried[j]];
+                                      : (repeated ? all[i].in_blank : all[i].heard) + frame[tried[j]];
         }
-        stay(search, &all[i], frame, heard);
+        stay(search, &all[i], frame);
         uint64_t slot = (all[i].text * HASH_BASE) >> 32 & (uint64_t)(slots - 1);
         while (room->slots[slot] >= 0) slot = (slot + 1) & (uint64_t)(slots - 1);
         room->slots[slot] = i;
@@ -279,7 +279,8 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
                 *before = NEVER;
             }
         }
-        room->staying[i] = log_add(all[i].in_blank, all[i].in_label) + all[i].known;
+        all[i].heard = log_add(all[i].in_blank, all[i].in_label);
+        room->staying[i] = all[i].heard + all[i].known;
         if (room->staying[i] > best) best = room->staying[i];
     }
     /* What is lost in any case need not be looked up. */
@@ -294,7 +295,7 @@ static int step(const Search *search, Found *found, Room *room, const double *fr
             *one = all[i];
             one->known = all[i].known + extend(search, one, tried[j]);
             one->in_blank = NEVER;
-            one->in_label = heard;
+            one->in_label = one->heard = heard;
             one->last = tried[j];
             one->parent = all[i].text;
             one->text = all[i].text * HASH_BASE + (uint64_t)(tried[j] + 1);
@@ -370,7 +371,8 @@ static int hear(const Search *search, Found *found, Room *room, const double *lo
         if (alone == search->blank || (alone >= 0 && alone == alone_before)) {
             for (int64_t i = 0; i < found->found; i++) {
                 Hypothesis *one = &found->hypotheses[i];
-                stay(search, one, frame, log_add(one->in_blank, one->in_label));
+                stay(search, one, frame);
+                one->heard = log_add(one->in_blank, one->in_label);
             }
         } else if (!step(search, found, room, frame, tried, tries)) {
             return 0;

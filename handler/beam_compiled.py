@@ -10,8 +10,9 @@ from handler.compiled import address
 from handler.hotwords import Table
 from handler.language_model import LETTERS, SPELLING_CONTEXT, LanguageModel
 
-# A hypothesis has this many integers of 64 bits, and then floating-point numbers.
+# A hypothesis has this many integers of 64 bits, then floating-point numbers that are of use here, and one that is not.
 _INTS, _FLOATS = 9, 5
+_NUMBERS = _INTS + _FLOATS + 1
 
 
 def _fields(pointers: str, integers: str = "", numbers: str = "") -> list[tuple[str, Any]]:
@@ -121,11 +122,11 @@ class CompiledSearch:
         if not self._library.hark_beam_search(self._search, address(log_probs), len(log_probs), at):
             raise MemoryError("not enough memory for the beam search")
         try:
-            states = _copied(found.hypotheses, found.found * (_INTS + _FLOATS)).reshape(found.found, _INTS + _FLOATS)
+            states = _copied(found.hypotheses, found.found * _NUMBERS).reshape(found.found, _NUMBERS)
             labels, links = (_copied(each, found.chained) for each in (found.chain_labels, found.chain_links))
         finally:
             self._library.hark_beam_free(at)
-        return states[:, :_INTS].T, states.view(np.float64)[:, _INTS:].T, labels, links
+        return states[:, :_INTS].T, states.view(np.float64)[:, _INTS : _INTS + _FLOATS].T, labels, links
 
 
 def _copied(address: int, count: int) -> NDArray[np.int64]:

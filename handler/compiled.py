@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 PATH = Path(__file__).with_name("libhark.so")
 # Of the functions and what they take; a library of another version is left alone.
-_VERSION = 1
+_VERSION = 2
 _INTEGER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 
 

@@ -51,7 +51,7 @@ test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs
 	npm ci --prefix tests/clients --no-audit --no-fund
 	$(BIN)/python -m pytest tests/clients $(ARGS)
 
-check: $(DEV) $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml; the image's packages
+check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml; the image's packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -63,11 +63,11 @@ check: $(DEV) $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for temp
 audit: $(VENV)/audit.done  ## known weaknesses of the image's packages (asks PyPI itself: needs the internet)
 	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-image.txt $(ARGS)
 
-format: $(DEV)  ## let ruff mend what it can
+format: $(VENV)/dev.done  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train: $(DEV)  ## train a model: make train [CONFIG=training/configs/small.yaml] [ARGS="field=value ..."]
+train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/small.yaml] [ARGS="field=value ..."]
 	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
 
 evaluate: $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
@@ -78,7 +78,7 @@ export: $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIF
 	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-small/best.ckpt"; exit 2; }
 	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
 
-contract: $(DEV)  ## write openapi.yaml to handler/openapi.json, from where it is served
+contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from where it is served
 	$(BIN)/python -c 'import json, yaml; print(json.dumps(yaml.safe_load(open("openapi.yaml")), indent=1, ensure_ascii=False))' \
 	    > handler/openapi.json
 

@@ -21,7 +21,7 @@ LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
 TEXT = ["the cat sat on the mat"] * 20 + ["the dog sat on the cat", "a cat and a dog", "it's a dog's life"] * 5
 HOT = ["zuq", "zuq vix", "cat", "a dog", "naïve"]
 
-built = pytest.mark.skipif(compiled.library() is None, reason="no C compiler is here")
+built = pytest.mark.skipif(compiled.library() is None, reason="not compiled: `make handler/libhark.so`")
 
 
 @pytest.fixture(scope="module")

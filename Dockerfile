@@ -36,8 +36,8 @@ COPY handler code/handler
 # Decoding in C (see handler/compiled.py), for any processor of the kind that builds it and the C library of Amazon
 # Linux 2023 or newer.
 RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig python3 -m ziglang cc \
-        -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O2 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
-        -o code/handler/libhark.so code/handler/beam.c code/handler/align.c -lm \
+        -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O3 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
+        -o code/handler/libhark.so code/handler/bands.c code/handler/beam.c code/handler/align.c -lm \
     && rm code/handler/*.c
 # lm.bin and lm.json, the language model and its weights, need not be there: without them the endpoint decodes greedily.
 COPY models/asr.onnx models/keywords.onnx models/lm.* code/models/

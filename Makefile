@@ -13,9 +13,9 @@ SAM    ?= sam
 CHECKOV = checkov==3.3.30
 # Likewise: what it brings along is nothing that the rest should depend on.
 PIP_AUDIT = pip-audit==2.10.1
-# Decoding in C; without it decoding is in NumPy. Its floating-point numbers are NumPy's to the last bit: nothing contracted.
+# What is slow in NumPy, in C. Where both find the same to the last bit, it is because nothing is contracted.
 LIBRARY = handler/libhark.so
-CFLAGS  = -std=c11 -O2 -ffp-contract=off -Wall -Wextra
+CFLAGS  = -std=c11 -O3 -ffp-contract=off -Wall -Wextra
 LOCAL   = $(VENV)/local.done $(LIBRARY)
 DEV     = $(VENV)/dev.done $(LIBRARY)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -40,10 +40,11 @@ test: $(DEV)  ## set up everything and pass all tests (no Docker, no GPU, no AWS
 fuzz: $(DEV)  ## 10,000 mutated recordings and requests through the handler
 	HARK_FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/handler/test_fuzz.py $(ARGS)
 
-sanitize: $(VENV)/dev.done  ## the decoding in C under AddressSanitizer and UBSan (needs gcc)
+sanitize: $(VENV)/dev.done  ## what is in C under AddressSanitizer and UBSan (needs gcc)
 	$(MAKE) --always-make $(LIBRARY) CC=gcc CFLAGS="$(CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover"
 	ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(BIN)/python -m pytest -p no:cacheprovider tests/handler/test_compiled.py tests/handler/test_beam.py; \
+	    $(BIN)/python -m pytest -p no:cacheprovider tests/handler/test_bands.py tests/handler/test_compiled.py \
+	        tests/handler/test_beam.py; \
 	    found=$$?; rm -f $(LIBRARY); exit $$found
 
 test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
@@ -158,10 +159,10 @@ $(VENV)/dev.done: pyproject.toml constraints.txt
 	@touch $@ $(VENV)/local.done
 
 # A system without a compiler may have one in $(VENV), with the packages for development; or does without.
-$(LIBRARY): handler/beam.c handler/align.c
+$(LIBRARY): handler/bands.c handler/beam.c handler/align.c
 	@if command -v $(CC) > /dev/null; then compiler="$(CC)"; \
 	    elif $(BIN)/python -c 'import ziglang' 2> /dev/null; then compiler="$(BIN)/python -m ziglang cc"; \
-	    else echo "note: no C compiler is here, so a beam search takes 2 ms more for a second of audio" >&2; exit 0; fi; \
+	    else echo "note: no C compiler is here, so a second of audio takes 2 ms more" >&2; exit 0; fi; \
 	    rm -f $@; set -x; $$compiler $(CFLAGS) -shared -fPIC -o $@ $^ -lm
 
 $(VENV)/checkov.done: Makefile

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.compiled import address
+from handler.compiled import address, fields
 from handler.hotwords import Table
 from handler.language_model import LETTERS, SPELLING_CONTEXT, LanguageModel
 
@@ -15,16 +15,8 @@ _INTS, _FLOATS = 9, 5
 _NUMBERS = _INTS + _FLOATS + 1
 
 
-def _fields(pointers: str, integers: str = "", numbers: str = "") -> list[tuple[str, Any]]:
-    return [
-        *((name, ctypes.c_void_p) for name in pointers.split()),
-        *((name, ctypes.c_int64) for name in integers.split()),
-        *((name, ctypes.c_double) for name in numbers.split()),
-    ]
-
-
 class _Model(ctypes.Structure):
-    _fields_ = _fields(
+    _fields_ = fields(
         "masks first_children node_words node_log_probs spelling log_probs signed_log_probs unigrams unigram_backoffs "
         "bigram_keys bigram_log_probs bigram_backoffs trigram_bounds trigram_words trigram_log_probs",
         "bigrams symbols contexts",
@@ -32,11 +24,11 @@ class _Model(ctypes.Structure):
 
 
 class _HotWords(ctypes.Structure):
-    _fields_ = _fields("next gains within ends")
+    _fields_ = fields("next gains within ends")
 
 
 class _Search(ctypes.Structure):
-    _fields_ = _fields(
+    _fields_ = fields(
         "model hot letters spelt_as",
         "labels blank space beam",
         "alpha beta unknown_log_prob hotword_log_prob hotword_letter beam_width label_width most_gain",
@@ -44,7 +36,7 @@ class _Search(ctypes.Structure):
 
 
 class _Found(ctypes.Structure):
-    _fields_ = _fields("hypotheses chain_labels chain_links", "found chained")
+    _fields_ = fields("hypotheses chain_labels chain_links", "found chained")
 
 
 class CompiledSearch:

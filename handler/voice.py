@@ -9,10 +9,13 @@ quiet recording is searched as a loud one is; a voice some 40 dB below another o
 `benchmarks.long_recording` measures what it misses and what it keeps.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.features import band_energies, mel_bank, overlapping
+from handler.bands import Bands
+from handler.features import mel_filters
 
 STEP_S = 0.01
 # Steps that are judged by one transform. With more than two, its window would all but take away what lies between.
@@ -63,13 +66,17 @@ def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.f
     padded = np.zeros(len(samples) + size, np.float32)
     before = (size - (AT_ONCE - 1) * step) // 2
     np.divide(samples, scale, out=padded[before : before + len(samples)])
-    frames = overlapping(padded, size, AT_ONCE * step)[: -(-steps // AT_ONCE)]
-    bank = mel_bank(sample_rate_hz, size, _BANDS, _LOWEST_HZ, min(_HIGHEST_HZ, sample_rate_hz / 2))
-    window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
-    levels = band_energies(frames, window, bank)
+    levels = _bands(sample_rate_hz, size).energies(padded, AT_ONCE * step, -(-steps // AT_ONCE))
     np.log10(np.maximum(levels, np.float32(10 ** (_FLOOR_DB / 10)), out=levels), out=levels)
     decibels: NDArray[np.float32] = levels * np.float32(10) + np.float32(20) * np.log10(scale)
     return decibels.repeat(AT_ONCE, axis=0)[:steps]
+
+
+@lru_cache(maxsize=4)
+def _bands(sample_rate_hz: int, size: int) -> Bands:
+    window = np.hanning(size).astype(np.float32) / np.float32(size / 4)
+    highest_hz = min(_HIGHEST_HZ, sample_rate_hz / 2)
+    return Bands(window, mel_filters(sample_rate_hz, size, _BANDS, _LOWEST_HZ, highest_hz))
 
 
 def excess_db(levels: NDArray[np.float32]) -> NDArray[np.float32]:

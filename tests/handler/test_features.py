@@ -1,9 +1,12 @@
-"""The handler's NumPy log-mel is torchaudio's."""
+"""The handler's log-mel is torchaudio's, compiled and in NumPy."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 
+from handler import compiled, features
 from handler.features import compute, log_mel, mel_filters
 from handler.spec import NO_BLANK
 from tests.conftest import make_spec
@@ -19,6 +22,18 @@ SPECS = {
     "small.yaml": model_spec(load_config("training/configs/small.yaml")),
     "seed.yaml": model_spec(load_config("training/configs/seed.yaml")),
 }
+
+
+@pytest.fixture(autouse=True, params=["C", "NumPy"])
+def transforms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Has each test with Fourier transforms of both kinds."""
+    if request.param == "NumPy":
+        monkeypatch.setattr(compiled, "library", lambda: None)
+    elif compiled.library() is None:
+        pytest.skip("not compiled: `make handler/libhark.so`")
+    features.mel_bands.cache_clear()
+    yield
+    features.mel_bands.cache_clear()
 
 
 def signals() -> dict[str, np.ndarray]:

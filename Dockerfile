@@ -41,7 +41,10 @@ RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig 
     && rm code/handler/*.c
 # lm.bin and lm.json, the language model and its weights, need not be there: without them the endpoint decodes greedily.
 COPY models/asr.onnx models/keywords.onnx models/lm.* code/models/
-RUN chmod -R a+rX code \
+# What ONNX Runtime does to a graph at every start, done here, once (see export/fuse.py).
+COPY export/__init__.py export/errors.py export/fuse.py tools/export/
+RUN PYTHONPATH=packages:code:tools PYTHONDONTWRITEBYTECODE=1 python3 -m export.fuse code/models/asr.onnx \
+    && chmod -R a+rX code \
     && python3 -m compileall -q --invalidation-mode unchecked-hash -s code -p /var/task code
 
 FROM ${BASE_IMAGE}

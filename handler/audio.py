@@ -88,8 +88,13 @@ def blocks(data: Data, sample_rate_hz: int, max_duration_s: float) -> Iterator[N
 
 def within_full_scale(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Brings [samples] whose peak is above 1 to a peak of 1."""
-    peak = np.abs(samples).max(initial=0.0)
-    return samples / peak if peak > 1 else samples
+    highest = peak(samples)
+    return samples / np.float32(highest) if highest > 1 else samples
+
+
+def peak(samples: NDArray[np.float32]) -> float:
+    """Returns how far [samples] go from 0; 0 where there are none. Takes no copy of them, as `np.abs` would."""
+    return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
 
 
 def _source(data: Data, max_duration_s: float) -> _Source:

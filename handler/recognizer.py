@@ -19,6 +19,42 @@ OUTPUT_NAMES = ("log_probs", "output_lengths")
 _BATCH_S = 17.0
 
 
+def open_session(
+    path: Path,
+    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    optimised: Path | None = None,
+) -> ort.InferenceSession:
+    """Opens an ONNX file as everything here runs it, on one thread.
+
+    Args:
+        path: the file.
+        level: how far ONNX Runtime optimises the graph.
+        optimised: where to write it as it is then.
+
+    Raises:
+        ModelError: ONNX Runtime cannot open it.
+    """
+    options = ort.SessionOptions()
+    # A Lambda of 1769 MB has one vCPU: further threads, and threads that spin, take time from each other.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors only; they reach the caller as exceptions
+    options.graph_optimization_level = level
+    if optimised:
+        options.optimized_model_filepath = str(optimised)
+    try:
+        return ort.InferenceSession(
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            # The fused kernel takes five times as long as the addition and the normalisation one by one.
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ModelError(f"{path} cannot be loaded as an ONNX model; export it again.") from error
+
+
 class Recognizer:
     """An ONNX Runtime session and the spec that came with it. Safe to use from several threads.
 
@@ -33,22 +69,7 @@ class Recognizer:
     def __init__(self, path: str | Path, task: str | None = None) -> None:
         if not Path(path).is_file():
             raise ModelError(f"There is no model file at {path}; set HARK_MODEL to the path of an exported model.")
-        options = ort.SessionOptions()
-        # A Lambda of 1769 MB has one vCPU: further threads, and threads that spin, take time from each other.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors only; they reach the caller as exceptions
-        try:
-            self._session = ort.InferenceSession(
-                str(path),
-                options,
-                providers=["CPUExecutionProvider"],
-                # The fused kernel takes five times as long as the addition and the normalisation one by one.
-                disabled_optimizers=["SkipLayerNormFusion"],
-            )
-        except Exception as error:  # ONNX Runtime's errors share no base class
-            raise ModelError(f"{path} cannot be loaded as an ONNX model; export it again.") from error
+        self._session = open_session(Path(path))
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise ModelError(f"{path} does not say how to feed it; export it with `make export`.")

@@ -84,7 +84,7 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
     held, levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
     held_start = done = 0  # in samples of the recording: where `held` begins, what has been dealt with
     for more, last in _gathered(blocks, 2 * context):
-        held = np.concatenate([held, more])
+        held = _joined([held, more])
         levels = _with_levels(levels, held, sample_rate_hz)
         excess = voice.excess_db(levels)
         speech = voice.is_speech(excess)
@@ -122,11 +122,17 @@ def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tup
     samples = 0
     for block in blocks:
         if samples >= least:
-            yield np.concatenate(parts), False
+            yield _joined(parts), False
             parts, samples = [], 0
         parts.append(block)
         samples += len(block)
-    yield np.concatenate([*parts, np.zeros(0, np.float32)]), True
+    yield _joined(parts), True
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Puts [samples] after each other, without a copy where one of them is all there is."""
+    some = [part for part in parts if len(part)]
+    return some[0] if len(some) == 1 else np.concatenate([np.zeros(0, np.float32), *some])
 
 
 def _silences_s(speech: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from handler.audio import peak
 from handler.bands import Bands
 from handler.features import mel_filters
 
@@ -62,7 +63,7 @@ def levels_db(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.f
     step, size = round(STEP_S * sample_rate_hz), round(_SEEN_S * sample_rate_hz)
     steps = len(samples) // step
     # Floating-point recordings may be so loud that their squares overflow.
-    scale = np.float32(max(1.0, float(np.abs(samples).max(initial=0.0))))
+    scale = np.float32(max(1.0, peak(samples)))
     padded = np.zeros(len(samples) + size, np.float32)
     before = (size - (AT_ONCE - 1) * step) // 2
     np.divide(samples, scale, out=padded[before : before + len(samples)])

@@ -100,7 +100,7 @@ def memory(folder: Path, decoder: str, seconds: int) -> dict[str, float]:
 
 
 def log_mel(folder: Path, _decoder: str, seconds: int) -> dict[str, float]:
-    """Milliseconds per second of audio of the log-mel spectrogram, and of its Fourier transforms alone."""
+    """Milliseconds per second of audio of the log-mel spectrogram, and of NumPy's Fourier transforms of its frames."""
     spec = Recognizer(Settings.from_environment({}).model_path).spec
     samples = decode((folder / f"{seconds}.wav").read_bytes(), spec.sample_rate_hz, float("inf"))
     duration_s = len(samples) / spec.sample_rate_hz

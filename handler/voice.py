@@ -45,6 +45,8 @@ _LOUDEST_SHARE = 0.98
 _STEADY_DB = 3.0
 # Speech begins where the excess passes this share of the highest, and this at least.
 _ONSET_SHARE, _ONSET_DB = 0.12, 1.5
+# Unless it rises by this for as long as a word takes: what steady noise never does, however long it lasts.
+_WORD_DB, _WORD_S = 4.0, 0.2
 # Less than this may be one steady sound of a voice, from end to end.
 _SHORT_S = 2.0
 
@@ -102,9 +104,15 @@ def is_speech(excess: NDArray[np.float32]) -> NDArray[np.bool_]:
     if not len(excess):
         return np.zeros(0, np.bool_)
     lowest, highest = _between(excess, _BACKGROUND_SHARE), _between(excess, _LOUDEST_SHARE)
+    onset_db = _ONSET_DB
     if highest - lowest < _STEADY_DB:
-        return np.full(len(excess), bool(highest) and len(excess) * STEP_S < _SHORT_S)  # 0 is digital silence
-    speech: NDArray[np.bool_] = excess > lowest + max(_ONSET_DB, _ONSET_SHARE * (highest - lowest))
+        # Nearly all of it is background. Is there a single word in it?
+        word = round(_WORD_S / STEP_S)
+        loudest = float(np.partition(excess, -word)[-word]) if len(excess) > word else 0.0
+        if loudest - lowest < _WORD_DB:
+            return np.full(len(excess), bool(highest) and len(excess) * STEP_S < _SHORT_S)  # 0 is digital silence
+        highest, onset_db = loudest, _STEADY_DB
+    speech: NDArray[np.bool_] = excess > lowest + max(onset_db, _ONSET_SHARE * (highest - lowest))
     return speech
 
 

@@ -154,6 +154,27 @@ def test_speech_is_found_at_any_level_and_in_noise(change, speech: np.ndarray) -
         assert spoken_to + 0.1 * RATE > end > spoken_to - 0.65 * RATE
 
 
+@pytest.mark.parametrize("seconds", [8, 30, 90, 300])
+@pytest.mark.parametrize("background", ["digital silence", "room", "hiss", "fan"])
+def test_one_word_is_found_however_long_nobody_else_speaks(background: str, seconds: int, speech: np.ndarray) -> None:
+    word = speech[round(0.6 * RATE) : round(0.95 * RATE)]  # "train"
+    samples = np.zeros(seconds * RATE, np.float32)
+    if background != "digital silence":
+        noise = np.random.default_rng(2).standard_normal(len(samples))
+        if background == "fan":
+            noise = np.convolve(noise, np.hanning(9), mode="same")
+            noise += 3 * np.sin(2 * np.pi * 120 * np.arange(len(samples)) / RATE)
+        samples += (noise * {"room": 3e-4, "hiss": 4e-3, "fan": 3e-3}[background]).astype(np.float32)
+    assert split(samples, RATE, LONGEST_S) == []
+    at = 7 * len(samples) // 10
+    samples[at : at + len(word)] += word
+    found = split(samples, RATE, LONGEST_S)
+    assert len(found) == 1
+    start, end = found[0]
+    assert at - RATE < start < at
+    assert at + len(word) < end < at + len(word) + RATE
+
+
 @pytest.mark.parametrize("seconds", [0.01, 0.3, 1.0])
 def test_a_short_steady_sound_may_be_a_voice(seconds: float) -> None:
     vowel = np.sin(2 * np.pi * 200 * np.arange(int(seconds * RATE)) / RATE).astype(np.float32) + silence(seconds)

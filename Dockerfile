@@ -33,7 +33,7 @@ RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-che
         --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
         --target tools --requirement requirements-build.txt
 COPY handler code/handler
-# Decoding in C (see handler/compiled.py), for any processor of the kind that builds it and the C library of Amazon
+# What is slow in NumPy, in C (see handler/compiled.py), for any processor of the kind that builds it and the C library of Amazon
 # Linux 2023 or newer.
 RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig python3 -m ziglang cc \
         -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O3 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
@@ -42,7 +42,7 @@ RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig 
 # lm.bin and lm.json, the language model and its weights, need not be there: without them the endpoint decodes greedily.
 COPY models/asr.onnx models/keywords.onnx models/lm.* code/models/
 # What ONNX Runtime does to a graph at every start, done here, once (see export/fuse.py).
-COPY export/__init__.py export/errors.py export/fuse.py tools/export/
+COPY export/__init__.py export/fuse.py tools/export/
 RUN PYTHONPATH=packages:code:tools PYTHONDONTWRITEBYTECODE=1 python3 -m export.fuse code/models/asr.onnx \
     && chmod -R a+rX code \
     && python3 -m compileall -q --invalidation-mode unchecked-hash -s code -p /var/task code

@@ -61,8 +61,9 @@ check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checko
 	$(BIN)/python .ci/check_image.py
 	$(BIN)/python -m pip check --disable-pip-version-check
 
-audit: $(VENV)/audit.done  ## known weaknesses of the image's packages (asks PyPI itself: needs the internet)
-	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-image.txt $(ARGS)
+audit: $(VENV)/audit.done  ## known weaknesses of what the image is built of (asks PyPI itself: needs the internet)
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-image.txt \
+	    --requirement requirements-build.txt $(ARGS)
 
 format: $(VENV)/dev.done  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

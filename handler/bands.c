@@ -1,4 +1,4 @@
-/* `handler.features.band_energies`, compiled: what its NumPy finds but for rounding, in a fifth of the time.
+/* What `handler.bands` does in NumPy, compiled: the same but for rounding, in a fourth of the time.
  *
  * Source of the transform: Stockham's, as in Van Loan, "Computational Frameworks for the Fast Fourier Transform" (1992),
  * with radices 2 to 5, of real numbers taken in pairs for complex ones.
@@ -8,9 +8,7 @@
 
 /* So many frames go side by side through all of it, as many as every processor of 64 bits takes at once. Nothing passes
  * from one to another: what is found in a frame does not depend on its neighbours. */
-#ifndef LANES
 #define LANES 4
-#endif
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
 typedef struct {
     Lanes re, im;
@@ -36,7 +34,7 @@ static inline Complex times(Complex a, const float *root) {
     return (Complex){a.re * root[0] - a.im * root[1], a.re * root[1] + a.im * root[0]};
 }
 
-/* One pass: transforms of `radix` numbers that are `apart` from each other, in place of those of `radix` times as many. */
+/* One pass: transforms of `radix` numbers that are `apart`, in place of those of `radix` times as many. */
 #define PASS(radix)                                                                          \
     for (int64_t part = 0; part < parts; part++) {                                           \
         for (int64_t at = 0; at < stride; at++) {                                            \

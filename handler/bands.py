@@ -54,7 +54,7 @@ class Bands:
             raise ValueError(f"the spectrum of {len(window)} samples has {bins} bins, not {len(filters)}")
         self._window = np.ascontiguousarray(window, np.float32)
         self._bands = filters.shape[1]
-        self._library = compiled.library() if has_factors(len(window)) else None
+        self._library = compiled.library() if can_transform(len(window)) else None
         if self._library:
             # The library reads these arrays where they lie, so they have to live as long as this does.
             self._arrays = _tables(self._window, filters)
@@ -77,13 +77,15 @@ class Bands:
             [frames, bands].
 
         Raises:
-            ValueError: there are not so many.
+            ValueError: there are not so many, or frames do not follow each other.
         """
+        if hop < 1:
+            raise ValueError(f"frames are a sample apart at least, not {hop}")
         most = max(0, 1 + (len(samples) - len(self._window)) // hop)
         frames = most if frames is None else frames
         if not 0 <= frames <= most:
             raise ValueError(f"{len(samples)} samples have {most} frames, not {frames}")
-        samples = np.ascontiguousarray(samples, np.float32)
+        samples = np.require(samples, np.float32, ["C", "A"])
         found = np.empty((frames, self._bands), np.float32)
         if not self._library:
             self._with_numpy(samples, hop, found)
@@ -140,7 +142,7 @@ def _tables(window: NDArray[np.float32], filters: NDArray[np.float32]) -> dict[s
     }
 
 
-def has_factors(size: int) -> bool:
+def can_transform(size: int) -> bool:
     """Tells whether `bands.c` can transform frames of this size."""
     if size < 2 or size % 2:
         return False

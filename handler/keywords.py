@@ -3,8 +3,8 @@
 A recording about as long as the model's window is classified as it is, and a shorter one alone in it: what is added
 around it takes no part in the normalisation, which is over what was recorded. Over a longer one the window slides, and
 other words are likelier by what the spec says; scores are averaged over neighbouring windows, and a word is where its
-score stays above a threshold. Silence slides by like everything else: voice activity is judged by what half a minute
-holds, and one word in it is too little.
+score stays above a threshold. Silence slides by like everything else: what is searched for here lasts a third of a
+second, and nothing that may be one is left out beforehand.
 
 Source: Chen, Parada and Heigold, "Small-footprint keyword spotting using deep neural networks" (ICASSP 2014), for the
 smoothing.

@@ -43,10 +43,11 @@ _BACKGROUND_SHARE = 0.1
 _LOUDEST_SHARE = 0.98
 # Steady noise stays within this of its own background; speech rises out of any it can be understood in.
 _STEADY_DB = 3.0
-# Speech begins where the excess passes this share of the highest, and this at least.
+# Where all but a little does, that little is a word if it stays above for so long: clicks do not, nor does steady
+# noise, however long it lasts.
+_WORD_S = 0.15
+# Other speech begins where the excess passes this share of the highest, and this at least.
 _ONSET_SHARE, _ONSET_DB = 0.12, 1.5
-# Unless it rises by this for as long as a word takes: what steady noise never does, however long it lasts.
-_WORD_DB, _WORD_S = 4.0, 0.2
 # Less than this may be one steady sound of a voice, from end to end.
 _SHORT_S = 2.0
 
@@ -107,13 +108,19 @@ def is_speech(excess: NDArray[np.float32]) -> NDArray[np.bool_]:
     onset_db = _ONSET_DB
     if highest - lowest < _STEADY_DB:
         # Nearly all of it is background. Is there a single word in it?
-        word = round(_WORD_S / STEP_S)
-        loudest = float(np.partition(excess, -word)[-word]) if len(excess) > word else 0.0
-        if loudest - lowest < _WORD_DB:
+        word = _held(excess, round(_WORD_S / STEP_S))
+        if word - lowest < _STEADY_DB:
             return np.full(len(excess), bool(highest) and len(excess) * STEP_S < _SHORT_S)  # 0 is digital silence
-        highest, onset_db = loudest, _STEADY_DB
+        highest, onset_db = word, _STEADY_DB
     speech: NDArray[np.bool_] = excess > lowest + max(onset_db, _ONSET_SHARE * (highest - lowest))
     return speech
+
+
+def _held(excess: NDArray[np.float32], steps: int) -> float:
+    """Returns the highest that so many steps in a row reach; of fewer, what all of them reach."""
+    if len(excess) <= steps:
+        return float(excess.min())
+    return float(np.lib.stride_tricks.sliding_window_view(excess, steps).min(axis=1).max())
 
 
 def _smooth(levels: NDArray[np.float32], width: int) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """What the network sees: torchaudio's log-mel spectrogram (or MFCC, or samples) and SpecAugment.
 
-`handler.features` computes the same in NumPy. Both read their numbers from the `ModelSpec`.
+`handler.features` computes the same without torch. Both read their numbers from the `ModelSpec`.
 """
 
 import math

@@ -1,12 +1,14 @@
 """Energies in bands, in C and in NumPy: those of a transform in double precision, frame by frame."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handler import compiled
-from handler.bands import Bands, has_factors
+from handler.bands import Bands, can_transform
 from handler.features import mel_filters
 
 # Of the strongest energy of a frame: what single precision cannot tell from nothing.
@@ -55,7 +57,7 @@ def test_energies_are_those_of_an_exact_transform(bands: type[Bands], size: int)
 @built
 @given(
     seed=st.integers(0, 2**32 - 1),
-    size=st.sampled_from([size for size in SIZES if has_factors(size)]),
+    size=st.sampled_from([size for size in SIZES if can_transform(size)]),
     hop=st.integers(1, 700),
     frames=st.integers(0, 20),
     count=st.integers(0, 30),
@@ -98,13 +100,57 @@ def test_frames_beyond_the_samples_are_refused(bands: type[Bands]) -> None:
             asked.energies(np.ones(9, np.float32), 2, frames)
 
 
+@either
+def test_frames_that_do_not_follow_each_other_are_refused(bands: type[Bands]) -> None:
+    for hop in (0, -2):
+        with pytest.raises(ValueError, match="a sample apart at least"):
+            bands(np.ones(4, np.float32), np.ones((3, 2), np.float32)).energies(np.ones(3, np.float32), hop)
+
+
+@either
+def test_what_is_no_number_stays_in_its_frame(bands: type[Bands]) -> None:
+    samples = np.random.default_rng(6).standard_normal(8 * 400).astype(np.float32)
+    asked = bands(np.hanning(400).astype(np.float32), mel_filters(16000, 400, 20, 20.0, 8000.0))
+    clean = asked.energies(samples, 400)
+    samples[2 * 400 + 7], samples[5 * 400 + 3] = np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        found = asked.energies(samples, 400)
+    assert np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist() == [2, 5]
+    others = [0, 1, 3, 4, 6, 7]
+    np.testing.assert_allclose(found[others], clean[others], rtol=1e-6)
+
+
 def test_filters_of_another_transform_are_refused() -> None:
     with pytest.raises(ValueError, match="the spectrum of 400 samples has 201 bins, not 257"):
         Bands(np.ones(400, np.float32), np.ones((257, 3), np.float32))
 
 
 @either
-def test_samples_that_are_a_view_with_steps_are_read_as_they_look(bands: type[Bands]) -> None:
+def test_samples_are_read_as_they_look_however_they_lie(bands: type[Bands]) -> None:
     every = np.random.default_rng(5).standard_normal(4000).astype(np.float32)
     asked = bands(np.hanning(400).astype(np.float32), mel_filters(16000, 400, 20, 20.0, 8000.0))
-    np.testing.assert_array_equal(asked.energies(every[::2], 160), asked.energies(every[::2].copy(), 160))
+    half = every[::2].copy()
+    expected = asked.energies(half, 160)
+    misaligned = np.frombuffer(b"?" + half.tobytes(), np.float32, offset=1)
+    half.flags.writeable = False
+    for samples in (every[::2], misaligned, half, half.astype(np.float64)):
+        np.testing.assert_array_equal(asked.energies(samples, 160), expected)
+
+
+@built
+def test_where_there_is_no_memory_left_it_says_so() -> None:
+    bands = Bands(np.ones(4, np.float32), np.ones((3, 2), np.float32))
+    bands._bank.size = 2**48
+    with pytest.raises(MemoryError, match="Fourier transform"):
+        bands.energies(np.ones(9, np.float32), 2)
+
+
+@built
+def test_threads_may_share_what_frames_are_analysed_with() -> None:
+    asked = Bands(np.hanning(400).astype(np.float32), mel_filters(16000, 400, 80, 20.0, 8000.0))
+    all_samples = np.random.default_rng(7).standard_normal((4, 16000)).astype(np.float32)
+    expected = [asked.energies(samples, 160) for samples in all_samples]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda i: asked.energies(all_samples[i % 4], 160), range(40)))
+    for i, energies in enumerate(found):
+        np.testing.assert_array_equal(energies, expected[i % 4])

@@ -175,6 +175,17 @@ def test_one_word_is_found_however_long_nobody_else_speaks(background: str, seco
     assert at + len(word) < end < at + len(word) + RATE
 
 
+@pytest.mark.parametrize("clicks", [1, 3, 5])
+@pytest.mark.parametrize("seconds", [60, 120])
+def test_a_few_clicks_are_no_word(clicks: int, seconds: int) -> None:
+    rng = np.random.default_rng(clicks)
+    samples = silence(seconds)
+    burst = np.exp(-np.arange(240) / 60) * 0.1
+    for at in rng.choice(np.arange(1, seconds), clicks, replace=False) * RATE:
+        samples[at : at + len(burst)] += (rng.standard_normal(len(burst)) * burst).astype(np.float32)
+    assert split(samples, RATE, LONGEST_S) == []
+
+
 @pytest.mark.parametrize("seconds", [0.01, 0.3, 1.0])
 def test_a_short_steady_sound_may_be_a_voice(seconds: float) -> None:
     vowel = np.sin(2 * np.pi * 200 * np.arange(int(seconds * RATE)) / RATE).astype(np.float32) + silence(seconds)

@@ -1,0 +1,87 @@
+"""Finds single words in minutes of background: `python -m benchmarks.lone_words MANIFEST [--words 50]`.
+
+Puts each of some recordings of a word alone into steady noise, at a drawn place, and says how many of them the search
+for speech finds: whether the middle of its energy is in a window. `--output docs/long-recordings.md` writes it down.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.documents import write_block
+from handler.audio import decode
+from handler.errors import HarkError
+from handler.segments import split
+from handler.settings import Settings
+from training.manifest import read_manifest
+
+RATE_HZ = 16_000
+_LONGEST_S = 17.0
+SECONDS = (10, 30, 60, 300)
+# Of the word, from its first sample to its last, over white noise.
+SNRS_DB = (60, 30, 20, 10, 0)
+# Before and after the word there is at least so much.
+_EDGE_S = 1.0
+
+
+def found(word: NDArray[np.float32], seconds: float, snr_db: float, rng: np.random.Generator) -> bool:
+    """Tells whether a [samples] word is found in so many seconds of noise.
+
+    Raises:
+        ValueError: there is no room for it.
+    """
+    edge = round(_EDGE_S * RATE_HZ)
+    room = round(seconds * RATE_HZ) - len(word) - 2 * edge
+    if room < 1:
+        raise ValueError(f"a word of {len(word) / RATE_HZ:.1f} s has no room in {seconds} s")
+    energies = np.square(word.astype(np.float64))
+    level = np.sqrt(energies.mean()) * 10 ** (-snr_db / 20)
+    samples = rng.normal(0, level, round(seconds * RATE_HZ)).astype(np.float32)
+    start = edge + int(rng.integers(room))
+    samples[start : start + len(word)] += word
+    middle = start + float((np.arange(len(word)) * energies).sum() / energies.sum())
+    return any(first <= middle < end for first, end in split(samples, RATE_HZ, _LONGEST_S))
+
+
+def table(words: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> str:
+    """Returns how many of the words are found, by signal-to-noise ratio and length."""
+    lines = [
+        "| word over noise | " + " | ".join(f"in {seconds} s" for seconds in SECONDS) + " |",
+        "|---" * (1 + len(SECONDS)) + "|",
+    ]
+    for snr_db in SNRS_DB:
+        counts = [sum(found(word, seconds, snr_db, rng) for word in words) for seconds in SECONDS]
+        lines.append(f"| {snr_db} dB | " + " | ".join(map(str, counts)) + " |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--words", type=int, default=50, help="so many recordings, drawn (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, help="a document with two marks to put the table between")
+    options = parser.parse_args(arguments)
+    rng = np.random.default_rng(options.seed)
+    try:
+        utterances = read_manifest(options.manifest)
+        drawn = rng.permutation(len(utterances))[: options.words].tolist()
+        limit_s = Settings.from_environment({}).max_audio_s
+        words = [decode(utterances[i].audio_path.read_bytes(), RATE_HZ, limit_s) for i in drawn]
+        lines = f"{len(words)} recordings of {options.manifest.name}; how many are found:\n\n{table(words, rng)}"
+        print(lines)
+        if options.output:
+            write_block(options.output, "benchmarks.lone_words", lines)
+    except (HarkError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

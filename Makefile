@@ -42,7 +42,8 @@ fuzz: $(DEV)  ## 10,000 mutated recordings and requests through the handler
 
 sanitize: $(VENV)/dev.done  ## what is in C under AddressSanitizer and UBSan (needs gcc)
 	$(MAKE) --always-make $(LIBRARY) CC=gcc CFLAGS="$(CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover"
-	ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    $(BIN)/python -m pytest -p no:cacheprovider tests/handler/test_bands.py tests/handler/test_compiled.py \
 	        tests/handler/test_beam.py; \
 	    found=$$?; rm -f $(LIBRARY); exit $$found

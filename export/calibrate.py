@@ -1,8 +1,8 @@
-"""Fits what a model's spec says of word times and confidences: `python -m export.calibrate MODEL --dev MANIFEST`.
+"""Fits what a spec says of confidences, noise and word times: `python -m export.calibrate MODEL --dev MANIFEST`.
 
 Times are fitted on speech whose word boundaries are known (`export.spoken`, which speaks the manifest's texts), and
-confidences on the manifest's own recordings. `python -m export` does both; the command does them for a file that is
-there already.
+confidences on the manifest's own recordings; what a model is much less sure of than of any of these is taken for noise.
+`python -m export` does it all; the command does it for a file that is there already.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from export.graph import write_spec
 from export.spoken import speak
-from handler import confidence, ctc, word_times
+from handler import confidence, ctc, features, segments, word_times
 from handler.audio import decode
 from handler.decoding import GREEDY, Decoder
 from handler.errors import HarkError
@@ -33,6 +33,9 @@ from training.text import normalise
 _SPOKEN_TEXTS = 60
 # Fewer words say nothing of a model; it keeps the confidences and times it has.
 _LEAST_WORDS = 30
+# A window is noise where the geometric mean of its letters' probabilities is below 0.64 of the least of the manifest's.
+# `benchmarks.noise` measures what that keeps and what it leaves out.
+_LESS_SURE = 0.45
 # Keeps weights finite where the features separate right from wrong; far below the weight of some thousand words.
 _RIDGE = 1.0
 _NEWTON_STEPS = 25
@@ -84,6 +87,18 @@ def fit_confidence(heard: Heard) -> dict[str, float]:
         spread = (probabilities * (1 - probabilities))[:, None] * heard.features
         weights += np.linalg.solve(heard.features.T @ spread + _RIDGE * np.eye(len(weights)), slope)
     return {name: round(float(weight), 5) for name, weight in zip(CONFIDENCE_FEATURES, weights, strict=True)}
+
+
+def fit_least_log_prob(recognizer: Runner, utterances: Sequence[Utterance]) -> float:
+    """Returns the mean log-probability of letters below which a window is noise: well below all of the manifest's."""
+    spec = recognizer.spec
+    lowest = 0.0
+    for utterance in utterances:
+        samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
+        cut = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
+        heard = recognizer.run([features.log_mel(window.samples, spec) for window in cut])
+        lowest = min([lowest, *(ctc.mean_log_prob(log_probs, spec.blank) for log_probs in heard)])
+    return round(lowest - _LESS_SURE, 2)
 
 
 @dataclass(frozen=True)
@@ -166,7 +181,7 @@ def _nearest_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float
 
 
 def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec:
-    """Returns the model's spec with word times and confidences fitted; prints what was found.
+    """Returns the model's spec with confidences, what is noise, and word times fitted; prints what was found.
 
     A model that hears too few words keeps what it has.
     """
@@ -175,8 +190,10 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
     if min(heard.right.sum(), (~heard.right).sum()) < _LEAST_WORDS:
         print(f"confidences are not calibrated: {heard.right.sum()} of {len(heard.right)} words are right")
     else:
-        spec = dataclasses.replace(spec, word_confidence=fit_confidence(heard))
+        least = fit_least_log_prob(recognizer, utterances)
+        spec = dataclasses.replace(spec, word_confidence=fit_confidence(heard), least_log_prob=least)
         print(f"confidences fitted to {len(heard.right)} words, {heard.right.mean():.1%} of them right")
+        print(f"a window is noise where its letters have a mean log-probability below {least}")
     texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text][:_SPOKEN_TEXTS]
     placed = place(Respecified(recognizer, spec), texts)
     if (inner := placed.is_inner.sum(axis=0).min()) < _LEAST_WORDS:

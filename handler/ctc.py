@@ -58,6 +58,22 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
     return Tokens(best[starts], starts, ends, np.exp(peaks.astype(np.float64)))
 
 
+def mean_log_prob(log_probs: NDArray[np.float32], blank: int) -> float:
+    """Says how sure of the letters of its best path a network is: their mean log-probability.
+
+    Of speech it is near 0, of noise that is no speech far below, whatever is made of it afterwards.
+
+    Args:
+        log_probs: [frames, labels] natural log-probabilities.
+        blank: index of the blank label.
+
+    Returns:
+        at most 0; 0 where there are no letters.
+    """
+    heard = greedy(log_probs, blank).log_probs
+    return float(heard.mean()) if len(heard) else 0.0
+
+
 def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> Tokens:
     """Finds where a text is: the frames of each token on the likeliest path that spells it.
 

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from handler import audio, features, segments, transcript
+from handler import audio, ctc, features, segments, transcript
 from handler.decoding import GREEDY, Decoder
 from handler.mapped import Data
 from handler.segments import Window
@@ -122,7 +122,7 @@ def recognize(
         decoder: what makes text of log-probabilities.
 
     Returns:
-        what was heard in each window, in order, and the duration of the recording in seconds.
+        what was heard in each window of speech, in order, and the duration of the recording in seconds.
     """
     spec = recognizer.spec
     heard = 0
@@ -142,6 +142,8 @@ def recognize(
             log_probs = recognizer.run(log_mels)
         with timings.stage("ctc"):
             for window, heard_in_it in zip(batch, log_probs, strict=True):
+                if spec.least_log_prob is not None and ctc.mean_log_prob(heard_in_it, spec.blank) < spec.least_log_prob:
+                    continue  # noise: whatever text would be made of it, nobody said it
                 tokens, alternatives = decoder(heard_in_it, spec)
                 start_s = window.start / spec.sample_rate_hz
                 found.append(DecodedWindow(start_s, tokens, window.silences_s, alternatives))

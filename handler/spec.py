@@ -53,6 +53,7 @@ class ModelSpec:
         word_start_gap_share, word_end_gap_share: how much later still a word begins, as a share of the gap from the
             last frame of the word before, and ends, as a share of the gap to the first frame of the word after.
         word_confidence: weight of each of `CONFIDENCE_FEATURES`; none where the model was not calibrated.
+        least_log_prob: a window with a lower `handler.ctc.mean_log_prob` is taken for noise; None where none is.
         unknown_excess: of a keyword model, how much likelier `unknown` is in running speech than where somebody says a
             word for it to be known, as a logarithm; the model's scores are for the latter.
         training_data: what the model learned from, in words.
@@ -82,6 +83,7 @@ class ModelSpec:
     word_start_gap_share: float = 0.0
     word_end_gap_share: float = 0.0
     word_confidence: dict[str, float] = field(default_factory=dict)
+    least_log_prob: float | None = None
     unknown_excess: float = 0.0
     training_data: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class ModelSpec:
                 "word_end_shift_s": abs(self.word_end_shift_s) < self.max_window_s,
                 "word_start_gap_share": math.isfinite(self.word_start_gap_share),
                 "word_end_gap_share": math.isfinite(self.word_end_gap_share),
+                "least_log_prob": self.least_log_prob is None or -math.inf < self.least_log_prob <= 0,
                 "unknown_excess": math.isfinite(self.unknown_excess),
                 "word_confidence": set(self.word_confidence) <= set(CONFIDENCE_FEATURES)
                 and all(math.isfinite(weight) for weight in self.word_confidence.values()),

@@ -129,12 +129,22 @@ def test_the_command_writes_what_it_fitted_into_the_file(
     assert calibrate.main([str(model), "--dev", str(DATA / "manifest.jsonl")]) == 0
     spec = Recognizer(model).spec
     assert set(spec.word_confidence) == set(CONFIDENCE_FEATURES)
+    assert -3 < (spec.least_log_prob or 0) <= -calibrate._LESS_SURE
     assert 0 < abs(spec.word_start_shift_s) < 0.2
     assert 0 < abs(spec.word_end_shift_s) < 0.2
     once = capsys.readouterr().out
     assert calibrate.main([str(model), "--dev", str(DATA / "manifest.jsonl")]) == 0
     assert capsys.readouterr().out == once  # what was fitted before does not change the fit
     assert Recognizer(model).spec == spec
+
+
+def test_what_is_noise_is_well_below_all_that_the_manifest_holds(recognizer: Recognizer) -> None:
+    found = calibrate.fit_least_log_prob(recognizer, UTTERANCES)
+    unsure = -found - calibrate._LESS_SURE
+    assert 0 <= unsure < 1
+    # Windows that a spec would leave out count, too.
+    deaf = Respecified(recognizer, dataclasses.replace(recognizer.spec, least_log_prob=-1e-9))
+    assert calibrate.fit_least_log_prob(deaf, UTTERANCES) == found
 
 
 def test_a_model_that_hears_too_little_keeps_what_it_has(recognizer: Recognizer) -> None:

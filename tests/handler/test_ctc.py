@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handler.ctc import Tokens, greedy, words
+from handler.ctc import Tokens, greedy, mean_log_prob, words
 
 BLANK, A, B = 0, 1, 2
 
@@ -44,6 +44,13 @@ def test_confidence_is_the_highest_probability_over_a_tokens_frames() -> None:
     tokens = greedy(emission([(A, 0.6), (A, 0.8), (BLANK, 0.99), (B, 0.7), (A, 0.5), (A, 0.55)]), BLANK)
     assert tokens.labels.tolist() == [A, B, A]
     np.testing.assert_allclose(tokens.confidences, [0.8, 0.7, 0.55], atol=1e-6)
+
+
+def test_how_sure_the_best_path_is_of_its_letters() -> None:
+    heard = emission([(BLANK, 0.4), (A, 0.5), (A, 0.9), (B, 0.6), (BLANK, 0.99)])
+    assert mean_log_prob(heard, BLANK) == pytest.approx((np.log(0.9) + np.log(0.6)) / 2, abs=1e-6)
+    assert mean_log_prob(emission([(BLANK, 0.5)]), BLANK) == 0
+    assert mean_log_prob(emission([]), BLANK) == 0
 
 
 def test_greedy_agrees_with_a_plain_loop_on_random_emissions() -> None:

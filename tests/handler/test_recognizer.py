@@ -31,7 +31,7 @@ def test_no_windows_give_no_results(recognizer: Recognizer) -> None:
 
 
 def test_spec_survives_the_way_through_json() -> None:
-    spec = make_spec(measured={"wer": 0.25}, training_data="ümläute")
+    spec = make_spec(measured={"wer": 0.25}, training_data="ümläute", least_log_prob=-0.5)
     assert ModelSpec.from_json(spec.to_json()) == spec
     assert spec.output_frames_per_second == 25
 
@@ -47,7 +47,8 @@ def test_a_spec_that_cannot_be_read_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [{"sample_rate_hz": 0}, {"window_samples": 401}, {"f_max_hz": 8001.0}, {"normalisation": "batch"}, {"blank": 3},
-     {"labels": ("", "a", "a")}, {"log_floor": 0.0}, {"time_subsampling": 0}],
+     {"labels": ("", "a", "a")}, {"log_floor": 0.0}, {"time_subsampling": 0}, {"least_log_prob": 0.1},
+     {"least_log_prob": float("nan")}],
 )  # fmt: skip
 def test_a_spec_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError, match="cannot be right"):

@@ -26,13 +26,13 @@ from tqdm import tqdm
 
 from benchmarks.documents import write_block
 from export.calibrate import fit_confidence, hear
-from handler import ctc, features, segments
+from handler import ctc
 from handler.audio import decode
 from handler.beam import BeamSearch, Weights
 from handler.decoding import Beam, Tuning
 from handler.errors import HarkError
 from handler.language_model import LanguageModel
-from handler.pipeline import Runner
+from handler.pipeline import Runner, emissions
 from handler.recognizer import Recognizer
 from handler.settings import Settings
 from handler.spec import ModelSpec
@@ -92,8 +92,7 @@ def listen(recognizer: Runner, utterances: Sequence[Utterance]) -> Iterator[List
     spec = recognizer.spec
     for utterance in tqdm(utterances, desc="listening", disable=None, leave=False):
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
-        windows = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
-        log_probs = recognizer.run([features.log_mel(window.samples, spec) for window in windows])
+        log_probs = emissions(samples, recognizer)
         speaker = str(utterance.extra.get("speaker", ""))
         yield Listened(normalise(utterance.text), speaker, len(samples) / spec.sample_rate_hz, log_probs)
 

@@ -19,11 +19,9 @@ from handler import ctc
 from handler.beam import BeamSearch
 from handler.decoding import Tuning
 from handler.errors import HarkError
-from handler.features import log_mel
 from handler.language_model import LanguageModel
-from handler.pipeline import Runner
+from handler.pipeline import Runner, emissions
 from handler.recognizer import Recognizer
-from handler.segments import windows
 from handler.settings import Settings
 from training.manifest import read_manifest
 from training.metrics import corpus_rates
@@ -46,8 +44,7 @@ def spoken(recognizer: Runner) -> list[Listened]:
     spec = recognizer.spec
     found = []
     for each in speak((frame.format(name) for name in NAMES for frame in _SENTENCES), spec.sample_rate_hz):
-        cut = windows([each.samples], spec.sample_rate_hz, spec.max_window_s)
-        log_probs = recognizer.run([log_mel(window.samples, spec) for window in cut])
+        log_probs = emissions(each.samples, recognizer)
         found.append(Listened(" ".join(each.words), "", len(each.samples) / spec.sample_rate_hz, log_probs))
     return found
 

@@ -1,7 +1,8 @@
 """Finds single words in minutes of background: `python -m benchmarks.lone_words MANIFEST [--words 50]`.
 
 Puts each of some recordings of a word alone into steady noise, at a drawn place, and says how many of them the search
-for speech finds: whether the middle of its energy is in a window. `--output docs/long-recordings.md` writes it down.
+for speech finds: whether the middle of its energy is in a window. The last row says in how much of such noise alone it
+finds something. `--output docs/long-recordings.md` writes it down.
 """
 
 import argparse
@@ -24,6 +25,8 @@ _LONGEST_S = 17.0
 SECONDS = (10, 30, 60, 300)
 # Of the word, from its first sample to its last, over white noise.
 SNRS_DB = (60, 30, 20, 10, 0)
+# Of noise without a word.
+_NOISE_LEVEL = 0.01
 # Before and after the word there is at least so much.
 _EDGE_S = 1.0
 
@@ -47,6 +50,11 @@ def found(word: NDArray[np.float32], seconds: float, snr_db: float, rng: np.rand
     return any(first <= middle < end for first, end in split(samples, RATE_HZ, _LONGEST_S))
 
 
+def anything(seconds: float, rng: np.random.Generator) -> bool:
+    """Tells whether something is found in so many seconds of noise alone."""
+    return bool(split(rng.normal(0, _NOISE_LEVEL, round(seconds * RATE_HZ)).astype(np.float32), RATE_HZ, _LONGEST_S))
+
+
 def table(words: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> str:
     """Returns how many of the words are found, by signal-to-noise ratio and length."""
     lines = [
@@ -56,6 +64,8 @@ def table(words: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> str
     for snr_db in SNRS_DB:
         counts = [sum(found(word, seconds, snr_db, rng) for word in words) for seconds in SECONDS]
         lines.append(f"| {snr_db} dB | " + " | ".join(map(str, counts)) + " |")
+    alone = [sum(anything(seconds, rng) for _ in words) for seconds in SECONDS]
+    lines.append("| no word | " + " | ".join(map(str, alone)) + " |")
     return "\n".join(lines)
 
 
@@ -73,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         drawn = rng.permutation(len(utterances))[: options.words].tolist()
         limit_s = Settings.from_environment({}).max_audio_s
         words = [decode(utterances[i].audio_path.read_bytes(), RATE_HZ, limit_s) for i in drawn]
-        lines = f"{len(words)} recordings of {options.manifest.name}; how many are found:\n\n{table(words, rng)}"
+        lines = f"Of {len(words)} in {options.manifest.name} are found:\n\n{table(words, rng)}"
         print(lines)
         if options.output:
             write_block(options.output, "benchmarks.lone_words", lines)

@@ -19,10 +19,11 @@ from benchmarks.documents import write_block
 from export.calibrate import Respecified
 from handler.audio import decode
 from handler.decoding import Decoder
-from handler.errors import HarkError
+from handler.errors import HarkError, RequestError
 from handler.pipeline import Runner, Timings, transcribe_samples
 from handler.recognizer import Recognizer
 from handler.settings import DECODERS, Settings
+from training.augment import mix
 from training.manifest import Utterance, read_manifest
 from training.metrics import corpus_rates, count_errors
 from training.text import normalise
@@ -44,6 +45,23 @@ class Kept:
     speech: list[str]
 
 
+def read_noises(folder: Path, sample_rate_hz: int) -> dict[str, NDArray[np.float32]]:
+    """Reads the recordings in a folder: [samples] of each, by name.
+
+    Raises:
+        HarkError: there is none, or one cannot be decoded.
+    """
+    noises = {}
+    for path in sorted(each for each in folder.iterdir() if each.is_file()):
+        try:
+            noises[path.stem] = decode(path.read_bytes(), sample_rate_hz, float("inf"))
+        except RequestError as error:
+            raise HarkError(f"{path}: {error}") from error
+    if not noises:
+        raise HarkError(f"{folder} holds no recordings; name a folder of noise.")
+    return noises
+
+
 def hear(recordings: Sequence[NDArray[np.float32]], recognizer: Runner, decoder: Decoder) -> Kept:
     """Transcribes [samples] recordings in both ways."""
     open_ = Respecified(recognizer, dataclasses.replace(recognizer.spec, least_log_prob=None))
@@ -61,10 +79,7 @@ def mixed(
     """Adds noise, from a drawn place on and as often as it takes, at a level below that of the [samples]."""
     if np.isinf(snr_db):
         return samples
-    added = np.resize(np.roll(noise, -int(rng.integers(len(noise)))), len(samples))
-    powers = [float(np.square(each, dtype=np.float64).mean()) for each in (samples, added)]
-    level = np.sqrt(powers[0] / max(powers[1], 1e-12)) * 10 ** (-snr_db / 20)
-    return np.asarray(samples + added * level, np.float32)
+    return mix(samples, np.resize(np.roll(noise, -int(rng.integers(len(noise)))), len(samples)), snr_db)
 
 
 def noise_table(noises: dict[str, NDArray[np.float32]], recognizer: Runner, decoder: Decoder) -> list[str]:
@@ -89,7 +104,7 @@ def speech_table(
     clean = [decode(each.audio_path.read_bytes(), recognizer.spec.sample_rate_hz, float("inf")) for each in utterances]
     backgrounds = list(noises.values())
     lines = [
-        "| speech over noise | WER of every window | of those taken for speech | utterances without text |",
+        "| speech over noise | WER of every window | of those taken for speech | utterances left out |",
         "|---|---|---|---|",
     ]
     for snr_db in SNRS_DB:
@@ -115,13 +130,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         recognizer = Recognizer(options.model)
         decoder = decoder_named(options.decoder, recognizer.spec)
-        files = sorted(path for path in options.noise.iterdir() if path.is_file())
-        rate_hz = recognizer.spec.sample_rate_hz
-        noises = {path.stem: decode(path.read_bytes(), rate_hz, float("inf")) for path in files}
+        noises = read_noises(options.noise, recognizer.spec.sample_rate_hz)
         rng = np.random.default_rng(options.seed)
         spec = recognizer.spec
         lines = [
-            f"{spec.name} {spec.version}, decoder={options.decoder}, a window is noise below {spec.least_log_prob}:",
+            f"{spec.name} {spec.version} on {options.manifest.name}, decoder={options.decoder}, "
+            f"noise below {spec.least_log_prob}:",
             "",
             *noise_table(noises, recognizer, decoder),
             "",

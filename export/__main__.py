@@ -1,10 +1,10 @@
 r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST] [--output models/asr.onnx] [--precision int8]`.
 
 Traces the network, proves the graph equal to it, makes it smaller, measures it and fp32 on the dev manifest as they are
-served, fits word times and confidences (`export.calibrate`), and only then writes the file, with the spec and the
-measured figures in its metadata. int8 is the smallest and fastest; fp16 stores the weights in half precision and
-computes in fp32, for networks of convolutions, which int8 leaves as they are. A model of keywords has neither word
-times nor confidences to fit:
+served, fits word times, confidences and what is noise (`export.calibrate`), and only then writes the file, with the
+spec and the measured figures in its metadata. int8 is the smallest and fastest; fp16 stores the weights in half
+precision and computes in fp32, for networks of convolutions, which int8 leaves as they are. A model of keywords has
+nothing of those to fit:
 
     python -m export runs/hark-keywords/best.ckpt --dev data/keywords-dev.jsonl --output models/keywords.onnx \
         --precision fp16

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from export.graph import write_spec
 from export.spoken import speak
-from handler import confidence, ctc, features, segments, word_times
+from handler import confidence, ctc, word_times
 from handler.audio import decode
 from handler.decoding import GREEDY, Decoder
 from handler.errors import HarkError
-from handler.pipeline import Runner, Timings, recognize
+from handler.pipeline import Runner, Timings, emissions, recognize
 from handler.recognizer import Recognizer
 from handler.spec import CONFIDENCE_FEATURES, ModelSpec
 from handler.transcript import DecodedWindow
@@ -33,7 +33,7 @@ from training.text import normalise
 _SPOKEN_TEXTS = 60
 # Fewer words say nothing of a model; it keeps the confidences and times it has.
 _LEAST_WORDS = 30
-# A window is noise where the geometric mean of its letters' probabilities is below 0.64 of the least of the manifest's.
+# A window is noise where the geometric mean of its tokens' probabilities is below 0.64 of the least of the manifest's.
 # `benchmarks.noise` measures what that keeps and what it leaves out.
 _LESS_SURE = 0.45
 # Keeps weights finite where the features separate right from wrong; far below the weight of some thousand words.
@@ -90,14 +90,14 @@ def fit_confidence(heard: Heard) -> dict[str, float]:
 
 
 def fit_least_log_prob(recognizer: Runner, utterances: Sequence[Utterance]) -> float:
-    """Returns the mean log-probability of letters below which a window is noise: well below all of the manifest's."""
+    """Returns the mean log-probability of tokens below which a window is noise: well below all of the manifest's."""
     spec = recognizer.spec
     lowest = 0.0
     for utterance in utterances:
-        samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
-        cut = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
-        heard = recognizer.run([features.log_mel(window.samples, spec) for window in cut])
-        lowest = min([lowest, *(ctc.mean_log_prob(log_probs, spec.blank) for log_probs in heard)])
+        if normalise(utterance.text):
+            samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
+            heard = emissions(samples, recognizer)
+            lowest = min([lowest, *(ctc.mean_log_prob(window, spec.blank) for window in heard)])
     return round(lowest - _LESS_SURE, 2)
 
 
@@ -186,14 +186,16 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
     A model that hears too few words keeps what it has.
     """
     spec = recognizer.spec
-    heard = hear(recognizer, utterances)
+    # What the file took for noise so far has no say in what it will.
+    heard = hear(Respecified(recognizer, dataclasses.replace(spec, least_log_prob=None)), utterances)
+    if heard.right.sum() >= _LEAST_WORDS:
+        spec = dataclasses.replace(spec, least_log_prob=fit_least_log_prob(recognizer, utterances))
+        print(f"a window is noise where its tokens have a mean log-probability below {spec.least_log_prob}")
     if min(heard.right.sum(), (~heard.right).sum()) < _LEAST_WORDS:
         print(f"confidences are not calibrated: {heard.right.sum()} of {len(heard.right)} words are right")
     else:
-        least = fit_least_log_prob(recognizer, utterances)
-        spec = dataclasses.replace(spec, word_confidence=fit_confidence(heard), least_log_prob=least)
+        spec = dataclasses.replace(spec, word_confidence=fit_confidence(heard))
         print(f"confidences fitted to {len(heard.right)} words, {heard.right.mean():.1%} of them right")
-        print(f"a window is noise where its letters have a mean log-probability below {least}")
     texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text][:_SPOKEN_TEXTS]
     placed = place(Respecified(recognizer, spec), texts)
     if (inner := placed.is_inner.sum(axis=0).min()) < _LEAST_WORDS:

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         for path in parser.parse_args(arguments).model:
             done = fuse(path)
             print(f"fused {path}" if done else f"left {path} as it is: fused, it answers differently in the last bits")
-    except HarkError as error:
+    except (HarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

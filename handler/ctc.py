@@ -59,16 +59,16 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
 
 
 def mean_log_prob(log_probs: NDArray[np.float32], blank: int) -> float:
-    """Says how sure of the letters of its best path a network is: their mean log-probability.
+    """Says how sure of the tokens of its best path a network is: the mean of their peak log-probabilities.
 
-    Of speech it is near 0, of noise that is no speech far below, whatever is made of it afterwards.
+    Of speech that it understands it is near 0, of most noise that is no speech far below, whatever is made of it later.
 
     Args:
         log_probs: [frames, labels] natural log-probabilities.
         blank: index of the blank label.
 
     Returns:
-        at most 0; 0 where there are no letters.
+        at most 0; 0 where there are no tokens.
     """
     heard = greedy(log_probs, blank).log_probs
     return float(heard.mean()) if len(heard) else 0.0

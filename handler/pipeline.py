@@ -150,6 +150,13 @@ def recognize(
     return found, heard / spec.sample_rate_hz
 
 
+def emissions(samples: NDArray[np.float32], recognizer: Runner) -> list[NDArray[np.float32]]:
+    """Returns what the network makes of [samples]: [output frames, labels] of each window, of noise as of speech."""
+    spec = recognizer.spec
+    cut = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
+    return recognizer.run([features.log_mel(window.samples, spec) for window in cut])
+
+
 def _transcript(
     found: list[DecodedWindow], duration_s: float, spec: ModelSpec, timings: Timings, decoder: Decoder
 ) -> Transcript:

@@ -149,6 +149,9 @@ class ModelSpec:
             written_by = fields.pop("format")
             if written_by != SPEC_FORMAT:
                 raise ModelError(f"The model's spec has format {written_by}; this Hark reads format {SPEC_FORMAT}.")
+            unknown = set(fields) - {each.name for each in dataclasses.fields(cls)}
+            if unknown:
+                raise ModelError(f"The model was exported by a newer Hark, which knows {', '.join(sorted(unknown))}.")
             return cls(**{**fields, "labels": tuple(fields["labels"])})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"The model's spec cannot be read ({error}); export the model again.") from error

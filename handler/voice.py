@@ -6,7 +6,8 @@ slamming doors too, since a word that is lost is worse than a noise that is hear
 hiss, a constant offset) is not speech at any level. Levels are compared with each other, never with full scale, so a
 quiet recording is searched as a loud one is; a voice some 40 dB below another one within half a minute is background.
 
-`benchmarks.long_recording` measures what it misses and what it keeps.
+What is no speech all the same, the network is not sure of; see `handler.pipeline.recognize`.
+`benchmarks.long_recording` and `benchmarks.lone_words` measure what is missed here and what is kept.
 """
 
 from functools import lru_cache
@@ -46,7 +47,7 @@ _STEADY_DB = 3.0
 # Where all but a little does, that little is a word if it stays above for so long: clicks do not, nor does steady
 # noise, however long it lasts.
 _WORD_S = 0.15
-# Other speech begins where the excess passes this share of the highest, and this at least.
+# Speech begins where the excess passes this share of the highest, and this at least.
 _ONSET_SHARE, _ONSET_DB = 0.12, 1.5
 # Less than this may be one steady sound of a voice, from end to end.
 _SHORT_S = 2.0

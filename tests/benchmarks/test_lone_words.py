@@ -40,8 +40,9 @@ def test_the_table_has_a_row_for_each_ratio_and_goes_between_the_marks(
     manifest.write_text(json.dumps(first))
     assert lone_words.main([str(manifest), "--output", str(document)]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("1 recordings of words.jsonl")
-    assert len(printed.strip().splitlines()) == 4 + len(lone_words.SNRS_DB)
+    assert printed.startswith("Of 1 in words.jsonl")
+    assert len(printed.strip().splitlines()) == 5 + len(lone_words.SNRS_DB)
+    assert printed.strip().endswith("| no word | 0 | 0 |")
     assert printed.strip() in document.read_text()
 
 

@@ -40,6 +40,17 @@ def test_the_tables_go_between_the_marks(
     assert printed in document.read_text()
 
 
+def test_a_folder_without_noise_and_a_file_that_is_none_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(DATA / "manifest.jsonl"), "--noise", str(tmp_path)]
+    assert noise.main(arguments) == 1
+    assert "holds no recordings" in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("no audio")
+    assert noise.main(arguments) == 1
+    assert "notes.txt" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_not_there_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert noise.main([str(DATA / "manifest.jsonl"), "--noise", "nowhere"]) == 1
     assert "nowhere" in capsys.readouterr().err

@@ -145,6 +145,17 @@ def test_what_is_noise_is_well_below_all_that_the_manifest_holds(recognizer: Rec
     # Windows that a spec would leave out count, too.
     deaf = Respecified(recognizer, dataclasses.replace(recognizer.spec, least_log_prob=-1e-9))
     assert calibrate.fit_least_log_prob(deaf, UTTERANCES) == found
+    assert len(calibrate.hear(deaf, UTTERANCES).right) == 0
+
+
+def test_a_file_that_takes_everything_for_noise_is_mended(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "_LEAST_WORDS", 5)
+    deaf = Respecified(recognizer, dataclasses.replace(recognizer.spec, least_log_prob=-1e-9))
+    mended = calibrate.calibrated(deaf, UTTERANCES)
+    assert mended == calibrate.calibrated(recognizer, UTTERANCES)
+    assert mended.least_log_prob == calibrate.fit_least_log_prob(recognizer, UTTERANCES)
 
 
 def test_a_model_that_hears_too_little_keeps_what_it_has(recognizer: Recognizer) -> None:

@@ -1,5 +1,6 @@
 """The recogniser and the spec in the model file."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ def test_spec_survives_the_way_through_json() -> None:
 def test_a_spec_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ModelError):
         ModelSpec.from_json(text)
+
+
+def test_a_spec_with_what_is_unknown_here_is_said_to_be_newer() -> None:
+    fields = {**json.loads(make_spec().to_json()), "warmth": 3}
+    with pytest.raises(ModelError, match="newer Hark, which knows warmth"):
+        ModelSpec.from_json(json.dumps(fields))
 
 
 @pytest.mark.parametrize(

@@ -134,15 +134,12 @@ def test_where_nobody_speaks_there_is_no_window_and_no_text(samples: np.ndarray,
     assert transcript.duration_s == len(samples) / RATE
 
 
-def test_noise_that_is_not_steady_gives_no_text(recognizer: Recognizer, speech: np.ndarray) -> None:
+def test_noise_that_is_not_steady_gives_no_text(recognizer: Recognizer) -> None:
     beats = np.clip(np.sin(2 * np.pi * 3 * SECONDS), 0, 1) ** 2  # of an engine
     samples = (0.05 * NOISE * beats).astype(np.float32) + silence(60)
     without = Respecified(recognizer, dataclasses.replace(recognizer.spec, least_log_prob=None))
     assert transcribe_samples(samples, without, Timings()).words
     assert transcribe_samples(samples, recognizer, Timings()).words == ()
-    # What is said before and after is heard as it is without the noise.
-    heard = transcribe_samples(np.concatenate([speech, silence(2), samples, silence(2), speech]), recognizer, Timings())
-    assert heard.text.split() == 2 * transcribe_samples(speech, recognizer, Timings()).text.split()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class Window:
 
 
 def listen(data: bytes, runner: Runner) -> tuple[list[Window], Transcript]:
-    """Goes the way of `handler.pipeline.transcribe` and keeps what it passes.
+    """Goes the way of `handler.pipeline.transcribe`, greedily, and keeps what it passes, what is taken for noise too.
 
     Raises:
         handler.errors.RequestError: the bytes are no audio that can be used.

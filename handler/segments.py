@@ -84,7 +84,7 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
     held, levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
     held_start = done = 0  # in samples of the recording: where `held` begins, what has been dealt with
     for more, last in _gathered(blocks, 2 * context):
-        held = _joined([held, more])
+        held = _joined([held, *more])
         levels = _with_levels(levels, held, sample_rate_hz)
         excess = voice.excess_db(levels)
         speech = voice.is_speech(excess)
@@ -116,17 +116,17 @@ def _with_levels(levels: NDArray[np.float32], held: NDArray[np.float32], sample_
     return np.concatenate([levels[: first + reach], voice.levels_db(held[first * step :], sample_rate_hz)[reach:]])
 
 
-def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tuple[NDArray[np.float32], bool]]:
+def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tuple[list[NDArray[np.float32]], bool]]:
     """Puts blocks together until there are at least so many samples; says whether they are the last."""
     parts: list[NDArray[np.float32]] = []
     samples = 0
     for block in blocks:
         if samples >= least:
-            yield _joined(parts), False
+            yield parts, False
             parts, samples = [], 0
         parts.append(block)
         samples += len(block)
-    yield _joined(parts), True
+    yield parts, True
 
 
 def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -35,7 +35,8 @@ def open_session(
         ModelError: ONNX Runtime cannot open it.
     """
     options = ort.SessionOptions()
-    # A Lambda of 1769 MB has one vCPU: further threads, and threads that spin, take time from each other.
+    # A Lambda of 1769 MB has one vCPU: further threads, and threads that spin, take time from each other. Larger ones
+    # have more; two threads are no faster there, or by a fifth if they spin, for twice the price (docs/operations.md).
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -33,8 +33,8 @@ RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-che
         --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
         --target tools --requirement requirements-build.txt
 COPY handler code/handler
-# What is slow in NumPy, in C (see handler/compiled.py), for any processor of the kind that builds it and the C library of Amazon
-# Linux 2023 or newer.
+# What is slow in NumPy, in C (see handler/compiled.py), for any processor of the kind that builds it and the C library of
+# Amazon Linux 2023 or newer.
 RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig python3 -m ziglang cc \
         -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O3 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
         -o code/handler/libhark.so code/handler/bands.c code/handler/beam.c code/handler/align.c -lm \

@@ -9,7 +9,7 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jiwer
@@ -22,7 +22,7 @@ from handler import confidence, ctc, word_times
 from handler.audio import decode
 from handler.decoding import GREEDY, Decoder
 from handler.errors import HarkError
-from handler.pipeline import Runner, Timings, emissions, recognize
+from handler.pipeline import Runner, Timings, recognize
 from handler.recognizer import Recognizer
 from handler.spec import CONFIDENCE_FEATURES, ModelSpec
 from handler.transcript import DecodedWindow
@@ -52,18 +52,20 @@ class Heard:
         features: [words, features] of `handler.confidence`.
         right: [words] whether each stands in the reference.
         groups: [words] which speaker each is of; utterances of no known speaker are groups of their own.
+        window_log_probs: [windows] the mean log-probability of the tokens in each window where something is said.
     """
 
     features: NDArray[np.float64]
     right: NDArray[np.bool_]
     groups: NDArray[np.int64]
+    window_log_probs: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder = GREEDY) -> Heard:
     """Recognises a manifest's recordings and compares word by word with the texts."""
     spec = recognizer.spec
     speakers: dict[str, int] = {}
-    rows, right, groups = [np.zeros((0, len(CONFIDENCE_FEATURES)))], [], []
+    rows, right, groups, sure = [np.zeros((0, len(CONFIDENCE_FEATURES)))], [], [], []
     for utterance in utterances:
         group = speakers.setdefault(str(utterance.extra.get("speaker", utterance.audio_path)), len(speakers))
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
@@ -72,10 +74,12 @@ def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder =
             found = ctc.words(window.tokens, spec.labels)
             rows.append(confidence.features(window.tokens, found))
             texts += _spelt(window.tokens, found, spec)
+            if normalise(utterance.text):
+                sure.append(window.tokens.mean_log_prob)
         matched = {heard for _, heard in _equal_words(normalise(utterance.text).split(), texts)}
         right += [i in matched for i in range(len(texts))]
         groups += [group] * len(texts)
-    return Heard(np.concatenate(rows), np.array(right, np.bool_), np.array(groups, np.int64))
+    return Heard(np.concatenate(rows), np.array(right, np.bool_), np.array(groups, np.int64), np.array(sure))
 
 
 def fit_confidence(heard: Heard) -> dict[str, float]:
@@ -89,16 +93,9 @@ def fit_confidence(heard: Heard) -> dict[str, float]:
     return {name: round(float(weight), 5) for name, weight in zip(CONFIDENCE_FEATURES, weights, strict=True)}
 
 
-def fit_least_log_prob(recognizer: Runner, utterances: Sequence[Utterance]) -> float:
-    """Returns the mean log-probability of tokens below which a window is noise: well below all of the manifest's."""
-    spec = recognizer.spec
-    lowest = 0.0
-    for utterance in utterances:
-        if normalise(utterance.text):
-            samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
-            heard = emissions(samples, recognizer)
-            lowest = min([lowest, *(ctc.mean_log_prob(window, spec.blank) for window in heard)])
-    return round(lowest - _LESS_SURE, 2)
+def fit_least_log_prob(heard: Heard) -> float:
+    """Returns the mean log-probability of tokens below which a window is noise: well below all heard greedily."""
+    return round(float(heard.window_log_probs.min(initial=0.0)) - _LESS_SURE, 2)
 
 
 @dataclass(frozen=True)
@@ -189,7 +186,7 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
     # What the file took for noise so far has no say in what it will.
     heard = hear(Respecified(recognizer, dataclasses.replace(spec, least_log_prob=None)), utterances)
     if heard.right.sum() >= _LEAST_WORDS:
-        spec = dataclasses.replace(spec, least_log_prob=fit_least_log_prob(recognizer, utterances))
+        spec = dataclasses.replace(spec, least_log_prob=fit_least_log_prob(heard))
         print(f"a window is noise where its tokens have a mean log-probability below {spec.least_log_prob}")
     if min(heard.right.sum(), (~heard.right).sum()) < _LEAST_WORDS:
         print(f"confidences are not calibrated: {heard.right.sum()} of {len(heard.right)} words are right")

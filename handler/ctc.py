@@ -36,6 +36,15 @@ class Tokens:
         """[tokens] natural logarithms of `confidences`, none of them infinite."""
         return np.log(np.maximum(self.confidences, LEAST_PROBABILITY))
 
+    @property
+    def mean_log_prob(self) -> float:
+        """The mean of `log_probs`; 0 where there are no tokens.
+
+        Of `greedy`'s tokens it is near 0 in speech that a network understands, and far below in most noise that is no
+        speech, whatever is made of it later.
+        """
+        return float(self.log_probs.mean()) if len(self.labels) else 0.0
+
 
 def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
     """Takes the best label of every frame, merges repeats, drops blanks.
@@ -56,22 +65,6 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
     bounds = np.stack([starts, ends], axis=1).ravel()
     peaks = np.maximum.reduceat(np.append(best_log_probs, -np.inf), bounds)[::2]
     return Tokens(best[starts], starts, ends, np.exp(peaks.astype(np.float64)))
-
-
-def mean_log_prob(log_probs: NDArray[np.float32], blank: int) -> float:
-    """Says how sure of the tokens of its best path a network is: the mean of their peak log-probabilities.
-
-    Of speech that it understands it is near 0, of most noise that is no speech far below, whatever is made of it later.
-
-    Args:
-        log_probs: [frames, labels] natural log-probabilities.
-        blank: index of the blank label.
-
-    Returns:
-        at most 0; 0 where there are no tokens.
-    """
-    heard = greedy(log_probs, blank).log_probs
-    return float(heard.mean()) if len(heard) else 0.0
 
 
 def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> Tokens:

@@ -142,16 +142,27 @@ def recognize(
             log_probs = recognizer.run(log_mels)
         with timings.stage("ctc"):
             for window, heard_in_it in zip(batch, log_probs, strict=True):
-                if spec.least_log_prob is not None and ctc.mean_log_prob(heard_in_it, spec.blank) < spec.least_log_prob:
-                    continue  # noise: whatever text would be made of it, nobody said it
+                if _is_noise(heard_in_it, spec):
+                    continue
                 tokens, alternatives = decoder(heard_in_it, spec)
                 start_s = window.start / spec.sample_rate_hz
                 found.append(DecodedWindow(start_s, tokens, window.silences_s, alternatives))
     return found, heard / spec.sample_rate_hz
 
 
+def _is_noise(log_probs: NDArray[np.float32], spec: ModelSpec) -> bool:
+    """Tells whether nobody said what would be made of a window, whatever text that is."""
+    if spec.least_log_prob is None:
+        return False
+    return ctc.greedy(log_probs, spec.blank).mean_log_prob < spec.least_log_prob
+
+
 def emissions(samples: NDArray[np.float32], recognizer: Runner) -> list[NDArray[np.float32]]:
-    """Returns what the network makes of [samples]: [output frames, labels] of each window, of noise as of speech."""
+    """Runs [samples], mono float32 at the model's rate, through the network.
+
+    Returns:
+        [output frames, labels] log-probabilities of each window, of noise as of speech.
+    """
     spec = recognizer.spec
     cut = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
     return recognizer.run([features.log_mel(window.samples, spec) for window in cut])

@@ -53,7 +53,8 @@ class ModelSpec:
         word_start_gap_share, word_end_gap_share: how much later still a word begins, as a share of the gap from the
             last frame of the word before, and ends, as a share of the gap to the first frame of the word after.
         word_confidence: weight of each of `CONFIDENCE_FEATURES`; none where the model was not calibrated.
-        least_log_prob: a window with a lower `handler.ctc.mean_log_prob` is taken for noise; None where none is.
+        least_log_prob: a window whose best path has a lower `Tokens.mean_log_prob` is taken for noise; None where
+            none is.
         unknown_excess: of a keyword model, how much likelier `unknown` is in running speech than where somebody says a
             word for it to be known, as a logarithm; the model's scores are for the latter.
         training_data: what the model learned from, in words.

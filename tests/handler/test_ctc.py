@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handler.ctc import Tokens, greedy, mean_log_prob, words
+from handler.ctc import Tokens, greedy, words
 
 BLANK, A, B = 0, 1, 2
 
@@ -48,9 +48,9 @@ def test_confidence_is_the_highest_probability_over_a_tokens_frames() -> None:
 
 def test_how_sure_the_best_path_is_of_its_letters() -> None:
     heard = emission([(BLANK, 0.4), (A, 0.5), (A, 0.9), (B, 0.6), (BLANK, 0.99)])
-    assert mean_log_prob(heard, BLANK) == pytest.approx((np.log(0.9) + np.log(0.6)) / 2, abs=1e-6)
-    assert mean_log_prob(emission([(BLANK, 0.5)]), BLANK) == 0
-    assert mean_log_prob(emission([]), BLANK) == 0
+    assert greedy(heard, BLANK).mean_log_prob == pytest.approx((np.log(0.9) + np.log(0.6)) / 2, abs=1e-6)
+    assert greedy(emission([(BLANK, 0.5)]), BLANK).mean_log_prob == 0
+    assert greedy(emission([]), BLANK).mean_log_prob == 0
 
 
 def test_greedy_agrees_with_a_plain_loop_on_random_emissions() -> None:

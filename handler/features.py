@@ -20,6 +20,8 @@ MIN_DEVIATION = 1e-2
 # from 0 for silence to `PEAK_VALUE`.
 PEAK_RANGE = float(6 * np.log(10))
 PEAK_VALUE = 4.0
+# Whisper's normalisation: powers of ten below the loudest cell that are told apart, then what is added and divided by.
+WHISPER_RANGE, WHISPER_SHIFT, WHISPER_SCALE = 8.0, 4.0, 4.0
 
 
 def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
@@ -40,7 +42,8 @@ def log_mel(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
         samples = np.pad(samples, (0, spec.n_fft - len(samples)))
     half = spec.n_fft // 2
     padded = np.concatenate([samples[half:0:-1], samples, samples[-2 : -half - 2 : -1]])
-    bands = mel_bands(spec.sample_rate_hz, spec.n_fft, spec.window_samples, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
+    filters = (spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
+    bands = mel_bands(spec.window_samples, *filters, spec.mel_scale, spec.mel_norm)
     mel = bands.energies(padded, spec.hop_samples)
     np.log(np.maximum(mel, np.float32(spec.log_floor), out=mel), out=mel)
     return normalise(mel, spec)
@@ -79,9 +82,16 @@ def normalise(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
 
     "utterance" brings every band to mean 0 and (population) deviation 1 over the utterance: that takes the microphone
     out of it, and out of a single short word most of its vowel. "peak" puts the loudest cell at `PEAK_VALUE` and what
-    is `PEAK_RANGE` below it at 0, and leaves the bands as they are to each other. "none" changes nothing. `mel` may be
-    overwritten.
+    is `PEAK_RANGE` below it at 0, and leaves the bands as they are to each other. "whisper" is that of Whisper's own
+    features: decimal logarithms, what is 8 below the loudest cell or less raised to there, then (x + 4) / 4. "none"
+    changes nothing. `mel` may be overwritten.
     """
+    if spec.normalisation == "whisper":
+        mel *= np.float32(1 / np.log(10))
+        np.maximum(mel, mel.max(initial=-np.inf) - np.float32(WHISPER_RANGE), out=mel)
+        mel += np.float32(WHISPER_SHIFT)
+        mel *= np.float32(1 / WHISPER_SCALE)
+        return mel
     if spec.normalisation == "peak":
         raised = mel - np.float32(max(lowest_peak(spec), mel.max(initial=-np.inf)) - PEAK_RANGE)
         heights: NDArray[np.float32] = np.maximum(raised, 0) * np.float32(PEAK_VALUE / PEAK_RANGE)
@@ -103,10 +113,18 @@ def lowest_peak(spec: ModelSpec) -> float:
 
 @lru_cache(maxsize=4)
 def mel_bands(
-    sample_rate_hz: int, n_fft: int, window_samples: int, n_mels: int, f_min_hz: float, f_max_hz: float
+    window_samples: int,
+    sample_rate_hz: int,
+    n_fft: int,
+    n_mels: int,
+    f_min_hz: float,
+    f_max_hz: float,
+    scale: str,
+    norm: str,
 ) -> Bands:
     """Returns the analysis that `log_mel` makes of frames, with the arguments of a spec."""
-    return Bands(_window(n_fft, window_samples), mel_filters(sample_rate_hz, n_fft, n_mels, f_min_hz, f_max_hz))
+    filters = mel_filters(sample_rate_hz, n_fft, n_mels, f_min_hz, f_max_hz, scale, norm)
+    return Bands(_window(n_fft, window_samples), filters)
 
 
 def _window(n_fft: int, window_samples: int) -> NDArray[np.float32]:
@@ -116,13 +134,63 @@ def _window(n_fft: int, window_samples: int) -> NDArray[np.float32]:
     return np.pad(hann, (left, n_fft - window_samples - left)).astype(np.float32)
 
 
-def mel_filters(sample_rate_hz: int, n_fft: int, n_mels: int, f_min_hz: float, f_max_hz: float) -> NDArray[np.float32]:
-    """Returns the triangular filter bank, [n_fft // 2 + 1, n_mels], on the HTK mel scale, peaks at 1."""
-    lowest_mel, highest_mel = 2595.0 * np.log10(1.0 + np.array([f_min_hz, f_max_hz]) / 700.0)
-    edges_hz = 700.0 * (10.0 ** (np.linspace(lowest_mel, highest_mel, n_mels + 2) / 2595.0) - 1.0)
+def mel_filters(
+    sample_rate_hz: int,
+    n_fft: int,
+    n_mels: int,
+    f_min_hz: float,
+    f_max_hz: float,
+    scale: str = "htk",
+    norm: str = "none",
+) -> NDArray[np.float32]:
+    """Returns the triangular filter bank, [n_fft // 2 + 1, n_mels].
+
+    Args:
+        sample_rate_hz: of the audio.
+        n_fft: length of its transforms.
+        n_mels: number of filters.
+        f_min_hz: where the first begins.
+        f_max_hz: where the last ends.
+        scale: on which mel scale they are evenly spaced: "htk", or "slaney", which is linear below 1 kHz.
+        norm: "none" for peaks of 1, "slaney" for an area of 1 each, in Hz.
+
+    Source: Young et al., "The HTK Book"; Slaney, "Auditory Toolbox" (1998), as librosa and Whisper have it.
+    """
+    to_mel, to_hz = (_slaney_mel, _slaney_hz) if scale == "slaney" else (_htk_mel, _htk_hz)
+    lowest_mel, highest_mel = to_mel(np.array([f_min_hz, f_max_hz]))
+    edges_hz = to_hz(np.linspace(lowest_mel, highest_mel, n_mels + 2))
     bins_hz = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)
     slopes = edges_hz[None, :] - bins_hz[:, None]
     widths = np.diff(edges_hz)
     rising = -slopes[:, :-2] / widths[:-1]
     falling = slopes[:, 2:] / widths[1:]
-    return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    if norm == "slaney":
+        filters *= 2 / (edges_hz[2:] - edges_hz[:-2])
+    return filters.astype(np.float32)
+
+
+def _htk_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    mel: NDArray[np.float64] = 2595.0 * np.log10(1.0 + hz / 700.0)
+    return mel
+
+
+def _htk_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    hz: NDArray[np.float64] = 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+    return hz
+
+
+# Slaney's scale: 200 / 3 Hz a mel up to 1 kHz, from there on 27 mels for each factor of 6.4.
+_LINEAR_HZ, _KNEE_HZ, _LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
+
+
+def _slaney_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
+    mel: NDArray[np.float64] = np.minimum(hz, _KNEE_HZ) / _LINEAR_HZ + above
+    return mel
+
+
+def _slaney_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    knee = _KNEE_HZ / _LINEAR_HZ
+    hz: NDArray[np.float64] = np.minimum(mel, knee) * _LINEAR_HZ * np.exp(np.maximum(mel - knee, 0) * _LOG_STEP)
+    return hz

@@ -14,7 +14,9 @@ from handler.errors import ModelError
 
 METADATA_KEY = "hark.spec"
 SPEC_FORMAT = 1
-NORMALISATIONS = ("utterance", "peak", "none")
+NORMALISATIONS = ("utterance", "peak", "whisper", "none")
+MEL_SCALES = ("htk", "slaney")
+MEL_NORMS = ("none", "slaney")
 TASKS = ("transcription", "keywords")
 FEATURE_KINDS = ("log_mel", "mfcc", "samples")
 # A keyword model has no blank, and these two labels beside its words.
@@ -36,7 +38,7 @@ class ModelSpec:
         window_samples: length of the periodic Hann window, at most `n_fft`.
         hop_samples: distance between the centres of neighbouring frames.
         n_mels: number of mel bands.
-        f_min_hz, f_max_hz: edges of the mel filter bank (HTK scale, no area normalisation).
+        f_min_hz, f_max_hz: edges of the mel filter bank.
         log_floor: mel power below this is raised to it before the natural logarithm.
         normalisation: one of `NORMALISATIONS`, see `handler.features.normalise`.
         labels: the character of each output, "" for the blank; of a keyword model its words, `UNKNOWN` and `SILENCE`.
@@ -48,6 +50,8 @@ class ModelSpec:
         feature_kind: "log_mel"; for keywords also "mfcc", its discrete cosine transform over the bands, or "samples",
             `hop_samples` of the recording itself in each frame.
         n_mfcc: number of cepstral coefficients, of "mfcc" alone.
+        mel_scale: one of `MEL_SCALES`, see `handler.features.mel_filters`.
+        mel_norm: "none" for filters whose peaks are 1, "slaney" for filters of equal area.
         word_start_shift_s, word_end_shift_s: what is added to the times of a word's first and last frame to get where
             the word begins and ends; see `handler.word_times`.
         word_start_gap_share, word_end_gap_share: how much later still a word begins, as a share of the gap from the
@@ -79,6 +83,8 @@ class ModelSpec:
     task: str = "transcription"
     feature_kind: str = "log_mel"
     n_mfcc: int = 0
+    mel_scale: str = "htk"
+    mel_norm: str = "none"
     word_start_shift_s: float = 0.0
     word_end_shift_s: float = 0.0
     word_start_gap_share: float = 0.0
@@ -101,6 +107,8 @@ class ModelSpec:
                 "f_max_hz": 0 <= self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2,
                 "log_floor": self.log_floor > 0,
                 "normalisation": self.normalisation in NORMALISATIONS,
+                "mel_scale": self.mel_scale in MEL_SCALES,
+                "mel_norm": self.mel_norm in MEL_NORMS,
                 "labels": len(set(self.labels)) == len(self.labels) > 1,
                 "blank": {UNKNOWN, SILENCE} <= set(self.labels) and self.blank == NO_BLANK
                 if is_keywords

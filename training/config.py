@@ -11,6 +11,9 @@ from handler.spec import NO_BLANK, ModelSpec
 from training.errors import ConfigError
 from training.text import ENGLISH_LABELS
 
+# Input frames to an output frame of `model.encoder: whisper`: its second convolution halves them, and so does joining.
+WHISPER_SUBSAMPLING = 4
+
 
 @dataclass
 class FeatureConfig:
@@ -27,6 +30,8 @@ class FeatureConfig:
     f_max_hz: float = 8000.0
     log_floor: float = 1e-6
     normalisation: str = "utterance"
+    mel_scale: str = "htk"
+    mel_norm: str = "none"
 
 
 @dataclass
@@ -65,8 +70,31 @@ class SeparableConfig:
 
 
 @dataclass
+class WhisperConfig:
+    """The network of `training.whisper.WhisperCtc`: a Whisper encoder's shape, and the head that spells from it.
+
+    Attributes:
+        layers: how many transformer blocks to keep, from the first on; tiny has 4, base 6, small 12.
+        size: width of the encoder; tiny 384, base 512, small 768.
+        heads: of the attention; Whisper's are 64 wide each.
+        joined_before: pairs of frames go on as one before this block, counted from 0, so from there on at 25 frames a
+            second; `layers` joins them after the last.
+        head: "linear", "lstm" for bidirectional layers of `rnn_size` units, or "conformer" for blocks as
+            `model.conformer` has them.
+        head_layers: how many layers or blocks the head has.
+    """
+
+    layers: int = 4
+    size: int = 384
+    heads: int = 6
+    joined_before: int = 4
+    head: str = "lstm"
+    head_layers: int = 2
+
+
+@dataclass
 class ModelConfig:
-    """A network: see `training.model`, `training.conformer` and, for keywords, `training.keyword_model`.
+    """A network: see `training.model`, `training.conformer`, `training.whisper` and `training.keyword_model`.
 
     Attributes:
         conv_channels: channels of the convolutions and the residual blocks.
@@ -76,9 +104,9 @@ class ModelConfig:
         rnn_layers: number of bidirectional layers.
         rnn_size: units per direction; also the width of the projection before the first layer.
         dropout: probability, everywhere.
-        encoder: "rnn" for what the fields from `residual_blocks` to `rnn_size` say, or "conformer"; for keywords
-            "separable", or "gru" for recurrences alone.
-        conformer, separable: what these look like.
+        encoder: "rnn" for what the fields from `residual_blocks` to `rnn_size` say, "conformer" or "whisper"; for
+            keywords "separable", or "gru" for recurrences alone.
+        conformer, whisper, separable: what these look like.
     """
 
     conv_channels: int = 32
@@ -90,6 +118,7 @@ class ModelConfig:
     dropout: float = 0.1
     encoder: str = "rnn"
     conformer: ConformerConfig = field(default_factory=ConformerConfig)
+    whisper: WhisperConfig = field(default_factory=WhisperConfig)
     separable: SeparableConfig = field(default_factory=SeparableConfig)
 
 
@@ -216,6 +245,7 @@ class DataConfig:
     Attributes:
         train: manifests to learn from.
         dev: manifest to choose the checkpoint on.
+        more_dev: further ones; what counts is the mean of the error rates on all of them.
         batch_seconds: padded seconds of audio in a batch.
         min_duration_s, max_duration_s: utterances outside are left out of training. A keyword model hears
             `max_duration_s` at once: of what is longer, a part.
@@ -224,11 +254,14 @@ class DataConfig:
         workers: processes that prepare batches; 0 prepares them in the training process.
         on_device: keep all audio in the memory of the device that trains, and make and augment batches there: for GPUs,
             which else wait for the processor. Without codecs.
-        cache_dir: where decoded audio is kept between runs.
+        encoded_copies: where the whole encoder is frozen (`optim.frozen`), how often each recording is augmented and
+            encoded; the epochs take these copies in turn.
+        cache_dir: where decoded audio, and what a frozen encoder makes of it, is kept between runs.
     """
 
     train: list[CorpusConfig] = field(default_factory=list)
     dev: str = MISSING
+    more_dev: list[str] = field(default_factory=list)
     batch_seconds: float = 240.0
     min_duration_s: float = 0.3
     max_duration_s: float = 17.0
@@ -236,6 +269,7 @@ class DataConfig:
     shortest_first: bool = True
     workers: int = 0
     on_device: bool = False
+    encoded_copies: int = 1
     cache_dir: str = ".cache/audio"
 
 
@@ -271,6 +305,11 @@ class OptimConfig:
         label_smoothing: share of its certainty that a keyword model gives to all labels alike.
         unknown_excess: how much likelier `unknown` is among what a keyword model learns from than where somebody says a
             word for it to be known, as a logarithm; that much less likely it comes out.
+        frozen: of the encoder of `model.encoder: whisper`, so many stages from below stay as they are: its
+            convolutions, then each block, then the last norm. With all of them frozen (blocks + 2), its features are
+            computed once and kept.
+        encoder_lr_share: the encoder's learning rate is this share of the head's.
+        layer_decay: of the encoder's stages, each learns so much more slowly than the one above it.
         teacher: see there.
     """
 
@@ -283,6 +322,9 @@ class OptimConfig:
     middle_ctc: float = 0.0
     label_smoothing: float = 0.0
     unknown_excess: float = 0.0
+    frozen: int = 0
+    encoder_lr_share: float = 1.0
+    layer_decay: float = 1.0
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
 
 
@@ -321,7 +363,8 @@ class Config:
         name, version, training_data: what the model's spec says of it.
         seed: decides initial weights, batches, augmentation and dropout.
         output_dir: the run's files go to a folder of its name in here.
-        init_from: a checkpoint whose weights the run starts from, with a schedule of its own; unlike `--resume`.
+        init_from: a checkpoint whose weights the run starts from, with a schedule of its own; unlike `--resume`. For
+            `model.encoder: whisper` also a Whisper model, whose encoder it starts from; see `training.pretrained`.
         task: "transcription" or "keywords".
         labels: the model's output characters, "" for the CTC blank; or the keywords, with "unknown" and "silence".
     """
@@ -387,6 +430,8 @@ def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelS
     subsampling = 1
     for time_stride, _ in config.model.conv_strides:
         subsampling *= time_stride
+    if config.model.encoder == "whisper":
+        subsampling = WHISPER_SUBSAMPLING
     return ModelSpec(
         name=config.name,
         version=config.version,
@@ -406,6 +451,8 @@ def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelS
         task=config.task,
         feature_kind=features.kind,
         n_mfcc=features.n_mfcc,
+        mel_scale=features.mel_scale,
+        mel_norm=features.mel_norm,
         unknown_excess=config.optim.unknown_excess if is_keywords else 0.0,
         training_data=config.training_data,
         measured=measured or {},

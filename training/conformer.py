@@ -25,7 +25,7 @@ STACKED = 2
 # By how much the scores of the first and of the last head fall with every frame of distance.
 _FADES = (0.5, 0.004)
 # Where attention must not look; finite, so that a row with nothing else to look at is no NaN.
-_FORBIDDEN = -1e4
+FORBIDDEN = -1e4
 
 
 class Conformer(nn.Module):
@@ -56,9 +56,8 @@ class Conformer(nn.Module):
         # Convolutions run twice as fast on CPU with the channels last, and the flattening below costs nothing.
         self.stem.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.projection = nn.Linear(STACKED * bands * channels, shape.size)
-        self.blocks = nn.ModuleList(_Block(config) for _ in range(shape.layers))
-        first, last = (math.log(fade) for fade in _FADES)
-        self.register_buffer("fades", torch.linspace(first, last, shape.heads).exp(), persistent=False)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(shape.layers))
+        self.register_buffer("fades", head_fades(shape.heads), persistent=False)
         self.head = nn.Linear(shape.size, STACKED * n_labels)
         self.feedback = nn.Linear(STACKED * n_labels, shape.size)
 
@@ -91,7 +90,7 @@ class Conformer(nn.Module):
         stacked = strided(lengths, STACKED)
         inside = frame_mask(stacked, hidden.shape[1])
         keep = inside[:, :, None].to(hidden.dtype)
-        bias = (~inside).to(hidden.dtype)[:, None, None, :] * _FORBIDDEN + _distance_bias(hidden, self.fades)
+        bias = (~inside).to(hidden.dtype)[:, None, None, :] * FORBIDDEN + distance_bias(hidden, self.fades)
         layers = []
         for i, block in enumerate(self.blocks):
             hidden = block(hidden, keep, bias)
@@ -102,7 +101,7 @@ class Conformer(nn.Module):
         return layers, lengths
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Half a feed-forward layer, attention, convolution, the other half, LayerNorm."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -198,7 +197,13 @@ class ChannelDropout(nn.Module):
         return hidden * (kept.to(hidden.dtype) / (1 - self.probability))
 
 
-def _distance_bias(hidden: Tensor, fades: Tensor) -> Tensor:
+def head_fades(heads: int) -> Tensor:
+    """[heads]: by how much each head's scores fall with every frame of distance."""
+    first, last = (math.log(fade) for fade in _FADES)
+    return torch.linspace(first, last, heads).exp()
+
+
+def distance_bias(hidden: Tensor, fades: Tensor) -> Tensor:
     """[1, heads, frames, frames], what each head's score of a frame loses by its distance."""
     frames = torch.arange(hidden.shape[1], device=hidden.device)
     distances = (frames[:, None] - frames[None, :]).abs().to(hidden.dtype)

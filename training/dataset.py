@@ -1,8 +1,10 @@
 """Manifests -> batches: utterances of like length together, the same batches for the same seed and epoch."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from torch.utils.data import Dataset, Sampler
 from handler.spec import ModelSpec
 from training.audio_cache import AudioCache
 from training.augment import WaveformAugment
-from training.config import AugmentConfig, CorpusConfig, DataConfig
+from training.config import AugmentConfig, CorpusConfig, DataConfig, FeatureConfig
 from training.errors import ManifestError
 from training.features import LogMel, SpecAugment, WarpedLogMel, pad_batch
 from training.manifest import Utterance, read_manifest
@@ -74,6 +76,7 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
                     f"{' '.join(sorted(unknown))} in {utterance.text!r}."
                 )
         self.audio = AudioCache(self.utterances, spec.sample_rate_hz, cache_dir)
+        self.spec = spec
         self.log_mel = LogMel(spec)
         self.augment = Augment(augment, spec) if augment else None
         self.labels = spec.labels
@@ -91,6 +94,12 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
             log_mel = self.log_mel(torch.from_numpy(samples))
         return log_mel, self.label_ids(index), self.texts[index]
 
+    def described(self) -> dict[str, Any]:
+        """Says what an item depends on besides the recordings: the features, and how they are augmented."""
+        features = {each.name for each in dataclasses.fields(FeatureConfig)} | {"feature_kind"}
+        spec = {name: value for name, value in dataclasses.asdict(self.spec).items() if name in features}
+        return {"augment": dataclasses.asdict(self.augment.config) if self.augment else {}, **spec}
+
     def label_ids(self, index: int) -> list[int]:
         """Returns the labels that an utterance's text consists of."""
         return encode(self.texts[index], self.labels)
@@ -100,6 +109,7 @@ class Augment:
     """Everything that happens to an utterance of the training set: [samples] -> [frames, n_mels]."""
 
     def __init__(self, config: AugmentConfig, spec: ModelSpec) -> None:
+        self.config = config
         self.waveform = WaveformAugment(config, spec.sample_rate_hz)
         self.log_mel = WarpedLogMel(spec, config)
         self.masks = SpecAugment(config, spec.sample_rate_hz / spec.hop_samples)

@@ -9,7 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from handler.features import MIN_DEVIATION, PEAK_RANGE, PEAK_VALUE, compute, lowest_peak
+from handler.features import (
+    MIN_DEVIATION,
+    PEAK_RANGE,
+    PEAK_VALUE,
+    WHISPER_RANGE,
+    WHISPER_SCALE,
+    WHISPER_SHIFT,
+    compute,
+    lowest_peak,
+)
 from handler.spec import ModelSpec
 from training.config import AugmentConfig
 from training.torchaudio_guard import torchaudio
@@ -36,6 +45,8 @@ class LogMel(nn.Module):
             n_mels=spec.n_mels,
             f_min=spec.f_min_hz,
             f_max=spec.f_max_hz,
+            norm=_norm(spec),
+            mel_scale=spec.mel_scale,
         )
         self.cosines = torchaudio.functional.create_dct(spec.n_mfcc, spec.n_mels, "ortho") if spec.n_mfcc else None
 
@@ -61,6 +72,9 @@ class LogMel(nn.Module):
         if self.spec.normalisation == "peak":
             peak = max(float(log_mel.max()), lowest_peak(self.spec))
             return (log_mel - (peak - PEAK_RANGE)).clamp_min(0) * (PEAK_VALUE / PEAK_RANGE)
+        if self.spec.normalisation == "whisper":
+            decimal = log_mel / math.log(10)
+            return (decimal.clamp_min(float(decimal.max()) - WHISPER_RANGE) + WHISPER_SHIFT) / WHISPER_SCALE
         return log_mel
 
 
@@ -115,11 +129,21 @@ def _warped_bank(spec: ModelSpec, stretch: float) -> Tensor:
     warped_hz = np.where(bins_hz <= knee_hz, bins_hz * stretch, beyond)
     fine = 16  # filters are read at frequencies between the bins
     bank = torchaudio.functional.melscale_fbanks(
-        (len(bins_hz) - 1) * fine + 1, spec.f_min_hz, spec.f_max_hz, spec.n_mels, spec.sample_rate_hz
+        (len(bins_hz) - 1) * fine + 1,
+        spec.f_min_hz,
+        spec.f_max_hz,
+        spec.n_mels,
+        spec.sample_rate_hz,
+        norm=_norm(spec),
+        mel_scale=spec.mel_scale,
     )
     rows = np.clip(np.rint(warped_hz / top_hz * (len(bank) - 1)), 0, len(bank) - 1)
     warped: Tensor = bank[torch.from_numpy(rows.astype(np.int64))]
     return warped
+
+
+def _norm(spec: ModelSpec) -> str | None:
+    return None if spec.mel_norm == "none" else spec.mel_norm
 
 
 class SpecAugment(nn.Module):

@@ -54,8 +54,10 @@ from training.errors import CheckpointError, ConfigError
 from training.keyword_data import KeywordData
 from training.keyword_task import KeywordTask
 from training.network import Network
+from training.pretrained import is_pretrained, load_pretrained
 from training.task import SpeechData, SpeechTask
 from training.throughput import Throughput
+from training.whisper import WhisperCtc
 
 
 def fit(
@@ -148,7 +150,9 @@ def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData,
         return KeywordData(config), KeywordTask(config)
     if config.task != "transcription":
         raise ConfigError(f"task must be transcription or keywords, not {config.task!r}.")
-    return SpeechData(config), SpeechTask(config)
+    task = SpeechTask(config)
+    frozen = task.model.encoder if task.reads_features and isinstance(task.model, WhisperCtc) else None
+    return SpeechData(config, frozen), task
 
 
 def _even_interval(batches: int, wanted: int) -> int:
@@ -185,6 +189,9 @@ def take_weights(model: Network, config: Config) -> None:
     Raises:
         CheckpointError: the checkpoint cannot be read, or its network or features are not the config's.
     """
+    if isinstance(model, WhisperCtc) and is_pretrained(config.init_from):
+        load_pretrained(config.init_from).fill(model.encoder, config.model.whisper)
+        return
     trained, source = load_checkpoint(config.init_from)
     shape = dataclasses.replace(source.model, dropout=config.model.dropout)  # which has no weights
     if (shape, source.features) != (config.model, config.features):

@@ -50,6 +50,11 @@ class DeepSpeech2(nn.Module):
         """The recurrent layer, counted from 0, that a middle CTC loss teaches."""
         return (self.config.rnn_layers - 1) // 2
 
+    @property
+    def middle_size(self) -> int:
+        """Width of that layer."""
+        return 2 * self.config.rnn_size
+
     def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Runs a batch.
 
@@ -65,12 +70,12 @@ class DeepSpeech2(nn.Module):
         return self.label(layers[-1]), lengths
 
     def label(self, encoded: Tensor) -> Tensor:
-        """[output frames, batch, 2 * rnn_size], the last of `encode` -> [batch, output frames, labels]."""
-        log_probs: Tensor = self.head(encoded).transpose(0, 1).log_softmax(-1)
+        """[batch, output frames, 2 * rnn_size], the last of `encode` -> [batch, output frames, labels]."""
+        log_probs: Tensor = self.head(encoded).log_softmax(-1)
         return log_probs
 
     def encode(self, log_mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """As `forward`, up to the head: returns each recurrent layer's output, [output frames, batch, 2 * rnn_size]."""
+        """As `forward`, up to the head: returns each recurrent layer's output, [batch, output frames, 2 * rnn_size]."""
         hidden = log_mel.unsqueeze(1)
         mask = _broad_mask(lengths, hidden)
         for i, conv in enumerate(self.stem):
@@ -81,11 +86,11 @@ class DeepSpeech2(nn.Module):
             hidden = block(hidden, mask)
         hidden = hidden.permute(2, 0, 1, 3).flatten(2)  # [output frames, batch, channels * bands]
         hidden = self.projection(hidden)
-        reversal = _reversal(lengths, hidden)
+        reversal = reversed_rows(lengths, hidden)
         layers = []
         for layer in self.recurrent:
             hidden = layer(hidden, reversal)
-            layers.append(hidden)
+            layers.append(hidden.transpose(0, 1))
         return layers, lengths
 
 
@@ -124,7 +129,7 @@ class BidirectionalLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs: Tensor, reversal: Tensor) -> Tensor:
-        """[frames, batch, input_size] -> [frames, batch, 2 * size]; `reversal` comes from `_reversal`."""
+        """[frames, batch, input_size] -> [frames, batch, 2 * size]; `reversal` comes from `reversed_rows`."""
         hidden = nn.functional.gelu(self.norm(inputs))
         ahead, _ = self.forwards(hidden)
         back, _ = self.backwards(_reorder(hidden, reversal))
@@ -137,7 +142,7 @@ def _broad_mask(lengths: Tensor, hidden: Tensor) -> Tensor:
     return frame_mask(lengths, hidden.shape[2])[:, None, :, None].to(hidden.dtype)
 
 
-def _reversal(lengths: Tensor, hidden: Tensor) -> Tensor:
+def reversed_rows(lengths: Tensor, hidden: Tensor) -> Tensor:
     """[frames * batch] rows of `hidden` [frames, batch, ...] that reverse each utterance and leave its padding."""
     frames, batch = hidden.shape[0], hidden.shape[1]
     frame = torch.arange(frames, device=hidden.device)[:, None]

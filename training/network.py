@@ -12,13 +12,15 @@ from training.conformer import Conformer
 from training.errors import ConfigError
 from training.keyword_model import RawGru, SeparableCnn
 from training.model import DeepSpeech2
+from training.whisper import WhisperCtc
 
-Transcriber = DeepSpeech2 | Conformer
+Transcriber = DeepSpeech2 | Conformer | WhisperCtc
 Classifier = SeparableCnn | RawGru
 Network = Transcriber | Classifier
-_NETWORKS: dict[str, type[DeepSpeech2] | type[Conformer] | type[SeparableCnn] | type[RawGru]] = {
+_NETWORKS: dict[str, type[DeepSpeech2] | type[Conformer] | type[WhisperCtc] | type[SeparableCnn] | type[RawGru]] = {
     "rnn": DeepSpeech2,
     "conformer": Conformer,
+    "whisper": WhisperCtc,
     "separable": SeparableCnn,
     "gru": RawGru,
 }

@@ -10,7 +10,7 @@ from training.config import OptimConfig
 from training.errors import ConfigError
 
 # Matrices by name that Muon is not meant for: what goes in, what comes out.
-_NOT_HIDDEN = ("projection", "head", "feedback")
+_NOT_HIDDEN = ("projection", "head.weight", "head.0.weight", "head.3.weight", "heads", "head.output", "feedback")
 
 
 class Muon(torch.optim.Optimizer):
@@ -25,15 +25,18 @@ class Muon(torch.optim.Optimizer):
     learning rate serves both.
     """
 
-    def __init__(self, hidden: list[nn.Parameter], others: list[nn.Parameter], lr: float, weight_decay: float) -> None:
+    def __init__(
+        self, hidden: list[dict[str, Any]], others: list[dict[str, Any]], lr: float, weight_decay: float
+    ) -> None:
         self.parts: tuple[torch.optim.Optimizer, ...] = (
             torch.optim.Muon(hidden, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(others, lr=lr, weight_decay=weight_decay),
         )
-        super().__init__([{"params": [*hidden, *others]}], {"lr": lr, "weight_decay": weight_decay})
+        every = [parameter for group in (*hidden, *others) for parameter in group["params"]]
+        super().__init__([{"params": every}], {"lr": lr, "weight_decay": weight_decay})
         # The very dictionaries of the parts, so that a schedule that sets a learning rate here sets it there.
         self.param_groups = [group for part in self.parts for group in part.param_groups]
-        self._hidden = hidden
+        self._hidden = [parameter for group in hidden for parameter in group["params"]]
         self._gathered: dict[int, Any] | None = None
 
     def step(self, closure: Any = None) -> Any:
@@ -118,7 +121,7 @@ def configure(task: nn.Module, config: OptimConfig, steps: int) -> OptimizerLRSc
     optimiser = make_optimiser(task, config)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
-        config.max_lr,
+        [group["lr"] for group in optimiser.param_groups],
         total_steps=steps,
         pct_start=config.warmup_share,
         anneal_strategy=config.anneal,  # type: ignore[arg-type]
@@ -133,13 +136,39 @@ def make_optimiser(task: nn.Module, config: OptimConfig) -> torch.optim.Optimize
     Raises:
         ConfigError: there is no such optimiser.
     """
-    if config.name == "adamw":
-        return torch.optim.AdamW(task.parameters(), lr=config.max_lr, weight_decay=config.weight_decay)
-    if config.name != "muon":
+    if config.name not in ("adamw", "muon"):
         raise ConfigError(f"optim.name must be adamw or muon, not {config.name!r}.")
-    hidden: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
+    rates = _rates(task, config)
+    hidden: dict[float, list[nn.Parameter]] = {}
+    others: dict[float, list[nn.Parameter]] = {}
     for name, parameter in task.named_parameters():
+        if not parameter.requires_grad:
+            continue
         matrix = parameter.ndim == 2 and not any(part in name for part in _NOT_HIDDEN)
-        (hidden if matrix else others).append(parameter)
-    return Muon(hidden, others, config.max_lr, config.weight_decay)
+        groups = hidden if matrix and config.name == "muon" else others
+        groups.setdefault(config.max_lr * rates.get(parameter, 1.0), []).append(parameter)
+    if config.name == "adamw":
+        return torch.optim.AdamW(_as_groups(others), lr=config.max_lr, weight_decay=config.weight_decay)
+    return Muon(_as_groups(hidden), _as_groups(others), config.max_lr, config.weight_decay)
+
+
+def _as_groups(by_rate: dict[float, list[nn.Parameter]]) -> list[dict[str, Any]]:
+    """Returns PyTorch's parameter groups, fastest first."""
+    return [{"params": by_rate[lr], "lr": lr} for lr in sorted(by_rate, reverse=True)]
+
+
+def _rates(task: nn.Module, config: OptimConfig) -> dict[nn.Parameter, float]:
+    """Returns which share of the learning rate each weight of a pretrained encoder gets.
+
+    Source: Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification" (ACL 2018).
+    """
+    encoder = getattr(getattr(task, "model", None), "encoder", None)
+    if encoder is None:
+        return {}
+    stages = encoder.stages
+    return {
+        parameter: config.encoder_lr_share * config.layer_decay ** (len(stages) - 1 - i)
+        for i, stage in enumerate(stages)
+        for module in stage
+        for parameter in module.parameters()
+    }

@@ -1,5 +1,8 @@
 """What is optimised and what is measured of transcribers: CTC loss, and WER and CER on the dev set."""
 
+import dataclasses
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any, ClassVar, cast
 
 import lightning as L
@@ -13,43 +16,76 @@ from training.base_task import Task
 from training.batch_augment import BatchAugment
 from training.config import Config, model_spec
 from training.conformer import Conformer
-from training.dataset import Batch, BucketSampler, ItemKey, SpeechDataset, collate, training_utterances
+from training.dataset import Augment, Batch, BucketSampler, ItemKey, SpeechDataset, collate, training_utterances
 from training.device_data import BatchMaker, Keys
+from training.encoded import EncodedDataset
 from training.errors import ConfigError
 from training.hints import Hints
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
 from training.text import decode
+from training.whisper import WhisperCtc, WhisperEncoder
 
 
 class SpeechData(L.LightningDataModule):
-    """The batches of a run, planned by seed and epoch."""
+    """The batches of a run, planned by seed and epoch.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: the run.
+        encoder: one that does not learn, whose features the network is given; None for log-mel spectrograms.
+    """
+
+    def __init__(self, config: Config, encoder: WhisperEncoder | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.encoder = config, encoder
         self.spec = model_spec(config)
         self.train, self.repeats = training_utterances(config.data)
-        self.dev = read_manifest(config.data.dev)
+        self.dev = [read_manifest(manifest) for manifest in (config.data.dev, *config.data.more_dev)]
         if config.optim.teacher.folder and not config.data.on_device:
             raise ConfigError("optim.teacher hears batches made by data.on_device=true.")
         self.maker: BatchMaker | None = None
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
-        for utterances in (self.train, self.dev):
+        for utterances in (self.train, *self.dev):
             AudioCache(utterances, self.spec.sample_rate_hz, self.config.data.cache_dir)
 
     def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
         """Opens the decoded recordings, in every process."""
         config, cache_dir = self.config, self.config.data.cache_dir
         self.train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed)
-        self.dev_set = SpeechDataset(self.dev, self.spec, cache_dir)
+        self.dev_sets = [SpeechDataset(utterances, self.spec, cache_dir) for utterances in self.dev]
+        self.train_items: SpeechDataset | EncodedDataset = self.train_set
+        self.dev_items: Sequence[SpeechDataset | EncodedDataset] = self.dev_sets
+        if self.encoder:
+            self._encode(self.encoder)
         if config.data.on_device:
             self.maker = BatchMaker(self.train_set, BatchAugment(config.augment, self.spec), config.seed)
             if self.trainer:
                 self.maker.to(self.trainer.strategy.root_device)
+
+    def _encode(self, encoder: WhisperEncoder) -> None:
+        """Puts the features of a frozen encoder in the place of the log-mel spectrograms."""
+        config, cache_dir = self.config, self.config.data.cache_dir
+        if config.data.on_device:
+            raise ConfigError("A frozen encoder's features are computed once: set data.on_device=false.")
+        # What masks hide from the encoder would be hidden in every epoch alike; they are for its features instead.
+        unmasked = dataclasses.replace(config.augment, frequency_masks=0, time_masks=0, time_masks_per_s=0.0)
+        masks = dataclasses.replace(
+            config.augment, time_mask_frames=config.augment.time_mask_frames // self.spec.time_subsampling
+        )
+        self.train_set.augment = Augment(unmasked, self.spec)
+        rate, copies = self.spec.output_frames_per_second, config.data.encoded_copies
+        encoded = EncodedDataset(self.train_set, encoder, cache_dir, copies, masks, rate)
+        encoded_dev = [EncodedDataset(each, encoder, cache_dir) for each in self.dev_sets]
+        self.train_items, self.dev_items = encoded, encoded_dev
+        trainer = self.trainer
+        device = trainer.strategy.root_device if trainer else torch.device("cpu")
+        for items in (*encoded_dev, encoded):
+            items.encode(device, trainer.global_rank if trainer else 0, trainer.world_size if trainer else 1)
+        if trainer:
+            trainer.strategy.barrier()
 
     def on_after_batch_transfer(self, batch: Batch | list[ItemKey], dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Makes the batch of which the loader has only told the keys."""
@@ -82,17 +118,20 @@ class SpeechData(L.LightningDataModule):
         if self.maker:
             return DataLoader(Keys(self.train_set), batch_sampler=sampler, collate_fn=list)  # type: ignore[arg-type]
         return DataLoader(
-            self.train_set,  # type: ignore[arg-type]  # collate makes batches of its items
+            self.train_items,  # type: ignore[arg-type]  # collate makes batches of its items
             batch_sampler=sampler,
             collate_fn=collate,
             num_workers=data.workers,
             persistent_workers=data.workers > 0,
         )
 
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """The dev set, each utterance once, always in the same batches."""
-        sampler = self._sampler(self.dev, [1.0] * len(self.dev), 0, True)
-        return DataLoader(self.dev_set, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+    def val_dataloader(self) -> list[DataLoader[Batch]]:
+        """The dev sets, each utterance once, always in the same batches."""
+        loaders = []
+        for utterances, items in zip(self.dev, self.dev_items, strict=True):
+            sampler = self._sampler(utterances, [1.0] * len(utterances), 0, True)
+            loaders.append(DataLoader(items, batch_sampler=sampler, collate_fn=collate))
+        return loaders  # type: ignore[return-value]  # collate makes batches of the items
 
     def steps(self, processes: int) -> int:
         """Optimiser steps of the whole run."""
@@ -118,13 +157,19 @@ class SpeechTask(Task):
         self.loss = nn.CTCLoss(blank=self.spec.blank, reduction="none", zero_infinity=True)
         share = config.optim.middle_ctc
         own_head = share and not self.model.LABELS_MIDDLE
-        self.middle_head = nn.Linear(2 * config.model.rnn_size, len(self.spec.labels)) if own_head else None
+        self.middle_head = None
+        if own_head and not isinstance(model, Conformer):
+            self.middle_head = nn.Linear(model.middle_size, len(self.spec.labels))
+        if isinstance(model, WhisperCtc):
+            model.encoder.freeze(config.optim.frozen)
+        self.reads_features = isinstance(model, WhisperCtc) and model.encoder.is_frozen
+        if self.reads_features:
+            self.frames_per_s = self.spec.output_frames_per_second
         teacher = config.optim.teacher
         if teacher.folder and not isinstance(model, Conformer):
             raise ConfigError("optim.teacher is for model.encoder: conformer.")
         self.hints = Hints(teacher, config) if teacher.folder else None
-        self._references: list[str] = []
-        self._hypotheses: list[str] = []
+        self._transcribed: list[tuple[int, str, str]] = []  # which dev set, reference, hypothesis
 
     def _loss(self, batch: Batch, log_probs: Tensor, lengths: Tensor) -> Tensor:
         """Returns the batch's mean loss per character."""
@@ -136,12 +181,18 @@ class SpeechTask(Task):
     def _label_middle(self, encoded: Tensor) -> Tensor:
         if self.middle_head is None:
             return self.model.label(encoded)
-        log_probs: Tensor = self.middle_head(encoded).transpose(0, 1).log_softmax(-1)
+        log_probs: Tensor = self.middle_head(encoded).log_softmax(-1)
         return log_probs
+
+    def _encode(self, batch: Batch) -> tuple[list[Tensor], Tensor]:
+        """Runs the network, or its head alone over what its encoder made of the batch before."""
+        if self.reads_features:
+            return cast("WhisperCtc", self.model).spell(batch.log_mel, batch.lengths)
+        return self.model.encode(batch.log_mel, batch.lengths)
 
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """Returns the loss of a batch."""
-        layers, lengths = self.model.encode(batch.log_mel, batch.lengths)
+        layers, lengths = self._encode(batch)
         loss = self._loss(batch, self.model.label(layers[-1]), lengths)
         if share := self.config.optim.middle_ctc:
             middle = self._label_middle(layers[self.model.middle])
@@ -153,25 +204,25 @@ class SpeechTask(Task):
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.texts))
         return loss
 
-    def validation_step(self, batch: Batch, _batch_idx: int) -> None:
-        """Decodes a batch of the dev set."""
-        log_probs, lengths = self.model(batch.log_mel, batch.lengths)
+    def validation_step(self, batch: Batch, _batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Decodes a batch of a dev set."""
+        layers, lengths = self._encode(batch)
+        log_probs = self.model.label(layers[-1])
         self.log("dev/loss", self._loss(batch, log_probs, lengths), batch_size=len(batch.texts), sync_dist=True)
         for log_prob, length, text in zip(log_probs.float().cpu().numpy(), lengths.tolist(), batch.texts, strict=True):
-            self._references.append(text)
-            self._hypotheses.append(
-                decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels)
-            )
+            hypothesis = decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels)
+            self._transcribed.append((dataloader_idx, text, hypothesis))
 
     def on_validation_epoch_end(self) -> None:
-        """Logs WER and CER over the whole dev set."""
-        references, hypotheses = self._references, self._hypotheses
-        self._references, self._hypotheses = [], []
+        """Logs WER and CER: of each dev set as a whole, and, where there are several, the mean over them."""
+        transcribed, self._transcribed = self._transcribed, []
         if self.trainer.world_size > 1:
             parts: list[Any] = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(parts, (references, hypotheses))
-            references = [text for part in parts for text in part[0]]
-            hypotheses = [text for part in parts for text in part[1]]
-        rates = error_rates(references, hypotheses)
-        self.log(self.MONITOR, rates.wer, prog_bar=True, rank_zero_only=False)
-        self.log("dev/cer", rates.cer, prog_bar=True, rank_zero_only=False)
+            torch.distributed.all_gather_object(parts, transcribed)
+            transcribed = [each for part in parts for each in part]
+        sets = [[each[1:] for each in transcribed if each[0] == i] for i in sorted({i for i, _, _ in transcribed})]
+        rates = [error_rates(*map(list, zip(*pairs, strict=True))) for pairs in sets]
+        for i, each in enumerate(rates if len(rates) > 1 else ()):
+            self.log(f"dev{i + 1}/wer", each.wer, rank_zero_only=False)
+        self.log(self.MONITOR, fmean(each.wer for each in rates), prog_bar=True, rank_zero_only=False)
+        self.log("dev/cer", fmean(each.cer for each in rates), prog_bar=True, rank_zero_only=False)

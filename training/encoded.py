@@ -1,0 +1,144 @@
+"""Features of an encoder that does not learn, computed once and kept: what a head is trained on before anything else.
+
+A head learns many times as fast from these as through the encoder. The first epoch of a run pays for the encoder; where
+`data.encoded_copies` is above 1, so do the next, each over recordings augmented anew, and then it begins again with the
+first copy.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from training.config import AugmentConfig
+from training.dataset import ItemKey, SpeechDataset
+from training.features import SpecAugment, pad_batch
+from training.whisper import WhisperEncoder
+
+# Parts of a copy, each its own file: so many processes can encode at once, and no more is lost when one is stopped.
+_PARTS = 16
+# Frames of log-mel that go through the encoder together.
+_BATCH_FRAMES = 16_000
+
+
+class _Part(NamedTuple):
+    """Features of every `_PARTS`-th utterance, one after the other.
+
+    Attributes:
+        values: [frames of all, size].
+        offsets: where each utterance's begin, and, last, where all end.
+    """
+
+    values: NDArray[np.float16]
+    offsets: NDArray[np.int64]
+
+
+class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
+    """As `training.dataset.SpeechDataset`, with an encoder's features instead of log-mel spectrograms.
+
+    Args:
+        dataset: the recordings and texts, and how they are augmented.
+        encoder: whose features these are; it does not change.
+        folder: where they are kept.
+        copies: how often each recording is augmented and encoded; the epochs take them in turn.
+        masks: how the features are masked, anew each time.
+        frames_per_s: of the features.
+    """
+
+    def __init__(
+        self,
+        dataset: SpeechDataset,
+        encoder: WhisperEncoder,
+        folder: str | Path,
+        copies: int = 1,
+        masks: AugmentConfig | None = None,
+        frames_per_s: float = 25.0,
+    ) -> None:
+        self.dataset, self.encoder, self.copies = dataset, encoder, copies
+        self.masks = SpecAugment(masks, frames_per_s) if masks else None
+        digest = hashlib.sha256(f"{dataset.audio.path.name} {dataset.seed}".encode())
+        digest.update(json.dumps(dataset.described(), sort_keys=True).encode())
+        for name, value in sorted(encoder.state_dict().items()):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        self.path = Path(folder) / f"encoded-{digest.hexdigest()[:24]}"
+        self._parts: dict[tuple[int, int], _Part] = {}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: ItemKey) -> tuple[Tensor, list[int], str]:
+        epoch, index = key
+        part, row = self._part(epoch % self.copies, index % _PARTS), index // _PARTS
+        features = torch.from_numpy(part.values[part.offsets[row] : part.offsets[row + 1]].astype(np.float32))
+        if self.masks:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(np.random.default_rng([self.dataset.seed, epoch, index, 2]).integers(2**31)))
+                features = self.masks(features)
+        return features, self.dataset.label_ids(index), self.dataset.texts[index]
+
+    def encode(self, device: torch.device, rank: int = 0, processes: int = 1) -> None:
+        """Encodes what is not there yet of this process's share; all processes must be through before any reads."""
+        missing = [
+            (copy, part)
+            for copy in range(self.copies)
+            for part in range(rank, min(_PARTS, len(self)), processes)
+            if not self._file(copy, part, ".json").exists()
+        ]
+        if not missing:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        was_training = self.encoder.training
+        self.encoder.eval().to(device)
+        for copy, part in tqdm(missing, desc="encoding", disable=None if rank == 0 else True, leave=False):
+            self._encode(copy, part, device)
+        self.encoder.train(was_training)
+
+    @torch.inference_mode()
+    def _encode(self, copy: int, part: int, device: torch.device) -> None:
+        indices = range(part, len(self), _PARTS)
+        log_mels = [self.dataset[copy, index][0] for index in indices]
+        found: list[NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(log_mels)
+        for rows in _batches([len(log_mel) for log_mel in log_mels]):
+            padded, lengths = pad_batch([log_mels[row] for row in rows], 32)
+            with torch.autocast(device.type, torch.bfloat16):
+                features, lengths = self.encoder(padded.to(device), lengths.to(device))
+            for row, values, length in zip(rows, features.float().cpu().numpy(), lengths.tolist(), strict=True):
+                found[row] = values[:length].astype(np.float16)
+        # The list of lengths last: where it is, the values are whole.
+        _write(self._file(copy, part, ".npy"), lambda path: np.save(path, np.concatenate(found)))
+        offsets = np.r_[0, np.cumsum([len(values) for values in found])].tolist()
+        _write(self._file(copy, part, ".json"), lambda path: path.write_text(json.dumps(offsets)))
+
+    def _file(self, copy: int, part: int, suffix: str) -> Path:
+        return self.path / f"{copy}-{part}{suffix}"
+
+    def _part(self, copy: int, part: int) -> _Part:
+        if (copy, part) not in self._parts:
+            offsets = np.array(json.loads(self._file(copy, part, ".json").read_text()), np.int64)
+            self._parts[copy, part] = _Part(np.load(self._file(copy, part, ".npy"), mmap_mode="r"), offsets)
+        return self._parts[copy, part]
+
+
+def _write(path: Path, write: object) -> None:
+    unfinished = path.with_name(f"{os.getpid()}-{path.name}")
+    write(unfinished)  # type: ignore[operator]
+    unfinished.replace(path)
+
+
+def _batches(frames: Sequence[int]) -> list[list[int]]:
+    """Puts utterances of like length together."""
+    batches: list[list[int]] = []
+    for row in sorted(range(len(frames)), key=frames.__getitem__):
+        if not batches or frames[row] * (len(batches[-1]) + 1) > _BATCH_FRAMES:
+            batches.append([])
+        batches[-1].append(row)
+    return batches

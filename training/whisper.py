@@ -1,0 +1,272 @@
+"""A CTC network that starts from the encoder of a Whisper model: convolutions, transformer blocks, a head that spells.
+
+The encoder has learnt from hundreds of thousands of hours what all people's speech has in common, and keeps 50 frames a
+second. Letters need 25 of them, so pairs of frames are joined, after the last block or earlier, where the blocks that
+follow cost half. A linear head cannot spell from features that were made for a decoder; a small recurrent one can.
+
+Sources: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), for the encoder; Graves et
+al., "Connectionist Temporal Classification" (ICML 2006).
+"""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from training.config import WHISPER_SUBSAMPLING, ModelConfig
+from training.conformer import FORBIDDEN, Block, ChannelDropout, distance_bias, head_fades
+from training.errors import ConfigError
+from training.lengths import frame_mask, strided
+from training.model import BidirectionalLayer, reversed_rows
+
+# Whisper's sinusoids go from wavelengths of 1 to those of so many frames, times 2 pi.
+_LONGEST_WAVE = 10_000
+# Frames at 50 a second that have a position: Whisper's half a minute, and one for the frame that ends it.
+POSITIONS = 1501
+# How many times as wide as the encoder its feed-forward layers are.
+_EXPANSION = 4
+_JOINED = 2
+HEADS = ("linear", "lstm", "conformer")
+
+
+class WhisperCtc(nn.Module):
+    """Whisper's log-mel spectrograms in, log-probabilities of the labels out; see `training.network.Network`.
+
+    What is padded and who shares the batch never changes an utterance's output: convolutions see zeros past the
+    utterance's end, attention does not look there, and the backward recurrence starts at its own last frame.
+    """
+
+    LABELLED: ClassVar[dict[str, tuple[int, int]]] = {"head.output.weight": (0, 1), "head.output.bias": (0, 1)}
+    LABELS_MIDDLE = False
+
+    def __init__(self, config: ModelConfig, n_mels: int, n_labels: int) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = WhisperEncoder(config, n_mels)
+        self.head = Head(config, self.encoder.output_size, n_labels)
+
+    @property
+    def middle(self) -> int:
+        """Which of the outputs of `encode` a middle CTC loss teaches: the encoder's."""
+        return 0
+
+    @property
+    def middle_size(self) -> int:
+        """Width of that output."""
+        return self.encoder.output_size
+
+    def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[batch, frames, n_mels], [batch] -> [batch, output frames, labels] log-probabilities, [batch] lengths."""
+        layers, lengths = self.encode(log_mel, lengths)
+        return self.label(layers[-1]), lengths
+
+    def label(self, encoded: Tensor) -> Tensor:
+        """[batch, output frames, size], the last of `encode` -> [batch, output frames, labels]."""
+        log_probs: Tensor = self.head.output(encoded).log_softmax(-1)
+        return log_probs
+
+    def encode(self, log_mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """As `forward`, up to the labels: returns what the encoder and the head make, [batch, output frames, size]."""
+        features, lengths = self.encoder(log_mel, lengths)
+        return [features, self.head(features, lengths)], lengths
+
+    def spell(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """As `encode`, from the encoder's features: `lengths` counts these."""
+        return [features, self.head(features, lengths)], lengths
+
+
+class WhisperEncoder(nn.Module):
+    """The encoder of a Whisper model, or its first blocks, over no more than there is of an utterance."""
+
+    positions: Tensor
+
+    def __init__(self, config: ModelConfig, n_mels: int) -> None:
+        super().__init__()
+        shape = config.whisper
+        if shape.size % shape.heads or shape.size % 2:
+            raise ConfigError(
+                f"model.whisper.size must be even and a multiple of model.whisper.heads, not {shape.size} with "
+                f"{shape.heads} heads."
+            )
+        if not 0 <= shape.joined_before <= shape.layers:
+            raise ConfigError(
+                f"model.whisper.joined_before must be between 0 and model.whisper.layers ({shape.layers}), not "
+                f"{shape.joined_before}."
+            )
+        self.joined_before = shape.joined_before
+        self.frozen = 0
+        self.conv1 = nn.Conv1d(n_mels, shape.size, 3, padding=1)
+        self.conv2 = nn.Conv1d(shape.size, shape.size, 3, stride=2, padding=1)
+        self.register_buffer("positions", sinusoids(POSITIONS, shape.size), persistent=False)
+        self.blocks = nn.ModuleList(EncoderBlock(shape.size, shape.heads, config.dropout) for _ in range(shape.layers))
+        joins_inside = self.joined_before < shape.layers
+        self.join = nn.Linear(_JOINED * shape.size, shape.size) if joins_inside else None
+        self.norm = nn.LayerNorm(shape.size)
+        self.output_size = shape.size if joins_inside else _JOINED * shape.size
+        if self.join is not None:
+            _start_with_means(self.join)
+
+    @property
+    def stages(self) -> list[list[nn.Module]]:
+        """Its parts from below: the convolutions, each block, the last norm."""
+        blocks: list[list[nn.Module]] = [[block] for block in self.blocks]
+        if self.join is not None:
+            blocks[self.joined_before].insert(0, self.join)
+        return [[self.conv1, self.conv2], *blocks, [self.norm]]
+
+    def freeze(self, stages: int) -> None:
+        """Leaves so many stages, from below, as they are.
+
+        Raises:
+            ConfigError: there are not so many.
+        """
+        if not 0 <= stages <= len(self.stages):
+            raise ConfigError(f"optim.frozen must be between 0 and {len(self.stages)}, not {stages}.")
+        self.frozen = stages
+        for stage in self.stages[:stages]:
+            for module in stage:
+                module.requires_grad_(False)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing of it learns."""
+        return self.frozen == len(self.stages)
+
+    def train(self, mode: bool = True) -> "WhisperEncoder":
+        """As for any module, but for frozen stages, which drop nothing out."""
+        super().train(mode)
+        for stage in self.stages[: self.frozen]:
+            for module in stage:
+                module.eval()
+        return self
+
+    def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """[batch, frames, n_mels] at 100 a second, [batch] -> [batch, frames at 25 a second, output_size], [batch]."""
+        hidden, lengths = self.embed(log_mel, lengths)
+        outside = _outside(lengths, hidden)
+        for i, block in enumerate(self.blocks):
+            if i == self.joined_before and self.join is not None:
+                hidden, lengths = join_pairs(hidden, lengths)
+                hidden = self.join(hidden)
+                outside = _outside(lengths, hidden)
+            hidden = block(hidden, outside)
+        hidden = self.norm(hidden)
+        if self.join is None:
+            hidden, lengths = join_pairs(hidden, lengths)
+        return hidden, lengths
+
+    def embed(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The convolutions and the positions: -> [batch, frames at 50 a second, size], [batch]."""
+        hidden = (log_mel * frame_mask(lengths, log_mel.shape[1])[:, :, None].to(log_mel.dtype)).transpose(1, 2)
+        hidden = nn.functional.gelu(self.conv1(hidden))
+        hidden = hidden * frame_mask(lengths, hidden.shape[2])[:, None, :].to(hidden.dtype)
+        hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        return hidden + self.positions[: hidden.shape[1]], strided(lengths, 2)
+
+
+class EncoderBlock(nn.Module):
+    """Pre-norm attention and feed-forward layers, as Whisper has them."""
+
+    def __init__(self, size: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(size)
+        self.query_key_value = nn.Linear(size, 3 * size)
+        self.output = nn.Linear(size, size)
+        self.norm = nn.LayerNorm(size)
+        self.widen = nn.Linear(size, _EXPANSION * size)
+        self.narrow = nn.Linear(_EXPANSION * size, size)
+        self.dropout = ChannelDropout(dropout)
+
+    def forward(self, hidden: Tensor, outside: Tensor) -> Tensor:
+        """[batch, frames, size] -> the same; `outside` [batch, 1, 1, frames] keeps attention off the padding."""
+        split = self.query_key_value(self.attention_norm(hidden)).unflatten(2, (3, self.heads, -1))
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        # Written out: PyTorch's fused attention for CPU takes longer to train in bfloat16. Without autocast, which
+        # would have the softmax in single precision, for two copies of the largest tensor there is.
+        with torch.autocast(hidden.device.type, enabled=False):
+            scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
+            mixed = (scores + outside.to(scores.dtype)).softmax(-1) @ value
+        mixed = mixed.transpose(1, 2).flatten(2)
+        hidden = hidden + self.dropout(self.output(mixed))
+        wide = nn.functional.gelu(self.widen(self.norm(hidden)))
+        narrowed: Tensor = hidden + self.dropout(self.narrow(wide))
+        return narrowed
+
+
+class Head(nn.Module):
+    """What spells: the encoder's features in, what the labels are read off out."""
+
+    fades: Tensor
+
+    def __init__(self, config: ModelConfig, input_size: int, n_labels: int) -> None:
+        super().__init__()
+        kind, layers, dropout = config.whisper.head, config.whisper.head_layers, config.dropout
+        if kind not in HEADS:
+            raise ConfigError(f"model.whisper.head must be one of {', '.join(HEADS)}, not {kind!r}.")
+        self.kind = kind
+        self.dropout = ChannelDropout(dropout)
+        size = input_size
+        if kind == "lstm":
+            size = 2 * config.rnn_size
+            self.projection = nn.Linear(input_size, config.rnn_size)
+            self.layers = nn.ModuleList(
+                BidirectionalLayer("lstm", size if i else config.rnn_size, config.rnn_size, dropout)
+                for i in range(layers)
+            )
+            self.norm = nn.LayerNorm(size)
+        elif kind == "conformer":
+            size = config.conformer.size
+            self.projection = nn.Linear(input_size, size)
+            self.layers = nn.ModuleList(Block(config) for _ in range(layers))
+            self.register_buffer("fades", head_fades(config.conformer.heads), persistent=False)
+        self.output = nn.Linear(size, n_labels)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """[batch, frames, input_size], [batch] -> [batch, frames, size]."""
+        hidden: Tensor = self.dropout(features)
+        if self.kind == "linear":
+            return hidden
+        hidden = self.projection(hidden)
+        if self.kind == "lstm":
+            hidden = hidden.transpose(0, 1)
+            rows = reversed_rows(lengths, hidden)
+            for layer in self.layers:
+                hidden = layer(hidden, rows)
+            normed: Tensor = self.norm(hidden.transpose(0, 1))
+            return normed
+        inside = frame_mask(lengths, hidden.shape[1])
+        bias = _outside(lengths, hidden) + distance_bias(hidden, self.fades)
+        for layer in self.layers:
+            hidden = layer(hidden, inside[:, :, None].to(hidden.dtype), bias)
+        return hidden
+
+
+def join_pairs(hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """[batch, frames, size], [batch] -> [batch, half as many, 2 * size], [batch]; zeros stand past the last frame."""
+    hidden = hidden * frame_mask(lengths, hidden.shape[1])[:, :, None].to(hidden.dtype)
+    hidden = nn.functional.pad(hidden, (0, 0, 0, 1))  # the last frame may be without its fellow
+    return torch.cat([hidden[:, :-1:2], hidden[:, 1::2]], 2), strided(lengths, _JOINED)
+
+
+def sinusoids(positions: int, size: int) -> Tensor:
+    """Whisper's position encodings, [positions, size]: sines in the first half, cosines in the second."""
+    step = math.log(_LONGEST_WAVE) / (size // 2 - 1)
+    angles = torch.arange(positions)[:, None] * torch.exp(-step * torch.arange(size // 2))
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def _outside(lengths: Tensor, hidden: Tensor) -> Tensor:
+    """[batch, 1, 1, frames]: what is added to attention's scores, so that it does not look past an utterance's end."""
+    return (~frame_mask(lengths, hidden.shape[1])).to(hidden.dtype)[:, None, None, :] * FORBIDDEN
+
+
+def _start_with_means(join: nn.Linear) -> None:
+    """Lets a pair of frames begin as their mean, which the blocks that follow know how to read."""
+    with torch.no_grad():
+        join.weight.copy_(torch.eye(join.out_features).repeat(1, _JOINED) / _JOINED)
+        join.bias.zero_()
+
+
+assert WHISPER_SUBSAMPLING == 2 * _JOINED

@@ -302,6 +302,9 @@ class OptimConfig:
         clip_norm: gradients are scaled down to this global norm.
         middle_ctc: share of the loss that CTC over the middle layer has; a head that only this needs is not part of the
             model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
+        consistency: weight of how far the labels of two differently masked views of each utterance lie apart, beside
+            their CTC losses; 0 makes one view. Source: Yao et al., "CR-CTC: Consistency regularization on CTC for
+            improved speech recognition" (ICLR 2025), where it is 0.2.
         label_smoothing: share of its certainty that a keyword model gives to all labels alike.
         unknown_excess: how much likelier `unknown` is among what a keyword model learns from than where somebody says a
             word for it to be known, as a logarithm; that much less likely it comes out.
@@ -320,6 +323,7 @@ class OptimConfig:
     anneal: str = "cos"
     clip_norm: float = 1.0
     middle_ctc: float = 0.0
+    consistency: float = 0.0
     label_smoothing: float = 0.0
     unknown_excess: float = 0.0
     frozen: int = 0

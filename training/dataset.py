@@ -66,6 +66,7 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
         cache_dir: str,
         augment: AugmentConfig | None = None,
         seed: int = 0,
+        views: int = 1,
     ) -> None:
         self.utterances = list(utterances)
         self.texts = [normalise(utterance.text) for utterance in self.utterances]
@@ -78,7 +79,7 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
         self.audio = AudioCache(self.utterances, spec.sample_rate_hz, cache_dir)
         self.spec = spec
         self.log_mel = LogMel(spec)
-        self.augment = Augment(augment, spec) if augment else None
+        self.augment = Augment(augment, spec, views) if augment else None
         self.labels = spec.labels
         self.seed = seed
 
@@ -106,26 +107,41 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
 
 
 class Augment:
-    """Everything that happens to an utterance of the training set: [samples] -> [frames, n_mels]."""
+    """Everything that happens to an utterance of the training set: [samples] -> [frames, n_mels].
 
-    def __init__(self, config: AugmentConfig, spec: ModelSpec) -> None:
+    Args:
+        config: what happens.
+        spec: of the features.
+        views: how often each utterance is masked; several are stacked, [views, frames, n_mels].
+    """
+
+    def __init__(self, config: AugmentConfig, spec: ModelSpec, views: int = 1) -> None:
         self.config = config
         self.waveform = WaveformAugment(config, spec.sample_rate_hz)
         self.log_mel = WarpedLogMel(spec, config)
         self.masks = SpecAugment(config, spec.sample_rate_hz / spec.hop_samples)
+        self.views = views
 
     def __call__(self, samples: NDArray[np.float32], rng: np.random.Generator) -> Tensor:
         """Draws everything from `rng`."""
         log_mel = self.log_mel.draw(torch.from_numpy(self.waveform(samples, rng)), rng)
         with torch.random.fork_rng(devices=[]):  # torchaudio's masks draw from torch's own generator
             torch.manual_seed(int(rng.integers(2**31)))
-            masked: Tensor = self.masks(log_mel)
-        return masked
+            return masked(self.masks, log_mel, self.views)
+
+
+def masked(masks: SpecAugment, log_mel: Tensor, views: int) -> Tensor:
+    """[frames, n_mels] -> the same, masked; for several views [views, frames, n_mels], each with masks of its own."""
+    if views == 1:
+        only: Tensor = masks(log_mel)
+        return only
+    return torch.stack([masks(log_mel) for _ in range(views)])
 
 
 def collate(items: list[tuple[Tensor, list[int], str]]) -> Batch:
-    """Makes a batch of dataset items."""
-    log_mels, ids, texts = zip(*items, strict=True)
+    """Makes a batch of dataset items; views of an utterance become rows that follow each other."""
+    rows = [(view, ids, text) for log_mel, ids, text in items for view in (log_mel if log_mel.ndim == 3 else [log_mel])]
+    log_mels, ids, texts = zip(*rows, strict=True)
     log_mel, lengths = pad_batch(list(log_mels), PADDED_TO)
     targets, target_lengths = targets_of(ids)
     return Batch(log_mel, lengths, targets, target_lengths, list(texts))

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from training.config import AugmentConfig
-from training.dataset import ItemKey, SpeechDataset
+from training.dataset import ItemKey, SpeechDataset, masked
 from training.features import SpecAugment, pad_batch
 from training.whisper import WhisperEncoder
 
@@ -52,6 +52,7 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
         copies: how often each recording is augmented and encoded; the epochs take them in turn.
         masks: how the features are masked, anew each time.
         frames_per_s: of the features.
+        views: how often each item is masked, as in `training.dataset.Augment`.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
         copies: int = 1,
         masks: AugmentConfig | None = None,
         frames_per_s: float = 25.0,
+        views: int = 1,
     ) -> None:
-        self.dataset, self.encoder, self.copies = dataset, encoder, copies
+        self.dataset, self.encoder, self.copies, self.views = dataset, encoder, copies, views
         self.masks = SpecAugment(masks, frames_per_s) if masks else None
         digest = hashlib.sha256(f"{dataset.audio.path.name} {dataset.seed}".encode())
         digest.update(json.dumps(dataset.described(), sort_keys=True).encode())
@@ -82,7 +84,7 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
         if self.masks:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(np.random.default_rng([self.dataset.seed, epoch, index, 2]).integers(2**31)))
-                features = self.masks(features)
+                features = masked(self.masks, features, self.views)
         return features, self.dataset.label_ids(index), self.dataset.texts[index]
 
     def encode(self, device: torch.device, rank: int = 0, processes: int = 1) -> None:

@@ -21,6 +21,7 @@ from training.device_data import BatchMaker, Keys
 from training.encoded import EncodedDataset
 from training.errors import ConfigError
 from training.hints import Hints
+from training.lengths import frame_mask
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
@@ -44,6 +45,11 @@ class SpeechData(L.LightningDataModule):
         self.dev = [read_manifest(manifest) for manifest in (config.data.dev, *config.data.more_dev)]
         if config.optim.teacher.folder and not config.data.on_device:
             raise ConfigError("optim.teacher hears batches made by data.on_device=true.")
+        if config.optim.consistency and config.data.on_device:
+            raise ConfigError(
+                "optim.consistency needs two views of each utterance, which data.on_device does not make."
+            )
+        self.views = 2 if config.optim.consistency else 1
         self.maker: BatchMaker | None = None
 
     def prepare_data(self) -> None:
@@ -54,7 +60,7 @@ class SpeechData(L.LightningDataModule):
     def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
         """Opens the decoded recordings, in every process."""
         config, cache_dir = self.config, self.config.data.cache_dir
-        self.train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed)
+        self.train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.views)
         self.dev_sets = [SpeechDataset(utterances, self.spec, cache_dir) for utterances in self.dev]
         self.train_items: SpeechDataset | EncodedDataset = self.train_set
         self.dev_items: Sequence[SpeechDataset | EncodedDataset] = self.dev_sets
@@ -77,7 +83,7 @@ class SpeechData(L.LightningDataModule):
         )
         self.train_set.augment = Augment(unmasked, self.spec)
         rate, copies = self.spec.output_frames_per_second, config.data.encoded_copies
-        encoded = EncodedDataset(self.train_set, encoder, cache_dir, copies, masks, rate)
+        encoded = EncodedDataset(self.train_set, encoder, cache_dir, copies, masks, rate, self.views)
         encoded_dev = [EncodedDataset(each, encoder, cache_dir) for each in self.dev_sets]
         self.train_items, self.dev_items = encoded, encoded_dev
         trainer = self.trainer
@@ -94,12 +100,14 @@ class SpeechData(L.LightningDataModule):
         assert self.maker
         return cast("Batch", self.maker(batch))
 
-    def _sampler(self, utterances: list[Utterance], repeats: list[float], seed: int, first: bool) -> BucketSampler:
+    def _sampler(
+        self, utterances: list[Utterance], repeats: list[float], seed: int, first: bool, views: int = 1
+    ) -> BucketSampler:
         trainer = self.trainer
         return BucketSampler(
             [utterance.duration_s for utterance in utterances],
             repeats,
-            self.config.data.batch_seconds,
+            self.config.data.batch_seconds / views,
             seed,
             shortest_first=first,
             rank=trainer.global_rank if trainer else 0,
@@ -109,7 +117,7 @@ class SpeechData(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the epoch the trainer is in."""
         data = self.config.data
-        sampler = self._sampler(self.train, self.repeats, self.config.seed, data.shortest_first)
+        sampler = self._sampler(self.train, self.repeats, self.config.seed, data.shortest_first, self.views)
         if self.trainer:
             sampler.set_epoch(self.trainer.current_epoch)
             loop = self.trainer.fit_loop
@@ -138,7 +146,8 @@ class SpeechData(L.LightningDataModule):
         trainer = self.config.trainer
         if trainer.max_steps > 0:
             return trainer.max_steps
-        sampler = self._sampler(self.train, self.repeats, self.config.seed, self.config.data.shortest_first)
+        data = self.config.data
+        sampler = self._sampler(self.train, self.repeats, self.config.seed, data.shortest_first, self.views)
         batches = (len(sampler.plan(epoch)) // processes for epoch in range(trainer.max_epochs))
         return sum(-(-count // trainer.accumulate) for count in batches)
 
@@ -193,10 +202,15 @@ class SpeechTask(Task):
     def training_step(self, batch: Batch, _batch_idx: int) -> Tensor:
         """Returns the loss of a batch."""
         layers, lengths = self._encode(batch)
-        loss = self._loss(batch, self.model.label(layers[-1]), lengths)
+        log_probs = self.model.label(layers[-1])
+        loss = self._loss(batch, log_probs, lengths)
         if share := self.config.optim.middle_ctc:
             middle = self._label_middle(layers[self.model.middle])
             loss = (1 - share) * loss + share * self._loss(batch, middle, lengths)
+        if weight := self.config.optim.consistency:
+            apart = consistency_loss(log_probs.float(), lengths) / batch.target_lengths[::2].sum().clamp_min(1)
+            self.log("train/consistency", apart, batch_size=len(batch.texts))
+            loss = loss + weight * apart
         if self.hints:
             hint = self.hints(layers, lengths, batch)
             self.log("train/hint", hint, batch_size=len(batch.texts))
@@ -226,3 +240,20 @@ class SpeechTask(Task):
             self.log(f"dev{i + 1}/wer", each.wer, rank_zero_only=False)
         self.log(self.MONITOR, fmean(each.wer for each in rates), prog_bar=True, rank_zero_only=False)
         self.log("dev/cer", fmean(each.cer for each in rates), prog_bar=True, rank_zero_only=False)
+
+
+def consistency_loss(log_probs: Tensor, lengths: Tensor) -> Tensor:
+    """Returns how far two views of each utterance lie apart: the mean of both divergences, over frames summed.
+
+    Each view is drawn to what the other says of a frame, which for that is no more than a number.
+
+    Args:
+        log_probs: [2 * utterances, frames, labels], the views of each after each other.
+        lengths: [2 * utterances].
+    """
+    first, second = log_probs[::2], log_probs[1::2]
+    inside = frame_mask(lengths[::2], log_probs.shape[1])
+    divergence = nn.functional.kl_div(first, second.detach(), reduction="none", log_target=True)
+    divergence = divergence + nn.functional.kl_div(second, first.detach(), reduction="none", log_target=True)
+    total: Tensor = (divergence.sum(-1) * inside).sum() / 2
+    return total

@@ -1,14 +1,14 @@
-"""Measures what the beam search is worth: `python -m benchmarks.decoding MANIFEST [--tune] [--output FILE]`.
+"""Measures what the beam search is worth: `python -m benchmarks.decoding MANIFEST ... [--tune] [--output FILE]`.
 
 Every recording goes through the network once; greedy decoding and beams of several widths then read the same
 log-probabilities. Prints WER, CER and the time that decoding adds (of the processor, on one thread), and writes the
 table into docs/decoding.md, between its two marks.
 
-`--tune` first looks for the weights with the fewest word errors on the manifest, from those that are there on, fits
-word confidences to what is then found, and writes both beside the language model (models/lm.json), from where the
-endpoint reads them. A new acoustic model wants it done again: some minutes. Weights that were chosen on a set do a
-little better on it than elsewhere; how much is estimated by choosing among the same weights for each speaker on the
-others alone.
+`--tune` first looks for the weights with the fewest word errors on the manifests, each of which counts alike, from
+those that are there on, fits word confidences to what is then found, and writes both beside the language model
+(models/lm.json), from where the endpoint reads them. A new acoustic model wants it done again: some minutes. Weights
+that were chosen on a set do a little better on it than elsewhere; how much is estimated by choosing among the same
+weights for each speaker on the others alone.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from handler.pipeline import Runner, emissions
 from handler.recognizer import Recognizer
 from handler.settings import Settings
 from handler.spec import ModelSpec
-from training.manifest import Utterance, read_manifest
+from training.manifest import Utterance, read_manifest, read_manifests
 from training.metrics import ErrorCounts, corpus_rates, count_errors
 from training.text import decode as spelt
 from training.text import normalise
@@ -61,12 +61,14 @@ class Listened:
         speaker: whose; "" where the manifest does not say.
         duration_s: of the recording.
         windows: [frames, labels] of each.
+        share: how much its errors count in the choice of weights.
     """
 
     reference: str
     speaker: str
     duration_s: float
     windows: list[NDArray[np.float32]]
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,18 @@ class Measured:
     Attributes:
         counts: errors of each recording.
         cpu_s: seconds of processor time.
+        shares: how much each recording's errors count.
     """
 
     counts: list[ErrorCounts]
     cpu_s: float
+    shares: list[float]
 
     @property
     def words_wrong(self) -> float:
         """Word errors; of as many, fewer character errors are better."""
-        return sum(count.word_errors + count.character_errors * 1e-3 for count in self.counts)
+        pairs = zip(self.counts, self.shares, strict=True)
+        return sum(share * (count.word_errors + count.character_errors * 1e-3) for count, share in pairs)
 
 
 def listen(recognizer: Runner, utterances: Sequence[Utterance]) -> Iterator[Listened]:
@@ -97,13 +102,24 @@ def listen(recognizer: Runner, utterances: Sequence[Utterance]) -> Iterator[List
         yield Listened(normalise(utterance.text), speaker, len(samples) / spec.sample_rate_hz, log_probs)
 
 
+def evenly(sets: Sequence[Sequence[Listened]]) -> list[Listened]:
+    """Puts recordings of several manifests together, so that each manifest's error rate counts alike."""
+    words = [sum(len(each.reference.split()) for each in listened) for listened in sets]
+    return [
+        dataclasses.replace(each, share=sum(words) / (len(sets) * max(own, 1)))
+        for listened, own in zip(sets, words, strict=True)
+        for each in listened
+    ]
+
+
 def measure(listened: Sequence[Listened], find: Labels, spec: ModelSpec) -> Measured:
     """Decodes and compares."""
     since = time.process_time()
     found = [[find(window) for window in each.windows] for each in listened]
     cpu_s = time.process_time() - since
     hypotheses = [" ".join(spelt(labels, spec.labels) for labels in windows).strip() for windows in found]
-    return Measured(count_errors([each.reference for each in listened], hypotheses), cpu_s)
+    counts = count_errors([each.reference for each in listened], hypotheses)
+    return Measured(counts, cpu_s, [each.share for each in listened])
 
 
 def tune(
@@ -179,7 +195,7 @@ def table(listened: Sequence[Listened], spec: ModelSpec, language_model: Languag
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path)
+    parser.add_argument("manifest", type=Path, nargs="+")
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
     parser.add_argument("--language-model", type=Path, default=Settings.language_model_path)
     parser.add_argument("--tune", action="store_true", help="look for weights, and write them")
@@ -189,8 +205,10 @@ def main(arguments: list[str] | None = None) -> int:
         recognizer = Recognizer(options.model)
         language_model = LanguageModel(options.language_model)
         tuning = Tuning.beside(options.language_model)
-        utterances = read_manifest(options.manifest)
-        listened = list(listen(recognizer, utterances))
+        utterances = read_manifests(options.manifest)
+        listened = evenly(
+            [list(listen(recognizer, read_manifest(manifest))) for manifest in options.manifest],
+        )
         if options.tune:
             tuning = _tuned(recognizer, listened, utterances, language_model, tuning)
             print(f"wrote {tuning.write(options.language_model)}")
@@ -225,13 +243,14 @@ def _tuned(
     return Tuning(weights, fit_confidence(heard), measured)
 
 
-def _heading(spec: ModelSpec, manifest: Path, listened: Sequence[Listened], tuning: Tuning) -> str:
+def _heading(spec: ModelSpec, manifests: Sequence[Path], listened: Sequence[Listened], tuning: Tuning) -> str:
     weights = tuning.weights
     hours = sum(each.duration_s for each in listened) / 3600
     words = sum(len(each.reference.split()) for each in listened)
+    names = " and ".join(path.name for path in manifests)
     held_out = tuning.measured.get("held_out_wer")
     return (
-        f"{spec.name} {spec.version} on {manifest.name} ({len(listened)} recordings, {hours:.2f} h, {words} words), "
+        f"{spec.name} {spec.version} on {names} ({len(listened)} recordings, {hours:.2f} h, {words} words), "
         f"with alpha {weights.alpha:g}, beta {weights.beta:g}, {weights.unknown_log_prob:g} for an unknown word"
         + (f"; with weights chosen on other speakers, WER {held_out:.3f} at beam {weights.beam}" if held_out else "")
         + ":"

@@ -1,7 +1,7 @@
-r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST] [--output models/asr.onnx] [--precision int8]`.
+r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST ...] [--output FILE] [--precision int8]`.
 
-Traces the network, proves the graph equal to it, makes it smaller, measures it and fp32 on the dev manifest as they are
-served, fits word times, confidences and what is noise (`export.calibrate`), and only then writes the file, with the
+Traces the network, proves the graph equal to it, makes it smaller, measures it and fp32 on the dev manifests as they
+are served, fits word times, confidences and what is noise (`export.calibrate`), and only then writes the file, with the
 spec and the measured figures in its metadata. int8 is the smallest and fastest; fp16 stores the weights in half
 precision and computes in fp32, for networks of convolutions, which int8 leaves as they are. A model of keywords has
 nothing of those to fit:
@@ -31,13 +31,15 @@ from handler.recognizer import Recognizer
 from training.checkpoint import load_checkpoint, save_weights
 from training.config import model_spec
 from training.evaluate import evaluate
-from training.manifest import Utterance, read_manifest
+from training.manifest import Utterance, read_manifests
 
-# How much worse than fp32 a smaller file may be, in WER (or accuracy) on the dev manifest; more is refused.
+# How much worse than fp32 a smaller file may be, in WER (or accuracy) on the dev manifests; more is refused.
 MAX_WER_LOSS = 0.005
 
 
-def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_loss: float = MAX_WER_LOSS) -> None:
+def export(
+    checkpoint: Path, dev: Sequence[Path], output: Path, precision: str, max_wer_loss: float = MAX_WER_LOSS
+) -> None:
     """Makes, proves and writes the model file; prints what was found on the way.
 
     Raises:
@@ -46,7 +48,7 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
     """
     model, config = load_checkpoint(checkpoint)
     spec = model_spec(config)
-    utterances = read_manifest(dev)
+    utterances = read_manifests(dev)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     print(f"{checkpoint}: {spec.name} {spec.version}, {parameters:,} parameters")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +73,11 @@ def export(checkpoint: Path, dev: Path, output: Path, precision: str, max_wer_lo
             files[precision] = smaller
         chosen = files[precision]
         measure = measure_keywords if spec.task == "keywords" else measure_transcripts
-        figures = {**measure(files, precision, utterances, max_wer_loss), "on": dev.name, "precision": precision}
+        figures = {
+            **measure(files, precision, utterances, max_wer_loss),
+            "on": ", ".join(path.name for path in dev),
+            "precision": precision,
+        }
         fitted = spec if spec.task == "keywords" else calibrated(Recognizer(chosen), utterances)
         write_spec(chosen, dataclasses.replace(fitted, measured=figures))
         Recognizer(chosen)  # the handler's own reading of the finished file
@@ -101,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--dev", type=Path, default=Path("data/dev.jsonl"), help="manifest to measure on")
+    parser.add_argument("--dev", type=Path, nargs="+", default=[Path("data/dev.jsonl")], help="manifests to measure on")
     parser.add_argument("--output", type=Path, default=Path("models/asr.onnx"))
     parser.add_argument("--precision", choices=["int8", "fp16", "fp32"], default="int8")
     parser.add_argument("--weights", type=Path, help="also write the weights in half precision here, to fine-tune from")

@@ -1,4 +1,4 @@
-"""Fits what a spec says of confidences, noise and word times: `python -m export.calibrate MODEL --dev MANIFEST`.
+"""Fits what a spec says of confidences, noise and word times: `python -m export.calibrate MODEL --dev MANIFEST ...`.
 
 Times are fitted on speech whose word boundaries are known (`export.spoken`, which speaks the manifest's texts), and
 confidences on the manifest's own recordings; what a model is much less sure of than of any of these is taken for noise.
@@ -26,7 +26,7 @@ from handler.pipeline import Runner, Timings, recognize
 from handler.recognizer import Recognizer
 from handler.spec import CONFIDENCE_FEATURES, ModelSpec
 from handler.transcript import DecodedWindow
-from training.manifest import Utterance, read_manifest
+from training.manifest import Utterance, read_manifests
 from training.text import normalise
 
 # How many texts are spoken: some hundred words say where the median lies to a few milliseconds.
@@ -239,10 +239,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="an exported model, which is changed in place")
-    parser.add_argument("--dev", type=Path, default=Path("data/dev.jsonl"), help="manifest to fit on")
+    parser.add_argument("--dev", type=Path, nargs="+", default=[Path("data/dev.jsonl")], help="manifests to fit on")
     options = parser.parse_args(arguments)
     try:
-        write_spec(options.model, calibrated(Recognizer(options.model), read_manifest(options.dev)))
+        write_spec(options.model, calibrated(Recognizer(options.model), read_manifests(options.dev)))
     except (HarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

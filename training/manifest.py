@@ -46,6 +46,11 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     return utterances
 
 
+def read_manifests(paths: Iterable[str | Path]) -> list[Utterance]:
+    """Reads several manifests as one; raises as `read_manifest`."""
+    return [utterance for path in paths for utterance in read_manifest(path)]
+
+
 def _parse(line: str, where: str, folder: Path) -> Utterance:
     try:
         fields = json.loads(line)

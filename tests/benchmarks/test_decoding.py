@@ -19,7 +19,7 @@ def listened(speaker: str) -> Listened:
 
 
 def measured(*errors: int) -> Measured:
-    return Measured([ErrorCounts(words=10, substitutions=each) for each in errors], 0.0)
+    return Measured([ErrorCounts(words=10, substitutions=each) for each in errors], 0.0, [1.0] * len(errors))
 
 
 def test_a_speaker_is_judged_by_the_weights_that_are_best_for_the_others() -> None:
@@ -56,3 +56,12 @@ def test_what_is_missing_is_an_error_and_no_traceback(tmp_path: Path, capsys: py
 def test_the_names_are_fifty_and_differ() -> None:
     assert len(set(hotwords.NAMES)) == 50
     assert all(name.isascii() and name.islower() and name.isalpha() for name in hotwords.NAMES)
+
+
+def test_each_manifest_counts_alike() -> None:
+    sets = [[listened("ann")] * 3, [listened("bob")]]
+    together = decoding.evenly(sets)
+    assert [each.speaker for each in together] == ["ann"] * 3 + ["bob"]
+    assert sum(each.share for each in together[:3]) == pytest.approx(together[3].share)
+    # The shares say how much words count, and leave their number as it is.
+    assert sum(each.share * 2 for each in together) == pytest.approx(8)

@@ -156,7 +156,7 @@ def test_tones_are_learnt_and_told_from_others_by_the_exported_file(
 
 def test_int8_is_exported_too_and_says_so(learnt: tuple[Config, Path], tmp_path: Path) -> None:
     config, checkpoint = learnt
-    export_command.export(checkpoint, Path(config.data.dev), tmp_path / "int8.onnx", "int8", max_wer_loss=1)
+    export_command.export(checkpoint, [Path(config.data.dev)], tmp_path / "int8.onnx", "int8", max_wer_loss=1)
     assert Recognizer(tmp_path / "int8.onnx").spec.measured["precision"] == "int8"
 
 

@@ -39,11 +39,12 @@ RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig 
         -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O3 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
         -o code/handler/libhark.so code/handler/bands.c code/handler/beam.c code/handler/align.c -lm \
     && rm code/handler/*.c
-# lm.bin and lm.json, the language model and its weights, need not be there: without them the endpoint decodes greedily.
-COPY models/asr.onnx models/keywords.onnx models/lm.* code/models/
+# lm.bin, the language model, need not be there: without it the endpoint decodes greedily. Nor need small.onnx, the
+# smaller recogniser, nor the .json files beside the recognisers, with the weights of their searches.
+COPY models/asr.* models/small.* models/keywords.onnx models/lm.* code/models/
 # What ONNX Runtime does to a graph at every start, done here, once (see export/fuse.py).
 COPY export/__init__.py export/fuse.py tools/export/
-RUN PYTHONPATH=packages:code:tools PYTHONDONTWRITEBYTECODE=1 python3 -m export.fuse code/models/asr.onnx \
+RUN PYTHONPATH=packages:code:tools PYTHONDONTWRITEBYTECODE=1 python3 -m export.fuse $(ls code/models/asr.onnx code/models/small.onnx) \
     && chmod -R a+rX code \
     && python3 -m compileall -q --invalidation-mode unchecked-hash -s code -p /var/task code
 

@@ -5,8 +5,8 @@ log-probabilities. Prints WER, CER and the time that decoding adds (of the proce
 table into docs/decoding.md, between its two marks.
 
 `--tune` first looks for the weights with the fewest word errors on the manifests, each of which counts alike, from
-those that are there on, fits word confidences to what is then found, and writes both beside the language model
-(models/lm.json), from where the endpoint reads them. A new acoustic model wants it done again: some minutes. Weights
+those that are there on, fits word confidences to what is then found, and writes both beside the acoustic model
+(models/asr.json), from where the endpoint reads them. A new acoustic model wants it done again: some minutes. Weights
 that were chosen on a set do a little better on it than elsewhere; how much is estimated by choosing among the same
 weights for each speaker on the others alone.
 """
@@ -204,14 +204,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         recognizer = Recognizer(options.model)
         language_model = LanguageModel(options.language_model)
-        tuning = Tuning.beside(options.language_model)
+        tuning = Tuning.beside(options.model)
         utterances = read_manifests(options.manifest)
         listened = evenly(
             [list(listen(recognizer, read_manifest(manifest))) for manifest in options.manifest],
         )
         if options.tune:
             tuning = _tuned(recognizer, listened, utterances, language_model, tuning)
-            print(f"wrote {tuning.write(options.language_model)}")
+            print(f"wrote {tuning.write(options.model)}")
         lines = [_heading(recognizer.spec, options.manifest, listened, tuning), ""]
         lines += table(listened, recognizer.spec, language_model, tuning.weights)
         write_block(options.output, "benchmarks.decoding", "\n".join(lines))

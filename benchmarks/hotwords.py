@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         recognizer = Recognizer(options.model)
         spec = recognizer.spec
-        language_model, weights = LanguageModel(options.language_model), Tuning.beside(options.language_model).weights
+        language_model, weights = LanguageModel(options.language_model), Tuning.beside(options.model).weights
         named, others = spoken(recognizer), list(listen(recognizer, read_manifest(options.manifest)))
 
         def row(name: str, search: BeamSearch | None) -> str:

@@ -118,7 +118,7 @@ class Beam:
 class Tuning:
     """What was found for a language model and an acoustic one together, by `python -m benchmarks.decoding`.
 
-    It lies beside the language model, in a file of the same name that ends in .json, since it changes with every
+    It lies beside the acoustic model, in a file of the same name that ends in .json, since it changes with every
     acoustic model while the language model stays.
 
     Attributes:
@@ -132,13 +132,13 @@ class Tuning:
     measured: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def beside(cls, language_model: Path) -> "Tuning":
-        """Reads the file that lies beside a language model; defaults where there is none.
+    def beside(cls, model: Path) -> "Tuning":
+        """Reads the file that lies beside an acoustic model; defaults where there is none.
 
         Raises:
             ModelError: it cannot be read, or is of another format.
         """
-        path = language_model.with_suffix(".json")
+        path = model.with_suffix(".json")
         if not path.is_file():
             return cls()
         try:
@@ -151,9 +151,9 @@ class Tuning:
                 f"{path} cannot be read ({error}); make it with `python -m benchmarks.decoding`."
             ) from error
 
-    def write(self, language_model: Path) -> Path:
+    def write(self, model: Path) -> Path:
         """Writes the file that `beside` reads, and returns where it is."""
-        path = language_model.with_suffix(".json")
+        path = model.with_suffix(".json")
         content = {"format": _WEIGHTS_FORMAT, **dataclasses.asdict(self)}
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return path
@@ -163,18 +163,18 @@ class Decoders:
     """The decoders of an endpoint. The language model is loaded when it is first asked for.
 
     Args:
-        settings: say where it is, and which decoder answers who names none.
+        settings: say where it and the acoustic model are, and which decoder answers who names none.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._path = settings.language_model_path
+        self._path, self._model_path = settings.language_model_path, settings.model_path
         self._default = settings.decoder
         # The last search and what it was made for: most requests ask for what the one before did.
         self._made: tuple[tuple[object, ...], BeamSearch] | None = None
 
     @cached_property
     def _loaded(self) -> tuple[LanguageModel, Tuning]:
-        return LanguageModel(self._path), Tuning.beside(self._path)
+        return LanguageModel(self._path), Tuning.beside(self._model_path)
 
     def check(self, asked: Decoding) -> None:
         """Looks at whether this endpoint can do what is asked for, without loading anything.

@@ -39,7 +39,7 @@ def test_readme_and_model_card_state_the_measured_error_rates(recognizer: Recogn
 
 
 def test_readme_and_cards_state_what_the_beam_search_was_measured_to_do(recognizer: Recognizer) -> None:
-    tuning = Tuning.beside(Settings.language_model_path)
+    tuning = Tuning.beside(MODEL)
     assert tuning.measured["model"] == f"{recognizer.spec.name} {recognizer.spec.version}"
     assert f"**{tuning.measured['wer']:.3f}**" in README
     card = (ROOT / "models" / "LM_CARD.md").read_text()

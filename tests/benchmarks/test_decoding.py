@@ -9,7 +9,6 @@ import pytest
 from benchmarks import decoding, hotwords
 from benchmarks.decoding import Listened, Measured
 from handler.decoding import Tuning
-from handler.settings import Settings
 from tests.conftest import DATA, ROOT
 from training.metrics import ErrorCounts
 
@@ -30,10 +29,10 @@ def test_a_speaker_is_judged_by_the_weights_that_are_best_for_the_others() -> No
 
 
 def test_the_command_tunes_and_writes_its_table_between_the_marks(tmp_path: Path) -> None:
-    model, document = tmp_path / "lm.bin", tmp_path / "decoding.md"
-    shutil.copy(Settings.language_model_path, model)
+    model, document = tmp_path / "asr.onnx", tmp_path / "decoding.md"
+    shutil.copy(ROOT / "models" / "asr.onnx", model)
     shutil.copy(ROOT / "docs" / "decoding.md", document)
-    arguments = [str(DATA / "manifest.jsonl"), "--language-model", str(model), "--tune", "--output", str(document)]
+    arguments = [str(DATA / "manifest.jsonl"), "--model", str(model), "--tune", "--output", str(document)]
     assert decoding.main(arguments) == 0
     tuning = Tuning.beside(model)
     assert tuning.word_confidence

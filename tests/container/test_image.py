@@ -106,12 +106,13 @@ def test_what_is_slow_in_numpy_is_in_c(docker: Engine, built: Built) -> None:
     assert found.stdout.strip() == "/var/task/handler/libhark.so"
 
 
-def test_its_recogniser_is_fused_already(docker: Engine, built: Built) -> None:
+def test_its_recognisers_are_fused_already(docker: Engine, built: Built) -> None:
     found = docker.docker(
         *("run", "--rm", "--pull=never", "--entrypoint", "python3", built.image, "-c"),
-        "import pathlib; print(b'DynamicQuantizeMatMul' in pathlib.Path('models/asr.onnx').read_bytes())",
+        "import pathlib; print(*(b'DynamicQuantizeMatMul' in pathlib.Path(f'models/{name}.onnx').read_bytes()"
+        " for name in ('asr', 'small')))",
     )
-    assert found.stdout.strip() == "True"
+    assert found.stdout.split() == ["True", "True"]
     assert b"DynamicQuantizeMatMul" not in (ROOT / "models/asr.onnx").read_bytes()
 
 
@@ -127,7 +128,7 @@ def test_a_change_of_the_handler_leaves_the_packages_layer_as_it_is(
         (context / "export").mkdir(exist_ok=True)
         shutil.copy2(ROOT / "export" / name, context / "export")
     (context / "models").mkdir()
-    for name in ("asr.onnx", "keywords.onnx", "lm.bin", "lm.json"):
+    for name in ("asr.onnx", "keywords.onnx", "asr.json", "small.onnx", "small.json", "lm.bin"):
         shutil.copy2(ROOT / "models" / name, context / "models")
     with (context / "handler/app.py").open("a") as file:
         file.write("\n# changed\n")

@@ -89,19 +89,19 @@ def test_what_is_asked_for_survives_a_record() -> None:
     assert Decoding.from_json({}) == Decoding()
 
 
-def test_the_weights_beside_a_language_model_are_those_of_the_search(tmp_path: Path) -> None:
-    model = tmp_path / "lm.bin"
+def test_the_weights_beside_an_acoustic_model_are_those_of_the_search(tmp_path: Path) -> None:
+    model = tmp_path / "asr.onnx"
     assert Tuning.beside(model) == Tuning()
     tuning = Tuning(Weights(alpha=0.9, beam=7), {"bias": 1.0}, {"wer": 0.1})
-    assert tuning.write(model) == tmp_path / "lm.json"
+    assert tuning.write(model) == tmp_path / "asr.json"
     assert Tuning.beside(model) == tuning
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "weights": {"gamma": 1}}'])
 def test_weights_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Path, content: str) -> None:
-    (tmp_path / "lm.json").write_text(content)
-    with pytest.raises(ModelError, match=r"lm\.json cannot be read .* make it with"):
-        Tuning.beside(tmp_path / "lm.bin")
+    (tmp_path / "asr.json").write_text(content)
+    with pytest.raises(ModelError, match=r"asr\.json cannot be read .* make it with"):
+        Tuning.beside(tmp_path / "asr.onnx")
 
 
 def test_the_decoder_of_the_endpoint_is_a_setting() -> None:
@@ -254,4 +254,11 @@ def test_the_language_model_that_comes_with_hark_is_small_and_can_be_read() -> N
     assert path.stat().st_size <= 15e6
     model = LanguageModel(path)
     assert model.words > 40_000
-    assert Tuning.beside(path).weights.beam == 50
+
+
+@pytest.mark.parametrize("name", ["asr", "small"])
+def test_each_recogniser_comes_with_weights_of_its_own(name: str) -> None:
+    path = ROOT / "models" / f"{name}.onnx"
+    spec, tuning = Recognizer(path).spec, Tuning.beside(path)
+    assert tuning.weights.beam == 50
+    assert tuning.measured["model"] == f"{spec.name} {spec.version}"

@@ -319,3 +319,15 @@ def test_the_dashboard_shows_only_metrics_of_hark_that_its_code_makes() -> None:
     made = set(re.findall(r'(?:add_metric|_alone)\("(\w+)"', code)) | {"ColdStart"}
     assert shown >= {"AudioDuration", "RealTimeFactor", "StageTime", "Rejections", "ColdStart"}
     assert shown <= made
+
+
+def test_every_model_to_choose_from_is_in_the_image_and_reaches_both_functions() -> None:
+    names = TEMPLATE["Parameters"]["Model"]["AllowedValues"]
+    assert TEMPLATE["Parameters"]["Model"]["Default"] == "asr"
+    for name in names:
+        assert (ROOT / "models" / f"{name}.onnx").is_file()
+        assert f"!models/{name}.onnx" in (ROOT / ".dockerignore").read_text().splitlines()
+        assert f"models/{name}.*" in (ROOT / "Dockerfile").read_text()
+    for function in ("ApiFunction", "WorkerFunction"):
+        variables = TEMPLATE["Resources"][function]["Properties"]["Environment"]["Variables"]
+        assert variables["HARK_MODEL"] == {"Fn::Sub": "/var/task/models/${Model}.onnx"}

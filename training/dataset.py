@@ -138,11 +138,14 @@ def masked(masks: SpecAugment, log_mel: Tensor, views: int) -> Tensor:
     return torch.stack([masks(log_mel) for _ in range(views)])
 
 
-def collate(items: list[tuple[Tensor, list[int], str]]) -> Batch:
-    """Makes a batch of dataset items; views of an utterance become rows that follow each other."""
+def collate(items: list[tuple[Tensor, list[int], str]], multiple: int = PADDED_TO) -> Batch:
+    """Makes a batch of dataset items, padded to a multiple of so many frames.
+
+    Views of an utterance become rows that follow each other.
+    """
     rows = [(view, ids, text) for log_mel, ids, text in items for view in (log_mel if log_mel.ndim == 3 else [log_mel])]
     log_mels, ids, texts = zip(*rows, strict=True)
-    log_mel, lengths = pad_batch(list(log_mels), PADDED_TO)
+    log_mel, lengths = pad_batch(list(log_mels), multiple)
     targets, target_lengths = targets_of(ids)
     return Batch(log_mel, lengths, targets, target_lengths, list(texts))
 

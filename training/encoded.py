@@ -30,6 +30,10 @@ _PARTS = 16
 _BATCH_FRAMES = 16_000
 
 
+# Batches are padded to a multiple of so many frames: as long as `training.dataset.PADDED_TO` of log-mel.
+PADDED_TO = 8
+
+
 class _Part(NamedTuple):
     """Features of every `_PARTS`-th utterance, one after the other.
 

@@ -1,7 +1,8 @@
 """What is optimised and what is measured of transcribers: CTC loss, and WER and CER on the dev set."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import fmean
 from typing import Any, ClassVar, cast
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from handler.ctc import greedy
+from training import encoded
 from training.audio_cache import AudioCache
 from training.base_task import Task
 from training.batch_augment import BatchAugment
@@ -83,13 +85,13 @@ class SpeechData(L.LightningDataModule):
         )
         self.train_set.augment = Augment(unmasked, self.spec)
         rate, copies = self.spec.output_frames_per_second, config.data.encoded_copies
-        encoded = EncodedDataset(self.train_set, encoder, cache_dir, copies, masks, rate, self.views)
-        encoded_dev = [EncodedDataset(each, encoder, cache_dir) for each in self.dev_sets]
-        self.train_items, self.dev_items = encoded, encoded_dev
+        items = EncodedDataset(self.train_set, encoder, cache_dir, copies, masks, rate, self.views)
+        dev_items = [EncodedDataset(each, encoder, cache_dir) for each in self.dev_sets]
+        self.train_items, self.dev_items = items, dev_items
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        for items in (*encoded_dev, encoded):
-            items.encode(device, trainer.global_rank if trainer else 0, trainer.world_size if trainer else 1)
+        for each in (*dev_items, items):
+            each.encode(device, trainer.global_rank if trainer else 0, trainer.world_size if trainer else 1)
         if trainer:
             trainer.strategy.barrier()
 
@@ -128,17 +130,21 @@ class SpeechData(L.LightningDataModule):
         return DataLoader(
             self.train_items,  # type: ignore[arg-type]  # collate makes batches of its items
             batch_sampler=sampler,
-            collate_fn=collate,
+            collate_fn=self._collate,
             num_workers=data.workers,
             persistent_workers=data.workers > 0,
         )
+
+    @property
+    def _collate(self) -> Callable[[list[tuple[Tensor, list[int], str]]], Batch]:
+        return partial(collate, multiple=encoded.PADDED_TO) if self.encoder else collate
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
         """The dev sets, each utterance once, always in the same batches."""
         loaders = []
         for utterances, items in zip(self.dev, self.dev_items, strict=True):
             sampler = self._sampler(utterances, [1.0] * len(utterances), 0, True)
-            loaders.append(DataLoader(items, batch_sampler=sampler, collate_fn=collate))
+            loaders.append(DataLoader(items, batch_sampler=sampler, collate_fn=self._collate))
         return loaders  # type: ignore[return-value]  # collate makes batches of the items
 
     def steps(self, processes: int) -> int:

@@ -8,6 +8,7 @@ pieces. The first line there says what the labels depend on, so that one manifes
 import fcntl
 import json
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -55,31 +56,21 @@ class Ledger:
         self._folder = manifest.parent
         self._done: set[tuple[Path, float | None]] = set()
         self._digests: set[str] = set()
+        self._files = ExitStack()
         self._kept_file: IO[bytes] | None = None
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if manifest.exists() and not self.dropped_path.exists():
-                raise LabellingError(f"{manifest} was not made by this command; give another --output.")
-            self._dropped_file = _appendable(self.dropped_path)
-            self._check_settings(settings)
-            for row in _rows(self.dropped_path)[1:]:
-                self._count_dropped(row)
-            if manifest.exists():
-                self._kept_file = _appendable(manifest)
-                for row in _rows(manifest):
-                    self._count_kept(row)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise LabellingError(
-                f"{manifest} and {self.dropped_path.name} cannot be gone on with: {error!r}."
-            ) from error
+            self._read(settings)
+        except BaseException as error:
+            self._files.close()
+            if isinstance(error, (OSError, ValueError, KeyError, TypeError, AttributeError)):
+                raise LabellingError(f"{manifest} and {self.dropped_path.name} cannot be read: {error!r}.") from error
+            raise
 
     def __enter__(self) -> "Ledger":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._dropped_file.close()
-        if self._kept_file:
-            self._kept_file.close()
+        self._files.close()
 
     def name(self, path: Path) -> str:
         """Returns a recording's path as the files have it."""
@@ -103,7 +94,7 @@ class Ledger:
         extra = {**utterance.extra, **cut, "digest": digest}
         line = manifest_line(Utterance(utterance.audio_path, utterance.duration_s, utterance.text, extra), self._folder)
         try:
-            self._kept_file = self._kept_file or _appendable(self.manifest)
+            self._kept_file = self._kept_file or self._files.enter_context(_appendable(self.manifest))
         except OSError as error:
             raise LabellingError(f"{self.manifest} cannot be written: {error}.") from error
         self._append(self._kept_file, line)
@@ -120,9 +111,23 @@ class Ledger:
         self._append(self._dropped_file, json.dumps(row, ensure_ascii=False) + "\n")
         self._count_dropped(row)
 
+    def _read(self, settings: dict[str, Any]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self.manifest.exists() and not self.dropped_path.exists():
+            raise LabellingError(f"{self.manifest} was not made by this command; give another --output.")
+        self._dropped_file = self._files.enter_context(_appendable(self.dropped_path))
+        self._check_settings(settings)
+        for row in _rows(self.dropped_path)[1:]:
+            self._count_dropped(row)
+        if self.manifest.exists():
+            self._kept_file = self._files.enter_context(_appendable(self.manifest))
+            for row in _rows(self.manifest):
+                self._count_kept(row)
+
     def _check_settings(self, settings: dict[str, Any]) -> None:
         rows = _rows(self.dropped_path)
-        if not rows:
+        if len(rows) < 2 and not self.manifest.exists():  # nothing depends on them yet
+            self._dropped_file.truncate(0)
             self._append(self._dropped_file, json.dumps({"settings": settings}) + "\n")
             return
         earlier = rows[0]["settings"]

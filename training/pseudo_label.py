@@ -37,7 +37,8 @@ from training.labelling.recordings import Piece, Recording, find_recordings, wri
 from training.labelling.transcribers import Transcriber, open_transcriber
 from training.manifest import Utterance
 
-# With tiny.en on sentences people read into their own microphones, what is surer than this has half the errors.
+# Of 160 sentences and commands that people read into their own microphones, tiny.en got 17 % of the words wrong; of the
+# four fifths it was surer of than this, 12 %.
 MIN_CONFIDENCE = 0.6
 MAX_DISAGREEMENT = 0.1
 

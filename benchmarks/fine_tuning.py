@@ -83,9 +83,11 @@ def fine_tuning_config(start: Path, folder: Path, steps: int) -> Config:
     config = load_checkpoint(start)[1]
     config.name, config.output_dir, config.init_from = "fine-tuned", str(folder / "runs"), str(start)
     config.data.train = [CorpusConfig(str(folder / "train" / "manifest.jsonl"))]
-    config.data.dev = str(folder / "dev" / "manifest.jsonl")
+    config.data.dev, config.data.more_dev = str(folder / "dev" / "manifest.jsonl"), []
     config.data.cache_dir = str(folder / "cache")
     config.data.batch_seconds, config.data.shortest_first = 60.0, False
+    # What the model learnt on and from need not be here.
+    config.data.on_device, config.optim.teacher.folder = False, ""
     config.augment.noise.folder = config.augment.room.folder = ""
     config.optim.max_lr, config.optim.warmup_share = 3e-4, 0.1
     config.trainer.max_steps, config.trainer.validate_every_steps = steps, max(steps // 4, 1)

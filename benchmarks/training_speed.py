@@ -1,7 +1,8 @@
 """Measures the training step: `python -m benchmarks.training_speed [CONFIG] [--threads N] [--batch B] [--seconds S]`.
 
 Prints, for each precision this machine has instructions for, seconds of audio a second that forward, loss, backward and
-optimiser take in, on random features: the speed of the network alone, data not counted.
+optimiser take in, on random features: the speed of the network alone, data not counted. Where a config freezes a whole
+encoder, whose features are computed once, it is the speed of the head.
 """
 
 import argparse
@@ -20,14 +21,16 @@ _WARM_UP_STEPS = 2
 _CHARACTERS_PER_S = 14
 
 
-def random_batch(config: Config, utterances: int, seconds: float) -> Batch:
-    """Makes a batch of equally long utterances of random features and labels."""
-    features = config.features
-    frames = int(seconds * features.sample_rate_hz / features.hop_samples)
+def random_batch(task: SpeechTask, utterances: int, seconds: float) -> Batch:
+    """Makes a batch of equally long utterances of random features, of the kind the task learns from, and labels."""
+    config, features = task.config, task.config.features
+    frames, size = int(seconds * features.sample_rate_hz / features.hop_samples), features.n_mels
+    if task.reads_features:
+        frames, size = int(seconds * task.spec.output_frames_per_second), task.model.middle_size
     characters = int(seconds * _CHARACTERS_PER_S)
     generator = torch.Generator().manual_seed(config.seed)
     return Batch(
-        log_mel=torch.randn(utterances, frames, features.n_mels, generator=generator),
+        log_mel=torch.randn(utterances, frames, size, generator=generator),
         lengths=torch.full((utterances,), frames),
         targets=torch.randint(1, len(config.labels), (utterances * characters,), generator=generator),
         target_lengths=torch.full((utterances,), characters),
@@ -64,7 +67,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     config = load_config(options.config)
-    batch = random_batch(config, options.batch, options.seconds)
+    batch = random_batch(SpeechTask(config), options.batch, options.seconds)
     half = [torch.bfloat16] if torch.cpu._is_avx512_bf16_supported() else []
     for dtype in (torch.float32, *half):
         times = sorted(step_seconds(config, batch, dtype, options.steps))

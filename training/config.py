@@ -11,8 +11,9 @@ from handler.spec import NO_BLANK, ModelSpec
 from training.errors import ConfigError
 from training.text import ENGLISH_LABELS
 
-# Input frames to an output frame of `model.encoder: whisper`: its second convolution halves them, and so does joining.
-WHISPER_SUBSAMPLING = 4
+# What `model.encoder: whisper` leaves of its input frames: its second convolution halves them, and so does joining.
+WHISPER_STRIDES = (2, 2)
+WHISPER_SUBSAMPLING = WHISPER_STRIDES[0] * WHISPER_STRIDES[1]
 
 
 @dataclass

@@ -17,3 +17,7 @@ class CheckpointError(HarkError):
 
 class CorpusError(HarkError):
     """A corpus is not laid out as its kind is, or cannot be downloaded."""
+
+
+class LabellingError(HarkError):
+    """Recordings cannot be labelled: a model or package is missing, or the output belongs to something else."""

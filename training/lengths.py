@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
-from training.config import ModelConfig
+from training.config import WHISPER_STRIDES, ModelConfig
 
 
 def output_lengths(lengths: Tensor, config: ModelConfig) -> Tensor:
-    """Turns lengths in input frames into lengths in output frames; loss, decoding and word times all use this."""
-    for time_stride, _ in config.conv_strides:
+    """Turns lengths in input frames into lengths in output frames, as the network of the config does."""
+    time_strides = WHISPER_STRIDES if config.encoder == "whisper" else [stride for stride, _ in config.conv_strides]
+    for time_stride in time_strides:
         lengths = strided(lengths, time_stride)
     return lengths
 

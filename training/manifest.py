@@ -66,18 +66,27 @@ def _parse(line: str, where: str, folder: Path) -> Utterance:
     return Utterance(folder / audio, float(duration_s), text, fields)
 
 
+def manifest_line(utterance: Utterance, folder: Path) -> str:
+    """Returns the line, with its end, that a manifest in `folder` has for an utterance; see `written_path`."""
+    fields = {
+        "audio_filepath": written_path(utterance.audio_path, folder),
+        "duration": round(utterance.duration_s, 3),
+        "text": utterance.text,
+        **utterance.extra,
+    }
+    return json.dumps(fields, ensure_ascii=False) + "\n"
+
+
+def written_path(path: Path, folder: Path) -> str:
+    """Returns a path as a manifest in `folder` has it: relative below the folder, absolute elsewhere."""
+    path, folder = path.resolve(), folder.resolve()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     """Writes a manifest; audio paths below the manifest's folder become relative to it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = path.parent.resolve()
     with path.open("w", encoding="utf-8") as file:
         for utterance in utterances:
-            audio = utterance.audio_path.resolve()
-            fields = {
-                "audio_filepath": str(audio.relative_to(folder) if audio.is_relative_to(folder) else audio),
-                "duration": round(utterance.duration_s, 3),
-                "text": utterance.text,
-                **utterance.extra,
-            }
-            file.write(json.dumps(fields, ensure_ascii=False) + "\n")
+            file.write(manifest_line(utterance, path.parent))

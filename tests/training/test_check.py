@@ -165,7 +165,7 @@ def test_texts_that_do_not_fit_the_output_frames_are_errors_of_that_model(corpus
     assert check(manifest, "--labels", config, status=0) == []
 
 
-@pytest.mark.parametrize("config_name", ["small", "seed"])
+@pytest.mark.parametrize("config_name", ["base", "small", "seed"])
 @pytest.mark.parametrize("samples", [1, 100, 400, 401, 1599, 1600, 16000, 24123, 123456])
 def test_the_output_frames_are_those_the_model_makes(config_name: str, samples: int) -> None:
     config = load_config(f"training/configs/{config_name}.yaml")

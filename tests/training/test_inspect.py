@@ -21,6 +21,7 @@ from handler.features import log_mel, mel_filters
 from handler.pipeline import Timings, transcribe
 from handler.recognizer import Recognizer
 from handler.segments import split
+from handler.spec import NORMALISATIONS
 from tests.conftest import DATA, EVENTS, ROOT, encode, make_spec
 from tests.training.toy import SMALL
 from training import evaluate, inspect
@@ -48,12 +49,23 @@ def drawn(figure: Figure) -> FigureCanvasAgg:
 # How all figures look
 
 
-def test_mel_bands_are_marked_by_their_frequency() -> None:
-    spec = make_spec()
-    filters = mel_filters(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
+@pytest.mark.parametrize("scale", ["htk", "slaney"])
+def test_mel_bands_are_marked_by_their_frequency(scale: str) -> None:
+    spec = make_spec(mel_scale=scale)
+    filters = mel_filters(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz, scale)
     peaks_hz = filters.argmax(axis=0) * spec.sample_rate_hz / spec.n_fft
     high = np.arange(40, 80)  # where a band is wider than the bins of the transform
     np.testing.assert_allclose(style.mel_position(peaks_hz, spec)[high], high + 0.5, atol=0.5)
+
+
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_colours_are_explained_whatever_the_normalisation(normalisation: str) -> None:
+    spec, figure = make_spec(normalisation=normalisation), Figure()
+    mel = log_mel(np.random.default_rng(1).normal(0, 0.1, 16000).astype(np.float32), spec)
+    axes = figure.subplots()
+    image = style.draw_log_mel(axes, mel, spec, style.colour_range(mel, spec))
+    style.log_mel_bar(figure, image, axes, spec)
+    assert figure.axes[1].get_ylabel().startswith("log-mel (")
 
 
 def test_colours_can_be_told_apart_without_colour() -> None:

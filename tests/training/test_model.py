@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.config import ConformerConfig, ModelConfig, load_config
+from training.config import ConformerConfig, ModelConfig, WhisperConfig, load_config
 from training.conformer import ChannelDropout
 from training.errors import ConfigError
 from training.lengths import output_lengths
@@ -15,6 +15,10 @@ SHAPES = {
     "gru, 2x": ModelConfig(4, [[2, 2]], 2, "gru", 3, 12, 0.1),
     "lstm, 3x": ModelConfig(3, [[3, 1], [1, 2]], 0, "lstm", 1, 8, 0.0),
     "conformer, 4x": ModelConfig(4, encoder="conformer", conformer=ConformerConfig(3, 16, 2, 2, 5)),
+    # Strides are for the other encoders: Whisper's own stay what they are.
+    "whisper, 4x": ModelConfig(
+        4, [[3, 1]], rnn_size=8, encoder="whisper", whisper=WhisperConfig(2, 16, 2, 1, head_layers=1)
+    ),
     "conformer, 2x": ModelConfig(4, [[2, 2]], encoder="conformer", conformer=ConformerConfig(2, 16, 4, 3, 3)),
 }
 

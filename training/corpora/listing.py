@@ -1,10 +1,18 @@
 """What a corpus says of itself: its recordings, and what in it cannot be used."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import soundfile as sf
+
 from training.errors import CorpusError
+
+# What libsndfile's formats are called in file names, where not as it calls them itself. Raw samples lack a header.
+LIBSNDFILE_SUFFIXES = {f".{name.lower()}" for name in sf.available_formats() if name != "RAW"} | {
+    ".aif", ".aifc", ".oga", ".opus", ".snd", ".sph", ".wave",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,3 +71,23 @@ def read_lines(path: Path) -> list[str]:
 def visible(paths: Sequence[Path]) -> list[Path]:
     """Sorts paths and leaves out hidden ones, such as the `._` files that macOS packs beside every file."""
     return sorted(path for path in paths if not path.name.startswith("."))
+
+
+def files_below(source: Path) -> list[Path]:
+    """Returns the files of a folder and all its sub-folders, linked ones too, but for what is hidden, sorted.
+
+    Raises:
+        CorpusError: a folder may not be read.
+    """
+    if not source.exists():
+        return []
+    files = []
+    for folder, sub_folders, names in os.walk(source, onerror=_refuse, followlinks=True):
+        sub_folders[:] = [name for name in sub_folders if not name.startswith(".")]
+        files += [Path(folder) / name for name in names]
+    return visible(files)
+
+
+def _refuse(error: OSError) -> None:
+    """Stops at a folder that may not be read, which `os.walk` would pass over."""
+    raise CorpusError(f"{error.filename} cannot be read: {error.strerror}.") from error

@@ -1,18 +1,18 @@
 """One's own recordings: audio files with their texts beside them, or a table that names both."""
 
-import os
 from pathlib import Path
 
-import soundfile as sf
-
-from training.corpora.listing import Listing, Recording, read_lines, visible, wrong_layout
+from training.corpora.listing import (
+    LIBSNDFILE_SUFFIXES,
+    Listing,
+    Recording,
+    files_below,
+    read_lines,
+    wrong_layout,
+)
 from training.corpora.table import read_table
 from training.errors import CorpusError
 
-# What libsndfile's formats are called in file names, where not as it calls them itself. Raw samples lack a header.
-_AUDIO = {f".{name.lower()}" for name in sf.available_formats() if name != "RAW"} | {
-    ".aif", ".aifc", ".oga", ".opus", ".snd", ".sph", ".wave",
-}  # fmt: skip
 _TABLES = (".csv", ".tsv")
 
 
@@ -46,11 +46,11 @@ def _from_table(source: Path, corpus: str, licence: str) -> Listing:
 
 
 def _from_folder(source: Path, corpus: str, licence: str) -> Listing:
-    files = _files(source)
+    files = files_below(source)
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
     listing, used = Listing(), set()
     for audio in files:
-        if audio.suffix.lower() not in _AUDIO:
+        if audio.suffix.lower() not in LIBSNDFILE_SUFFIXES:
             continue
         text = texts.get(audio.with_suffix(""))
         if text is None:
@@ -71,22 +71,6 @@ def _from_folder(source: Path, corpus: str, licence: str) -> Listing:
         if text not in used:
             listing.problems.append(f"{text}: there is no audio file of that name that can be read beside it.")
     return listing
-
-
-def _files(source: Path) -> list[Path]:
-    """Returns the files of all sub-folders, linked ones too, but for what is hidden."""
-    if not source.exists():
-        return []
-    files = []
-    for folder, sub_folders, names in os.walk(source, onerror=_refuse, followlinks=True):
-        sub_folders[:] = [name for name in sub_folders if not name.startswith(".")]
-        files += [Path(folder) / name for name in names]
-    return visible(files)
-
-
-def _refuse(error: OSError) -> None:
-    """Stops at a folder that may not be read, which `os.walk` would pass over."""
-    raise CorpusError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
 
 def _sub_folder(audio: Path, source: Path) -> str | None:

@@ -1,0 +1,156 @@
+"""Recordings of any length and format -> pieces that training takes, at 16 kHz."""
+
+import hashlib
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from handler import segments, voice
+from handler.audio import blocks, within_full_scale
+from training.corpora.listing import LIBSNDFILE_SUFFIXES, files_below
+from training.errors import LabellingError
+
+RATE_HZ = 16_000
+# What phones, browsers, cameras and video editors write, beside what libsndfile reads; see `handler.media`.
+_SUFFIXES = LIBSNDFILE_SUFFIXES | {
+    ".3gp", ".aac", ".amr", ".asf", ".avi", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".webm", ".wma",
+}  # fmt: skip
+# Folders of one name from different places must not share their clips.
+_TOLD_APART_BY = 8
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is labelled as one utterance.
+
+    Attributes:
+        start_s: where it begins in its recording; None for a recording that is taken as a whole.
+        samples: [samples] mono float32 at `RATE_HZ`, peak at most 1.
+    """
+
+    start_s: float | None
+    samples: NDArray[np.float32]
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return len(self.samples) / RATE_HZ
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal audio, whatever lossless format it is in."""
+        return hashlib.blake2b(self.samples.tobytes(), digest_size=8).hexdigest()
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds in which somebody may be speaking."""
+        levels = voice.levels_db(self.samples, RATE_HZ)
+        return float(np.count_nonzero(voice.is_speech(voice.excess_db(levels)))) * voice.STEP_S
+
+
+class Recording:
+    """An audio file, decoded as its pieces are asked for.
+
+    Args:
+        path: of a format that `handler.audio` decodes.
+        longest_s: no piece is longer.
+
+    Attributes:
+        heard_s: how much was decoded so far; once there are no more pieces, how long it is.
+    """
+
+    def __init__(self, path: Path, longest_s: float) -> None:
+        self.path = path
+        self.heard_s = 0.0
+        self._longest_s = longest_s
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yields the recording as a whole if it is no longer than `longest_s`; else what is said in it, cut at pauses.
+
+        No more than some minutes of a long one are held.
+
+        Raises:
+            OSError: the file cannot be read.
+            handler.errors.RequestError: its audio cannot; pieces from before the fault may have been yielded.
+        """
+        decoded = self._decoded()
+        first: list[NDArray[np.float32]] = []
+        for block in decoded:
+            first.append(block)
+            if self.heard_s > self._longest_s:
+                break
+        else:
+            yield Piece(None, within_full_scale(np.concatenate(first)))
+            return
+        for window in segments.windows(chain(first, decoded), RATE_HZ, self._longest_s):
+            yield Piece(window.start / RATE_HZ, window.samples)
+
+    def _decoded(self) -> Iterator[NDArray[np.float32]]:
+        with self.path.open("rb") as file:
+            # Hours of WAV are gigabytes. What is empty cannot be mapped; `blocks` says better what is wrong with it.
+            is_empty = not self.path.stat().st_size
+            data = b"" if is_empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        for block in blocks(data, RATE_HZ, float("inf")):
+            self.heard_s += len(block) / RATE_HZ
+            yield block
+
+
+def find_recordings(sources: Sequence[Path], but: Path) -> list[Path]:
+    """Lists audio files: those named, whatever they are called, and those in folders, by their suffix.
+
+    Args:
+        sources: files and folders.
+        but: a folder that is passed over, with clips of earlier runs.
+
+    Returns:
+        paths in the order of `sources`, sorted within each; a file that is met again is left out.
+
+    Raises:
+        LabellingError: a source is not there, or there is no recording in any.
+        CorpusError: a folder may not be read.
+    """
+    found: dict[Path, Path] = {}
+    for source in sources:
+        if not source.exists():
+            raise LabellingError(f"{source} does not exist.")
+        files = files_below(source) if source.is_dir() else [source]
+        for path in files:
+            is_wanted = path == source or path.suffix.lower() in _SUFFIXES
+            if is_wanted and not path.resolve().is_relative_to(but.resolve()):
+                found.setdefault(path.resolve(), path)
+    if not found:
+        raise LabellingError(f"There is no recording in {', '.join(map(str, sources))}.")
+    return list(found.values())
+
+
+def write_clip(folder: Path, recording: Path, name: str, piece: Piece) -> Path:
+    """Writes a piece as 16-bit FLAC, whole or not at all.
+
+    Args:
+        folder: for the clips of all recordings.
+        recording: what the piece was cut from.
+        name: of the recording, unlike that of any other.
+        piece: one that was cut.
+
+    Returns:
+        the file.
+
+    Raises:
+        LabellingError: it cannot be written.
+    """
+    apart = hashlib.blake2b(name.encode()).hexdigest()[:_TOLD_APART_BY]
+    path = folder / f"{recording.stem}-{apart}" / f"{round((piece.start_s or 0.0) * 1000):08d}.flac"
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(part, piece.samples, RATE_HZ, subtype="PCM_16", format="FLAC")
+        part.replace(path)
+    except (OSError, sf.LibsndfileError) as error:
+        raise LabellingError(f"{path} cannot be written: {error}.") from error
+    return path

@@ -25,7 +25,7 @@ from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
 from training.text import decode
-from training.whisper import WhisperCtc, WhisperEncoder
+from training.whisper import MOST_S, WhisperCtc, WhisperEncoder
 
 
 class SpeechData(L.LightningDataModule):
@@ -44,7 +44,24 @@ class SpeechData(L.LightningDataModule):
         self.dev = [read_manifest(manifest) for manifest in (config.data.dev, *config.data.more_dev)]
         if config.optim.teacher.folder and not config.data.on_device:
             raise ConfigError("optim.teacher hears batches made by data.on_device=true.")
+        if config.model.encoder == "whisper":
+            self._check_lengths()
         self.maker: BatchMaker | None = None
+
+    def _check_lengths(self) -> None:
+        """Refuses what is longer than a Whisper encoder hears at once, before hours went into a run."""
+        augment, longest_s = self.config.augment, self.config.data.max_duration_s
+        slowest_s = longest_s / (1 - augment.speed_change) / (1 - augment.tempo_change)
+        if slowest_s > MOST_S:
+            raise ConfigError(
+                f"A Whisper encoder hears {MOST_S} s at most, and augmentation makes {longest_s:g} s as long as "
+                f"{slowest_s:.0f} s: lower data.max_duration_s, augment.speed_change or augment.tempo_change."
+            )
+        for manifest, utterances in zip((self.config.data.dev, *self.config.data.more_dev), self.dev, strict=True):
+            if (longest_s := max(utterance.duration_s for utterance in utterances)) > MOST_S:
+                raise ConfigError(
+                    f"{manifest} has an utterance of {longest_s:.0f} s; a Whisper encoder hears {MOST_S} s at most."
+                )
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""

@@ -22,8 +22,10 @@ from training.model import BidirectionalLayer, reversed_rows
 
 # Whisper's sinusoids go from wavelengths of 1 to those of so many frames, times 2 pi.
 _LONGEST_WAVE = 10_000
-# Frames at 50 a second that have a position: Whisper's half a minute, and one for the frame that ends it.
-POSITIONS = 1501
+# What Whisper hears at once.
+MOST_S = 30
+# Frames at 50 a second that have a position: those of half a minute, the frame that ends it, and a batch's padding.
+POSITIONS = 1504
 # How many times as wide as the encoder its feed-forward layers are.
 _EXPANSION = 4
 _JOINED = 2
@@ -157,11 +159,17 @@ class WhisperEncoder(nn.Module):
         return hidden, lengths
 
     def embed(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The convolutions and the positions: -> [batch, frames at 50 a second, size], [batch]."""
+        """The convolutions and the positions: -> [batch, frames at 50 a second, size], [batch].
+
+        Raises:
+            ConfigError: an utterance is longer than `MOST_S`.
+        """
         hidden = (log_mel * frame_mask(lengths, log_mel.shape[1])[:, :, None].to(log_mel.dtype)).transpose(1, 2)
         hidden = nn.functional.gelu(self.conv1(hidden))
         hidden = hidden * frame_mask(lengths, hidden.shape[2])[:, None, :].to(hidden.dtype)
         hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        if hidden.shape[1] > len(self.positions):
+            raise ConfigError(f"A Whisper encoder hears {MOST_S} s at most, and here is an utterance that is longer.")
         return hidden + self.positions[: hidden.shape[1]], strided(lengths, 2)
 
 
@@ -205,6 +213,13 @@ class Head(nn.Module):
         kind, layers, dropout = config.whisper.head, config.whisper.head_layers, config.dropout
         if kind not in HEADS:
             raise ConfigError(f"model.whisper.head must be one of {', '.join(HEADS)}, not {kind!r}.")
+        if kind != "linear" and layers < 1:
+            raise ConfigError(f"model.whisper.head_layers must be at least 1, not {layers}.")
+        if kind == "conformer" and config.conformer.size % config.conformer.heads:
+            raise ConfigError(
+                f"model.conformer.size must be a multiple of model.conformer.heads, not {config.conformer.size} with "
+                f"{config.conformer.heads} heads."
+            )
         self.kind = kind
         self.dropout = ChannelDropout(dropout)
         size = input_size

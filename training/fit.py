@@ -182,16 +182,23 @@ def _precision(settings: TrainerConfig) -> str:
 
 
 def take_weights(model: Network, config: Config) -> None:
-    """Starts a network from the weights of the checkpoint `config.init_from`.
+    """Starts a network from the weights of `config.init_from`: a checkpoint, or a Whisper model.
 
     The alphabet may be another one: labels that both have keep their weights, new ones start at random.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or its network or features are not the config's.
+        CheckpointError: it cannot be read, or its network or features are not the config's.
     """
-    if isinstance(model, WhisperCtc) and is_pretrained(config.init_from):
-        load_pretrained(config.init_from).fill(model.encoder, config.model.whisper)
-        return
+    if is_pretrained(config.init_from):
+        if isinstance(model, WhisperCtc):
+            pretrained = load_pretrained(config.init_from)
+            pretrained.check_features(config.features)
+            pretrained.fill(model.encoder, config.model.whisper)
+            return
+        if not Path(config.init_from).is_file():
+            raise CheckpointError(
+                f"{config.init_from} is no checkpoint, and only model.encoder: whisper can start from a Whisper model."
+            )
     trained, source = load_checkpoint(config.init_from)
     shape = dataclasses.replace(source.model, dropout=config.model.dropout)  # which has no weights
     if (shape, source.features) != (config.model, config.features):

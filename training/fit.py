@@ -225,6 +225,7 @@ def _quieten_lightning() -> None:
         ".*does not have many workers",  # features cost 1 % of a step; workers would take the cores from it
         ".*your dataloader is not resumable",  # it is: `SpeechData.train_dataloader` skips what was done
         ".*number of training batches .* is smaller than the logging interval",
+        ".*module\\(s\\) in eval mode at the start of training",  # a frozen encoder's
         ".*is not supported by the model summary",  # whose estimate of the size nobody needs
     ):
         warnings.filterwarnings("ignore", hint)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import nullcontext
 from statistics import fmean
 from typing import Any, ClassVar, cast
 
@@ -99,8 +100,10 @@ class SpeechData(L.LightningDataModule):
         self.train_items, self.dev_items = encoded, encoded_dev
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        for items in (*encoded_dev, encoded):
-            items.encode(device, trainer.global_rank if trainer else 0, trainer.world_size if trainer else 1)
+        rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        with trainer.precision_plugin.forward_context() if trainer else nullcontext():
+            for items in (*encoded_dev, encoded):
+                items.encode(device, rank, processes)
         if trainer:
             trainer.strategy.barrier()
 

@@ -156,8 +156,8 @@ def mel_filters(
 
     Source: Young et al., "The HTK Book"; Slaney, "Auditory Toolbox" (1998), as librosa and Whisper have it.
     """
-    to_mel, to_hz = (_slaney_mel, _slaney_hz) if scale == "slaney" else (_htk_mel, _htk_hz)
-    lowest_mel, highest_mel = to_mel(np.array([f_min_hz, f_max_hz]))
+    to_hz = _slaney_hz if scale == "slaney" else _htk_hz
+    lowest_mel, highest_mel = to_mel(np.array([f_min_hz, f_max_hz]), scale)
     edges_hz = to_hz(np.linspace(lowest_mel, highest_mel, n_mels + 2))
     bins_hz = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)
     slopes = edges_hz[None, :] - bins_hz[:, None]
@@ -168,6 +168,11 @@ def mel_filters(
     if norm == "slaney":
         filters *= 2 / (edges_hz[2:] - edges_hz[:-2])
     return filters.astype(np.float32)
+
+
+def to_mel(hz: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
+    """Returns where frequencies lie on one of the scales of `mel_filters`."""
+    return _slaney_mel(hz) if scale == "slaney" else _htk_mel(hz)
 
 
 def _htk_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from handler.features import log_mel, mel_filters
 from handler.pipeline import Timings, transcribe
 from handler.recognizer import Recognizer
 from handler.segments import split
+from handler.spec import MEL_SCALES
 from tests.conftest import DATA, EVENTS, ROOT, encode, make_spec
 from tests.training.toy import SMALL
 from training import evaluate, inspect
@@ -48,9 +49,10 @@ def drawn(figure: Figure) -> FigureCanvasAgg:
 # How all figures look
 
 
-def test_mel_bands_are_marked_by_their_frequency() -> None:
-    spec = make_spec()
-    filters = mel_filters(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz)
+@pytest.mark.parametrize("scale", MEL_SCALES)
+def test_mel_bands_are_marked_by_their_frequency(scale: str) -> None:
+    spec = make_spec(mel_scale=scale)
+    filters = mel_filters(spec.sample_rate_hz, spec.n_fft, spec.n_mels, spec.f_min_hz, spec.f_max_hz, scale)
     peaks_hz = filters.argmax(axis=0) * spec.sample_rate_hz / spec.n_fft
     high = np.arange(40, 80)  # where a band is wider than the bins of the transform
     np.testing.assert_allclose(style.mel_position(peaks_hz, spec)[high], high + 0.5, atol=0.5)

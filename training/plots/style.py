@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from handler.features import to_mel
 from handler.spec import ModelSpec
 from training.plots.errors import PlotError
 
@@ -50,7 +51,7 @@ def plain(axes: Axes) -> None:
 def mel_position(frequency_hz: NDArray[np.float64], spec: ModelSpec) -> NDArray[np.float64]:
     """Returns where frequencies lie on an axis on which mel band i covers i to i + 1."""
     lowest, highest, wanted = (
-        2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0) for hz in (spec.f_min_hz, spec.f_max_hz, frequency_hz)
+        to_mel(np.asarray(hz, np.float64), spec.mel_scale) for hz in (spec.f_min_hz, spec.f_max_hz, frequency_hz)
     )
     # A band peaks where its neighbours end, so that n bands have n + 1 steps between the edges.
     positions: NDArray[np.float64] = (wanted - lowest) / (highest - lowest) * (spec.n_mels + 1) - 0.5
@@ -61,6 +62,7 @@ def mel_position(frequency_hz: NDArray[np.float64], spec: ModelSpec) -> NDArray[
 _LABELS = {
     "utterance": "log-mel (deviations\nfrom band mean)",
     "peak": "log-mel (steps of 15 dB\nabove silence)",
+    "whisper": "log-mel (steps of 40 dB)",
     "none": "log-mel (ln energy)",
 }
 

@@ -8,10 +8,10 @@ One machine, whatever it has: a CPU, a GPU, or all of several GPUs:
     python -m training.fit training/configs/small.yaml name=second init_from=runs/hark-small/best.ckpt
 
 A GPU learns faster than processor cores augment; it can do that itself, of audio kept in its memory, and learn from a
-larger model's features, too (see `training.teacher` for the folder):
+larger model's features, too (see `training.pretrained` for which):
 
     python -m training.fit training/configs/small.yaml data.on_device=true data.batch_seconds=4000 \
-        augment.codec.probability=0 optim.max_lr=3e-3 optim.teacher.folder=whisper-base optim.teacher.share=0.5
+        augment.codec.probability=0 optim.max_lr=3e-3 optim.teacher.folder=whisper-base.en optim.teacher.share=0.5
 
 A process for each GPU (or, with trainer.accelerator=cpu, each share of the cores), started by torchrun:
 

@@ -5,8 +5,8 @@
     init_from: folder                          `model.bin`, as CTranslate2's converter and faster-whisper have it
     init_from: tiny.en.pt                      OpenAI's own file
 
-Fine-tuned descendants come in the same files. Weights quantised to integers are refused: they are too coarse to go on
-from.
+`optim.teacher.folder` takes the same. Fine-tuned descendants come in the same files. Weights quantised to integers are
+refused: they are too coarse to go on from.
 """
 
 import dataclasses
@@ -156,9 +156,9 @@ def _fetch(name: str) -> Path:
         raise CheckpointError(f"The Hugging Face hub has no public model {repository}.") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise CheckpointError(
-            f"{repository} is not in the local cache, and the Hugging Face hub cannot be reached. Where it can, run "
-            f"`hf download {repository} {' '.join(HUB_FILES)} --local-dir {Path(name).name}`, and give that folder as "
-            f"init_from."
+            f"{name} is neither here nor, as {repository}, in the local cache of the Hugging Face hub, which cannot be "
+            f"reached. Where it can, run `hf download {repository} {' '.join(HUB_FILES)} --local-dir "
+            f"{Path(name).name}`, and give that folder instead."
         ) from error
 
 

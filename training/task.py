@@ -186,8 +186,8 @@ class SpeechTask(Task):
         if self.reads_features:
             self.frames_per_s = self.spec.output_frames_per_second
         teacher = config.optim.teacher
-        if teacher.folder and not isinstance(model, Conformer):
-            raise ConfigError("optim.teacher is for model.encoder: conformer.")
+        if teacher.folder and self.reads_features:
+            raise ConfigError("optim.teacher teaches an encoder, and optim.frozen leaves all of this one as it is.")
         self.hints = Hints(teacher, config) if teacher.folder else None
         self._transcribed: list[tuple[int, str, str]] = []  # which dev set, reference, hypothesis
 
@@ -228,7 +228,8 @@ class SpeechTask(Task):
         """Decodes a batch of a dev set."""
         layers, lengths = self._encode(batch)
         log_probs = self.model.label(layers[-1])
-        self.log("dev/loss", self._loss(batch, log_probs, lengths), batch_size=len(batch.texts), sync_dist=True)
+        loss = self._loss(batch, log_probs, lengths)
+        self.log("dev/loss", loss, batch_size=len(batch.texts), sync_dist=True, add_dataloader_idx=False)
         for log_prob, length, text in zip(log_probs.float().cpu().numpy(), lengths.tolist(), batch.texts, strict=True):
             hypothesis = decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels)
             self._transcribed.append((dataloader_idx, text, hypothesis))

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from training.config import WHISPER_SUBSAMPLING, ModelConfig
+from training.config import WHISPER_SUBSAMPLING, ModelConfig, WhisperConfig
 from training.conformer import FORBIDDEN, Block, ChannelDropout, distance_bias, head_fades
 from training.errors import ConfigError
 from training.lengths import frame_mask, strided
@@ -78,6 +78,11 @@ class WhisperCtc(nn.Module):
         return [features, self.head(features, lengths)], lengths
 
 
+def output_size(shape: WhisperConfig) -> int:
+    """Width of what the encoder of this shape gives."""
+    return shape.size if shape.joined_before < shape.layers else _JOINED * shape.size
+
+
 class WhisperEncoder(nn.Module):
     """The encoder of a Whisper model, or its first blocks, over no more than there is of an utterance."""
 
@@ -105,7 +110,7 @@ class WhisperEncoder(nn.Module):
         joins_inside = self.joined_before < shape.layers
         self.join = nn.Linear(_JOINED * shape.size, shape.size) if joins_inside else None
         self.norm = nn.LayerNorm(shape.size)
-        self.output_size = shape.size if joins_inside else _JOINED * shape.size
+        self.output_size = output_size(shape)
         if self.join is not None:
             _start_with_means(self.join)
 
@@ -145,6 +150,11 @@ class WhisperEncoder(nn.Module):
 
     def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, frames, n_mels] at 100 a second, [batch] -> [batch, frames at 25 a second, output_size], [batch]."""
+        hidden, lengths = self.transform(log_mel, lengths)
+        return join_pairs(hidden, lengths) if self.join is None else (hidden, lengths)
+
+    def transform(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, but where no block joins pairs, they are not joined: [batch, frames at 50 a second, size]."""
         hidden, lengths = self.embed(log_mel, lengths)
         outside = _outside(lengths, hidden)
         for i, block in enumerate(self.blocks):
@@ -153,10 +163,8 @@ class WhisperEncoder(nn.Module):
                 hidden = self.join(hidden)
                 outside = _outside(lengths, hidden)
             hidden = block(hidden, outside)
-        hidden = self.norm(hidden)
-        if self.join is None:
-            hidden, lengths = join_pairs(hidden, lengths)
-        return hidden, lengths
+        normed: Tensor = self.norm(hidden)
+        return normed, lengths
 
     def embed(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The convolutions and the positions: -> [batch, frames at 50 a second, size], [batch].

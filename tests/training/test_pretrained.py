@@ -233,7 +233,7 @@ def test_without_the_internet_it_says_how_to_get_the_model(monkeypatch: pytest.M
             CheckpointError, match=rf"hf download \S+{name.split('/')[-1]} config\.json model"
         ) as caught:
             load_pretrained(name)
-        assert "give that folder as init_from" in str(caught.value)
+        assert "give that folder instead" in str(caught.value)
 
 
 def test_a_model_in_the_hubs_cache_needs_no_internet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -189,6 +189,7 @@ class SpeechTask(Task):
         if teacher.folder and self.reads_features:
             raise ConfigError("optim.teacher teaches an encoder, and optim.frozen leaves all of this one as it is.")
         self.hints = Hints(teacher, config) if teacher.folder else None
+        self._dev_losses: list[tuple[Tensor, int]] = []  # of a batch, utterances in it
         self._transcribed: list[tuple[int, str, str]] = []  # which dev set, reference, hypothesis
 
     def _loss(self, batch: Batch, log_probs: Tensor, lengths: Tensor) -> Tensor:
@@ -228,14 +229,18 @@ class SpeechTask(Task):
         """Decodes a batch of a dev set."""
         layers, lengths = self._encode(batch)
         log_probs = self.model.label(layers[-1])
-        loss = self._loss(batch, log_probs, lengths)
-        self.log("dev/loss", loss, batch_size=len(batch.texts), sync_dist=True, add_dataloader_idx=False)
+        self._dev_losses.append((self._loss(batch, log_probs, lengths), len(batch.texts)))
         for log_prob, length, text in zip(log_probs.float().cpu().numpy(), lengths.tolist(), batch.texts, strict=True):
             hypothesis = decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels)
             self._transcribed.append((dataloader_idx, text, hypothesis))
 
     def on_validation_epoch_end(self) -> None:
         """Logs WER and CER: of each dev set as a whole, and, where there are several, the mean over them."""
+        # Not logged batch by batch: Lightning would keep a figure of each dev set under a name of its own.
+        losses, self._dev_losses = self._dev_losses, []
+        utterances = sum(count for _, count in losses)
+        total = sum((loss * count for loss, count in losses), torch.zeros((), device=self.device))
+        self.log("dev/loss", total / max(utterances, 1), batch_size=utterances, sync_dist=True)
         transcribed, self._transcribed = self._transcribed, []
         if self.trainer.world_size > 1:
             parts: list[Any] = [None] * self.trainer.world_size

@@ -171,7 +171,7 @@ def mel_filters(
 
 
 def to_mel(hz: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
-    """Returns frequencies on a mel scale, "htk" or "slaney"; see `mel_filters`."""
+    """Returns where frequencies lie on one of the scales of `mel_filters`."""
     return _slaney_mel(hz) if scale == "slaney" else _htk_mel(hz)
 
 

@@ -20,7 +20,7 @@ from training.augment import FAST_LENGTH, SILENCE, between, recordings
 from training.config import AugmentConfig
 from training.dataset import PADDED_TO
 from training.errors import ConfigError
-from training.features import WarpedLogMel
+from training.features import WarpedLogMel, draw_gains, whisper_normalised
 from training.lengths import frame_mask
 
 # Neighbours on either side that a sample between samples is made of, and how many places between two are told apart.
@@ -42,6 +42,7 @@ class Draw:
         noise: recording by number, or -1 for a drawn one; then where it starts, 0..1, or its slope; and the SNR.
         cutoff_hz: top of the band.
         gain: factor.
+        gains: [n_mels] what the microphone makes of each band's power.
         frequency_masks, time_masks: [masks, 2], start and width as shares of what is there and of what is allowed.
     """
 
@@ -55,6 +56,7 @@ class Draw:
     gain: float
     frequency_masks: NDArray[np.float64]
     time_masks: NDArray[np.float64]
+    gains: NDArray[np.float32]
 
 
 class BatchAugment(nn.Module):
@@ -71,8 +73,11 @@ class BatchAugment(nn.Module):
 
     def __init__(self, config: AugmentConfig, spec: ModelSpec) -> None:
         super().__init__()
-        if spec.feature_kind != "log_mel" or spec.n_mfcc or spec.normalisation != "utterance":
-            raise ConfigError("data.on_device makes log-mel spectrograms normalised over the utterance, nothing else.")
+        if spec.feature_kind != "log_mel" or spec.n_mfcc or spec.normalisation not in ("utterance", "whisper"):
+            raise ConfigError(
+                "data.on_device makes log-mel spectrograms normalised over the utterance, or as Whisper's are, nothing "
+                "else."
+            )
         if config.codec.probability:
             raise ConfigError("Codecs run on the processor: set augment.codec.probability=0 or data.on_device=false.")
         self.config, self.spec, self.rate_hz = config, spec, spec.sample_rate_hz
@@ -110,6 +115,7 @@ class BatchAugment(nn.Module):
             gain=10 ** (rng.uniform(-config.gain_db, config.gain_db) / 20),
             frequency_masks=rng.random((config.frequency_masks, 2)),
             time_masks=rng.random((n_time_masks, 2)),
+            gains=draw_gains(config.colour_db, self.spec.n_mels, rng),
         )
 
     def _draw_room(self, rng: np.random.Generator) -> tuple[int, float, float, float]:
@@ -150,11 +156,17 @@ class BatchAugment(nn.Module):
             cutoffs_hz = [draws[row].cutoff_hz or 0.0 for row in rows]
             heard = _replace(heard, rows, limit_band(heard[rows], self.rate_hz, cutoffs_hz))
         heard = (heard * _column([draw.gain for draw in draws], heard)).clamp(-1, 1)
-        log_mel, frames = self.log_mel(heard, lengths, [draw.hop for draw in draws], [draw.bank for draw in draws])
+        hops, banks, gains = zip(*((draw.hop, draw.bank, draw.gains) for draw in draws), strict=True)
+        log_mel, frames = self.log_mel(heard, lengths, hops, banks, np.stack(gains))
         return log_mel.masked_fill(self._masked(log_mel, frames, draws), 0.0), frames, clean
 
     def log_mel(
-        self, samples: Tensor, lengths: Sequence[int], hops: Sequence[int], banks: Sequence[int]
+        self,
+        samples: Tensor,
+        lengths: Sequence[int],
+        hops: Sequence[int],
+        banks: Sequence[int],
+        gains: NDArray[np.float32],
     ) -> tuple[Tensor, Tensor]:
         """[batch, samples] -> [batch, frames, n_mels], normalised, 0 after each one's end; [batch] frames."""
         spec = self.spec
@@ -167,9 +179,13 @@ class BatchAugment(nn.Module):
         cut = padded.gather(1, places.flatten(1)).view(places.shape) * self.window
         power = torch.view_as_real(torch.fft.rfft(cut)).square().sum(-1)
         mel = power @ self.banks[torch.tensor(list(banks), device=samples.device)]
+        mel = mel * torch.from_numpy(gains).to(samples.device)[:, None, :]
         log_mel = mel.clamp_min(spec.log_floor).log()
         frames = frames.to(samples.device)
-        inside = frame_mask(frames, longest)[:, :, None].to(log_mel.dtype)
+        inside = frame_mask(frames, longest)[:, :, None]
+        if spec.normalisation == "whisper":
+            peak = log_mel.masked_fill(~inside, -torch.inf).amax((1, 2), keepdim=True)
+            return whisper_normalised(log_mel, peak) * inside, frames
         count = frames[:, None, None]
         centred = (log_mel - (log_mel * inside).sum(1, keepdim=True) / count) * inside
         deviation = (centred.square().sum(1, keepdim=True) / count).sqrt().clamp_min(MIN_DEVIATION)

@@ -279,8 +279,10 @@ class TeacherConfig:
     """A larger model whose features are to be told from the audio, too; see `training.teacher`.
 
     Attributes:
-        folder: a Whisper model in CTranslate2's format, not quantised; empty for none. Needs `data.on_device`.
-        layers: blocks of the Conformer, counted from 0, that tell its features. The last is best left to characters.
+        folder: a Whisper model, its folder, file or name, as `init_from` has them; empty for none. Needs
+            `data.on_device`.
+        layers: blocks of the Conformer, counted from 0, that tell its features. The last is best left to characters. Of
+            `model.encoder: whisper` it is the encoder's output.
         share: of a batch's utterances that it hears; it takes as long as the network itself.
         weight: of the mean squared error of its features, each scaled to a variance of 1, beside the CTC loss.
     """

@@ -73,6 +73,8 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
         self.masks = SpecAugment(masks, frames_per_s) if masks else None
         digest = hashlib.sha256(f"{dataset.audio.path.name} {dataset.seed}".encode())
         digest.update(json.dumps(dataset.described(), sort_keys=True).encode())
+        if encoder.join is not None:
+            digest.update(str(encoder.joined_before).encode())  # which no weight tells
         for name, value in sorted(encoder.state_dict().items()):
             digest.update(name.encode() + value.cpu().numpy().tobytes())
         self.path = Path(folder) / f"encoded-{digest.hexdigest()[:24]}"
@@ -92,7 +94,10 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
         return features, self.dataset.label_ids(index), self.dataset.texts[index]
 
     def encode(self, device: torch.device, rank: int = 0, processes: int = 1) -> None:
-        """Encodes what is not there yet of this process's share; all processes must be through before any reads."""
+        """Encodes what is not there yet of this process's share; all processes must be through before any reads.
+
+        The caller chooses the precision, with autocast.
+        """
         missing = [
             (copy, part)
             for copy in range(self.copies)
@@ -115,8 +120,7 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
         found: list[NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(log_mels)
         for rows in _batches([len(log_mel) for log_mel in log_mels]):
             padded, lengths = pad_batch([log_mels[row] for row in rows], 32)
-            with torch.autocast(device.type, torch.bfloat16):
-                features, lengths = self.encoder(padded.to(device), lengths.to(device))
+            features, lengths = self.encoder(padded.to(device), lengths.to(device))
             for row, values, length in zip(rows, features.float().cpu().numpy(), lengths.tolist(), strict=True):
                 found[row] = values[:length].astype(np.float16)
         # The list of lengths last: where it is, the values are whole.

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from handler.features import (
@@ -32,7 +33,7 @@ _WARP_KNEE = 0.85
 
 
 class LogMel(nn.Module):
-    """Log-mel spectrogram of single, unpadded utterances, so that no neighbour can change it."""
+    """Log-mel spectrogram of unpadded utterances, one or several of the same length; no neighbour can change it."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
@@ -51,7 +52,10 @@ class LogMel(nn.Module):
         self.cosines = torchaudio.functional.create_dct(spec.n_mfcc, spec.n_mels, "ortho") if spec.n_mfcc else None
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[samples] float32 in -1..1 -> [1 + max(samples, n_fft) // hop_samples, feature_size] float32."""
+        """[..., samples] float32 in -1..1 -> [..., 1 + max(samples, n_fft) // hop_samples, feature_size] float32.
+
+        Raw samples are cut into frames of one utterance at a time.
+        """
         if self.spec.feature_kind == "samples":
             return self._raw(samples)
         return self._normalised(self.mel(self._long_enough(samples)))
@@ -60,22 +64,31 @@ class LogMel(nn.Module):
         return torch.from_numpy(compute(samples.numpy(), self.spec))
 
     def _long_enough(self, samples: Tensor) -> Tensor:
-        return nn.functional.pad(samples, (0, max(self.spec.n_fft - len(samples), 0)))
+        return nn.functional.pad(samples, (0, max(self.spec.n_fft - samples.shape[-1], 0)))
 
     def _normalised(self, mel: Tensor) -> Tensor:
-        log_mel = mel.clamp_min(self.spec.log_floor).log().T
+        log_mel = mel.clamp_min(self.spec.log_floor).log().transpose(-2, -1)
         if self.cosines is not None:
             log_mel = log_mel @ self.cosines
         if self.spec.normalisation == "utterance":
-            centred = log_mel - log_mel.mean(0)
-            return centred / centred.square().mean(0).sqrt().clamp_min(MIN_DEVIATION)
+            centred = log_mel - log_mel.mean(-2, keepdim=True)
+            return centred / centred.square().mean(-2, keepdim=True).sqrt().clamp_min(MIN_DEVIATION)
+        peak = log_mel.amax((-2, -1), keepdim=True)
         if self.spec.normalisation == "peak":
-            peak = max(float(log_mel.max()), lowest_peak(self.spec))
-            return (log_mel - (peak - PEAK_RANGE)).clamp_min(0) * (PEAK_VALUE / PEAK_RANGE)
+            highest = peak.clamp_min(lowest_peak(self.spec))
+            return (log_mel - (highest - PEAK_RANGE)).clamp_min(0) * (PEAK_VALUE / PEAK_RANGE)
         if self.spec.normalisation == "whisper":
-            decimal = log_mel / math.log(10)
-            return (decimal.clamp_min(float(decimal.max()) - WHISPER_RANGE) + WHISPER_SHIFT) / WHISPER_SCALE
+            return whisper_normalised(log_mel, peak)
         return log_mel
+
+
+def whisper_normalised(log_mel: Tensor, peak: Tensor) -> Tensor:
+    """[..., frames, n_mels] in natural logarithms -> the same shape; `peak` [..., 1, 1] is the loudest cell's.
+
+    See `handler.features.normalise`.
+    """
+    lowest = peak / math.log(10) - WHISPER_RANGE
+    return ((log_mel / math.log(10)).maximum(lowest) + WHISPER_SHIFT) / WHISPER_SCALE
 
 
 class WarpedLogMel(LogMel):
@@ -89,7 +102,7 @@ class WarpedLogMel(LogMel):
     def __init__(self, spec: ModelSpec, config: AugmentConfig) -> None:
         super().__init__(spec)
         self.tempo_change, self.tract_change = config.tempo_change, config.tract_change
-        self.colour = config.colour_db * math.log(10) / 10  # of power, in natural logarithms
+        self.colour_db = config.colour_db
         self.stretches = np.linspace(1 - self.tract_change, 1 + self.tract_change, _TRACT_STEPS)
         self.banks = [_warped_bank(spec, stretch) for stretch in self.stretches] if self.tract_change else []
 
@@ -109,15 +122,19 @@ class WarpedLogMel(LogMel):
             normalized=False,
         )
         bank = self.banks[rng.integers(len(self.banks))] if self.banks else self.mel.mel_scale.fb
-        return self._normalised((power.T @ bank).T * self._gains(rng))
+        gains = torch.from_numpy(draw_gains(self.colour_db, self.spec.n_mels, rng))
+        return self._normalised(((power.T @ bank) * gains).T)
 
-    def _gains(self, rng: np.random.Generator) -> Tensor:
-        """[n_mels, 1]: what a microphone makes of each band's power."""
-        if not self.colour:
-            return torch.ones(1, 1)
-        at = np.linspace(0, self.spec.n_mels - 1, _COLOUR_POINTS)
-        logarithms = np.interp(np.arange(self.spec.n_mels), at, rng.normal(0, self.colour, _COLOUR_POINTS))
-        return torch.from_numpy(np.exp(logarithms).astype(np.float32))[:, None]
+
+def draw_gains(colour_db: float, n_mels: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """[n_mels]: what a microphone, drawn from `rng`, makes of each band's power; see `AugmentConfig.colour_db`."""
+    if not colour_db:
+        return np.ones(n_mels, np.float32)
+    deviation = colour_db * math.log(10) / 10  # of power, in natural logarithms
+    at = np.linspace(0, n_mels - 1, _COLOUR_POINTS)
+    logarithms = np.interp(np.arange(n_mels), at, rng.normal(0, deviation, _COLOUR_POINTS))
+    gains: NDArray[np.float32] = np.exp(logarithms).astype(np.float32)
+    return gains
 
 
 def _warped_bank(spec: ModelSpec, stretch: float) -> Tensor:

@@ -8,10 +8,10 @@ One machine, whatever it has: a CPU, a GPU, or all of several GPUs:
     python -m training.fit training/configs/small.yaml name=second init_from=runs/hark-small/best.ckpt
 
 A GPU learns faster than processor cores augment; it can do that itself, of audio kept in its memory, and learn from a
-larger model's features, too (see `training.teacher` for the folder):
+larger model's features, too (see `training.pretrained` for which):
 
     python -m training.fit training/configs/small.yaml data.on_device=true data.batch_seconds=4000 \
-        augment.codec.probability=0 optim.max_lr=3e-3 optim.teacher.folder=whisper-base optim.teacher.share=0.5
+        augment.codec.probability=0 optim.max_lr=3e-3 optim.teacher.folder=whisper-base.en optim.teacher.share=0.5
 
 A process for each GPU (or, with trainer.accelerator=cpu, each share of the cores), started by torchrun:
 
@@ -182,16 +182,23 @@ def _precision(settings: TrainerConfig) -> str:
 
 
 def take_weights(model: Network, config: Config) -> None:
-    """Starts a network from the weights of the checkpoint `config.init_from`.
+    """Starts a network from the weights of `config.init_from`: a checkpoint, or a Whisper model.
 
     The alphabet may be another one: labels that both have keep their weights, new ones start at random.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or its network or features are not the config's.
+        CheckpointError: it cannot be read, or its network or features are not the config's.
     """
-    if isinstance(model, WhisperCtc) and is_pretrained(config.init_from):
-        load_pretrained(config.init_from).fill(model.encoder, config.model.whisper)
-        return
+    if is_pretrained(config.init_from):
+        if isinstance(model, WhisperCtc):
+            pretrained = load_pretrained(config.init_from)
+            pretrained.check_features(config.features)
+            pretrained.fill(model.encoder, config.model.whisper)
+            return
+        if not Path(config.init_from).is_file():
+            raise CheckpointError(
+                f"{config.init_from} is no checkpoint, and only model.encoder: whisper can start from a Whisper model."
+            )
     trained, source = load_checkpoint(config.init_from)
     shape = dataclasses.replace(source.model, dropout=config.model.dropout)  # which has no weights
     if (shape, source.features) != (config.model, config.features):
@@ -218,6 +225,7 @@ def _quieten_lightning() -> None:
         ".*does not have many workers",  # features cost 1 % of a step; workers would take the cores from it
         ".*your dataloader is not resumable",  # it is: `SpeechData.train_dataloader` skips what was done
         ".*number of training batches .* is smaller than the logging interval",
+        ".*module\\(s\\) in eval mode at the start of training",  # a frozen encoder's
         ".*is not supported by the model summary",  # whose estimate of the size nobody needs
     ):
         warnings.filterwarnings("ignore", hint)

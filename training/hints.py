@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from training import teacher
-from training.config import Config, TeacherConfig, model_spec
+from training.config import Config, ModelConfig, TeacherConfig, model_spec
 from training.conformer import STACKED
 from training.dataset import Batch
 from training.errors import ConfigError
 from training.lengths import frame_mask
+from training.whisper import MOST_S, output_size
 
 # Silence after what the teacher hears: it was never taught utterances that fill all it sees.
 _SILENCE_S = 1.0
@@ -22,40 +23,39 @@ class Hints(nn.Module):
     the network hears them, but without noise, rooms or masks, so that the network learns not to mind those.
 
     Raises:
-        ConfigError: the teacher cannot be read, or does not go with the network or the recordings.
+        CheckpointError: the teacher cannot be read.
+        ConfigError: it does not go with the network or the recordings.
     """
 
     def __init__(self, settings: TeacherConfig, config: Config) -> None:
         super().__init__()
-        encoder = teacher.load(settings.folder)
-        # In a tuple, so that its weights are in no checkpoint, and no optimiser's.
-        self._teacher = (encoder,)
-        shape = config.model.conformer
-        if not settings.layers or not set(settings.layers) <= set(range(shape.layers)):
-            raise ConfigError(f"optim.teacher.layers must name some of the {shape.layers} blocks, from 0 on.")
+        self.layers, size, self.stacked = _taught(settings, config.model)
         if config.features.sample_rate_hz != teacher.RATE_HZ:
             raise ConfigError(f"A teacher hears {teacher.RATE_HZ} Hz, not features.sample_rate_hz.")
         longest_s = config.data.max_duration_s / (1 - config.augment.speed_change) + _SILENCE_S
-        if longest_s > teacher.MOST_S:
+        if longest_s > MOST_S:
             raise ConfigError(
-                f"A teacher hears {teacher.MOST_S} s at most, and augment.speed_change makes data.max_duration_s as "
-                f"long as {longest_s:.0f} s: lower one of them."
+                f"A teacher hears {MOST_S} s at most, and augment.speed_change makes data.max_duration_s as long as "
+                f"{longest_s:.0f} s: lower one of them."
             )
+        encoder = teacher.load(settings.folder)
+        # In a tuple, so that its weights are in no checkpoint, and no optimiser's.
+        self._teacher = (encoder,)
         self.subsampling = model_spec(config).time_subsampling
-        self.layers, self.share = list(settings.layers), settings.share
-        self.heads = nn.ModuleList(nn.Linear(shape.size, STACKED * encoder.size) for _ in self.layers)
+        self.share = settings.share
+        self.heads = nn.ModuleList(nn.Linear(size, self.stacked * encoder.size) for _ in self.layers)
 
     def forward(self, layers: list[Tensor], lengths: Tensor, batch: Batch) -> Tensor:
         """Returns the error.
 
         Args:
-            layers: [batch, frames, size] of all blocks; a frame stands for `STACKED` of the output.
-            lengths: [batch] of that output.
+            layers: what the network's `encode` returns, [batch, frames, size] each.
+            lengths: [batch] in output frames.
             batch: which the teacher hears.
         """
         assert batch.clean is not None
         assert batch.hops is not None
-        frames = STACKED * layers[0].shape[1]
+        frames = self.stacked * layers[0].shape[1]
         rows = torch.randperm(len(lengths), device=lengths.device)[: max(round(len(lengths) * self.share), 1)]
         inside = frame_mask(lengths[rows], frames)
         wanted = self._features(batch.clean[rows], batch.hops[rows], frames)[inside].float()
@@ -63,7 +63,7 @@ class Hints(nn.Module):
         wanted = (wanted - mean) / deviation.clamp_min(_SMALLEST_DEVIATION)
         total = wanted.new_zeros(())
         for head, layer in zip(self.heads, self.layers, strict=True):
-            told = head(layers[layer][rows]).unflatten(2, (STACKED, -1)).flatten(1, 2)[inside]
+            told = head(layers[layer][rows]).unflatten(2, (self.stacked, -1)).flatten(1, 2)[inside]
             total = total + (told.float() - wanted).square().mean()
         return total / len(self.layers)
 
@@ -82,3 +82,15 @@ class Hints(nn.Module):
         )
         between: Tensor = first + share * (second - first)
         return between
+
+
+def _taught(settings: TeacherConfig, model: ModelConfig) -> tuple[list[int], int, int]:
+    """Returns which of a network's layers tell the features, how wide they are, and how many output frames one has."""
+    if model.encoder == "whisper":
+        return [0], output_size(model.whisper), 1
+    if model.encoder != "conformer":
+        raise ConfigError("optim.teacher is for model.encoder: conformer or whisper.")
+    layers = model.conformer.layers
+    if not settings.layers or not set(settings.layers) <= set(range(layers)):
+        raise ConfigError(f"optim.teacher.layers must name some of the {layers} blocks, from 0 on.")
+    return list(settings.layers), model.conformer.size, STACKED

@@ -147,7 +147,7 @@ def make_optimiser(task: nn.Module, config: OptimConfig) -> torch.optim.Optimize
         matrix = parameter.ndim == 2 and not any(part in name for part in _NOT_HIDDEN)
         groups = hidden if matrix and config.name == "muon" else others
         groups.setdefault(config.max_lr * rates.get(parameter, 1.0), []).append(parameter)
-    if config.name == "adamw":
+    if not hidden:  # nor with Muon, where all that learns is what goes in and out
         return torch.optim.AdamW(_as_groups(others), lr=config.max_lr, weight_decay=config.weight_decay)
     return Muon(_as_groups(hidden), _as_groups(others), config.max_lr, config.weight_decay)
 

@@ -5,10 +5,11 @@
     init_from: folder                          `model.bin`, as CTranslate2's converter and faster-whisper have it
     init_from: tiny.en.pt                      OpenAI's own file
 
-Fine-tuned descendants come in the same files. Weights quantised to integers are refused: they are too coarse to go on
-from.
+`optim.teacher.folder` takes the same. Fine-tuned descendants come in the same files. Weights quantised to integers are
+refused: they are too coarse to go on from.
 """
 
+import dataclasses
 import json
 import re
 import struct
@@ -22,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.config import WhisperConfig
+from training.config import FeatureConfig, WhisperConfig
 from training.errors import CheckpointError
 from training.whisper import WhisperEncoder, sinusoids
 
@@ -53,6 +54,34 @@ class PretrainedEncoder:
     layers: int
     weights: Mapping[str, Tensor]
 
+    @property
+    def features(self) -> FeatureConfig:
+        """What its log-mel spectrograms are, which it has been taught on."""
+        return FeatureConfig(
+            sample_rate_hz=16000,
+            n_fft=400,
+            window_samples=400,
+            hop_samples=160,
+            n_mels=self.n_mels,
+            f_min_hz=0.0,
+            f_max_hz=8000.0,
+            log_floor=1e-10,
+            normalisation="whisper",
+            mel_scale="slaney",
+            mel_norm="slaney",
+        )
+
+    def check_features(self, features: FeatureConfig) -> None:
+        """Refuses features that it has not been taught on.
+
+        Raises:
+            CheckpointError: these are not `features`; the message says what to set.
+        """
+        wanted = dataclasses.asdict(self.features)
+        given = dataclasses.asdict(features)
+        if wrong := [f"features.{name}={value}" for name, value in wanted.items() if value != given[name]]:
+            raise CheckpointError(f"{self.source} has been taught on other features: set {', '.join(wrong)}.")
+
     def fill(self, encoder: WhisperEncoder, shape: WhisperConfig) -> None:
         """Copies the weights into a network that has this shape, or fewer of its layers.
 
@@ -66,6 +95,9 @@ class PretrainedEncoder:
                 f"{self.source} has features.n_mels={self.n_mels}, model.whisper.size={self.size}, "
                 f"model.whisper.heads={self.heads} and {self.layers} layers: set these, and at most so many layers."
             )
+        own = encoder.state_dict()
+        if any(own[name].shape != value.shape for name, value in self.weights.items() if name in own):
+            raise CheckpointError(f"{self.source} has layers of another width than Whisper's: is it a Whisper model?")
         missing, _ = encoder.load_state_dict(dict(self.weights), strict=False)
         if unset := [name for name in missing if not name.startswith("join.")]:
             raise CheckpointError(
@@ -76,7 +108,9 @@ class PretrainedEncoder:
 def is_pretrained(source: str) -> bool:
     """Tells whether `init_from` names a Whisper model, and not a checkpoint of Hark's own training."""
     path = Path(source)
-    return path.is_dir() or path.suffix == ".pt" or (not path.is_file() and path.name.startswith(_PREFIX))
+    if path.is_dir() or path.suffix == ".pt":
+        return True
+    return not path.is_file() and path.suffix != ".ckpt" and path.name.startswith(_PREFIX)
 
 
 def load_pretrained(source: str) -> PretrainedEncoder:
@@ -85,6 +119,8 @@ def load_pretrained(source: str) -> PretrainedEncoder:
     Raises:
         CheckpointError: there is no such model, or it cannot be read as one of Whisper's.
     """
+    from safetensors import SafetensorError
+
     path = Path(source)
     try:
         if path.is_dir() and (path / HUB_FILES[1]).is_file():
@@ -100,7 +136,7 @@ def load_pretrained(source: str) -> PretrainedEncoder:
         if path.suffix == ".pt":
             raise CheckpointError(f"There is no file {source}.")
         return _from_transformers(_fetch(source), source)
-    except (OSError, struct.error, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, struct.error, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{source} cannot be read as a Whisper model: {error!r}.") from error
 
 
@@ -120,9 +156,9 @@ def _fetch(name: str) -> Path:
         raise CheckpointError(f"The Hugging Face hub has no public model {repository}.") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise CheckpointError(
-            f"{repository} is not in the local cache, and the Hugging Face hub cannot be reached. Where it can, run "
-            f"`hf download {repository} {' '.join(HUB_FILES)} --local-dir {Path(name).name}`, and give that folder as "
-            f"init_from."
+            f"{name} is neither here nor, as {repository}, in the local cache of the Hugging Face hub, which cannot be "
+            f"reached. Where it can, run `hf download {repository} {' '.join(HUB_FILES)} --local-dir "
+            f"{Path(name).name}`, and give that folder instead."
         ) from error
 
 

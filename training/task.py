@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from statistics import fmean
 from typing import Any, ClassVar, cast
@@ -28,7 +29,7 @@ from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
 from training.text import decode
-from training.whisper import WhisperCtc, WhisperEncoder
+from training.whisper import MOST_S, WhisperCtc, WhisperEncoder
 
 
 class SpeechData(L.LightningDataModule):
@@ -52,7 +53,24 @@ class SpeechData(L.LightningDataModule):
                 "optim.consistency needs two views of each utterance, which data.on_device does not make."
             )
         self.views = 2 if config.optim.consistency else 1
+        if config.model.encoder == "whisper":
+            self._check_lengths()
         self.maker: BatchMaker | None = None
+
+    def _check_lengths(self) -> None:
+        """Refuses what is longer than a Whisper encoder hears at once, before hours went into a run."""
+        augment, longest_s = self.config.augment, self.config.data.max_duration_s
+        slowest_s = longest_s / (1 - augment.speed_change) / (1 - augment.tempo_change)
+        if slowest_s > MOST_S:
+            raise ConfigError(
+                f"A Whisper encoder hears {MOST_S} s at most, and augmentation makes {longest_s:g} s as long as "
+                f"{slowest_s:.0f} s: lower data.max_duration_s, augment.speed_change or augment.tempo_change."
+            )
+        for manifest, utterances in zip((self.config.data.dev, *self.config.data.more_dev), self.dev, strict=True):
+            if (longest_s := max(utterance.duration_s for utterance in utterances)) > MOST_S:
+                raise ConfigError(
+                    f"{manifest} has an utterance of {longest_s:.0f} s; a Whisper encoder hears {MOST_S} s at most."
+                )
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
@@ -90,8 +108,10 @@ class SpeechData(L.LightningDataModule):
         self.train_items, self.dev_items = items, dev_items
         trainer = self.trainer
         device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        for each in (*dev_items, items):
-            each.encode(device, trainer.global_rank if trainer else 0, trainer.world_size if trainer else 1)
+        rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        with trainer.precision_plugin.forward_context() if trainer else nullcontext():
+            for each in (*dev_items, items):
+                each.encode(device, rank, processes)
         if trainer:
             trainer.strategy.barrier()
 
@@ -181,9 +201,10 @@ class SpeechTask(Task):
         if self.reads_features:
             self.frames_per_s = self.spec.output_frames_per_second
         teacher = config.optim.teacher
-        if teacher.folder and not isinstance(model, Conformer):
-            raise ConfigError("optim.teacher is for model.encoder: conformer.")
+        if teacher.folder and self.reads_features:
+            raise ConfigError("optim.teacher teaches an encoder, and optim.frozen leaves all of this one as it is.")
         self.hints = Hints(teacher, config) if teacher.folder else None
+        self._dev_losses: list[tuple[Tensor, int]] = []  # of a batch, utterances in it
         self._transcribed: list[tuple[int, str, str]] = []  # which dev set, reference, hypothesis
 
     def _loss(self, batch: Batch, log_probs: Tensor, lengths: Tensor) -> Tensor:
@@ -228,13 +249,18 @@ class SpeechTask(Task):
         """Decodes a batch of a dev set."""
         layers, lengths = self._encode(batch)
         log_probs = self.model.label(layers[-1])
-        self.log("dev/loss", self._loss(batch, log_probs, lengths), batch_size=len(batch.texts), sync_dist=True)
+        self._dev_losses.append((self._loss(batch, log_probs, lengths), len(batch.texts)))
         for log_prob, length, text in zip(log_probs.float().cpu().numpy(), lengths.tolist(), batch.texts, strict=True):
             hypothesis = decode(greedy(log_prob[:length], self.spec.blank).labels.tolist(), self.spec.labels)
             self._transcribed.append((dataloader_idx, text, hypothesis))
 
     def on_validation_epoch_end(self) -> None:
         """Logs WER and CER: of each dev set as a whole, and, where there are several, the mean over them."""
+        # Not logged batch by batch: Lightning would keep a figure of each dev set under a name of its own.
+        losses, self._dev_losses = self._dev_losses, []
+        utterances = sum(count for _, count in losses)
+        total = sum((loss * count for loss, count in losses), torch.zeros((), device=self.device))
+        self.log("dev/loss", total / max(utterances, 1), batch_size=utterances, sync_dist=True)
         transcribed, self._transcribed = self._transcribed, []
         if self.trainer.world_size > 1:
             parts: list[Any] = [None] * self.trainer.world_size

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from training.config import WHISPER_SUBSAMPLING, ModelConfig
+from training.config import WHISPER_SUBSAMPLING, ModelConfig, WhisperConfig
 from training.conformer import FORBIDDEN, Block, ChannelDropout, distance_bias, head_fades
 from training.errors import ConfigError
 from training.lengths import frame_mask, strided
@@ -22,8 +22,10 @@ from training.model import BidirectionalLayer, reversed_rows
 
 # Whisper's sinusoids go from wavelengths of 1 to those of so many frames, times 2 pi.
 _LONGEST_WAVE = 10_000
-# Frames at 50 a second that have a position: Whisper's half a minute, and one for the frame that ends it.
-POSITIONS = 1501
+# What Whisper hears at once.
+MOST_S = 30
+# Frames at 50 a second that have a position: those of half a minute, the frame that ends it, and a batch's padding.
+POSITIONS = 1504
 # How many times as wide as the encoder its feed-forward layers are.
 _EXPANSION = 4
 _JOINED = 2
@@ -76,6 +78,11 @@ class WhisperCtc(nn.Module):
         return [features, self.head(features, lengths)], lengths
 
 
+def output_size(shape: WhisperConfig) -> int:
+    """Width of what the encoder of this shape gives."""
+    return shape.size if shape.joined_before < shape.layers else _JOINED * shape.size
+
+
 class WhisperEncoder(nn.Module):
     """The encoder of a Whisper model, or its first blocks, over no more than there is of an utterance."""
 
@@ -103,7 +110,7 @@ class WhisperEncoder(nn.Module):
         joins_inside = self.joined_before < shape.layers
         self.join = nn.Linear(_JOINED * shape.size, shape.size) if joins_inside else None
         self.norm = nn.LayerNorm(shape.size)
-        self.output_size = shape.size if joins_inside else _JOINED * shape.size
+        self.output_size = output_size(shape)
         if self.join is not None:
             _start_with_means(self.join)
 
@@ -143,6 +150,11 @@ class WhisperEncoder(nn.Module):
 
     def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, frames, n_mels] at 100 a second, [batch] -> [batch, frames at 25 a second, output_size], [batch]."""
+        hidden, lengths = self.transform(log_mel, lengths)
+        return join_pairs(hidden, lengths) if self.join is None else (hidden, lengths)
+
+    def transform(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, but where no block joins pairs, they are not joined: [batch, frames at 50 a second, size]."""
         hidden, lengths = self.embed(log_mel, lengths)
         outside = _outside(lengths, hidden)
         for i, block in enumerate(self.blocks):
@@ -151,17 +163,21 @@ class WhisperEncoder(nn.Module):
                 hidden = self.join(hidden)
                 outside = _outside(lengths, hidden)
             hidden = block(hidden, outside)
-        hidden = self.norm(hidden)
-        if self.join is None:
-            hidden, lengths = join_pairs(hidden, lengths)
-        return hidden, lengths
+        normed: Tensor = self.norm(hidden)
+        return normed, lengths
 
     def embed(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The convolutions and the positions: -> [batch, frames at 50 a second, size], [batch]."""
+        """The convolutions and the positions: -> [batch, frames at 50 a second, size], [batch].
+
+        Raises:
+            ConfigError: an utterance is longer than `MOST_S`.
+        """
         hidden = (log_mel * frame_mask(lengths, log_mel.shape[1])[:, :, None].to(log_mel.dtype)).transpose(1, 2)
         hidden = nn.functional.gelu(self.conv1(hidden))
         hidden = hidden * frame_mask(lengths, hidden.shape[2])[:, None, :].to(hidden.dtype)
         hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        if hidden.shape[1] > len(self.positions):
+            raise ConfigError(f"A Whisper encoder hears {MOST_S} s at most, and here is an utterance that is longer.")
         return hidden + self.positions[: hidden.shape[1]], strided(lengths, 2)
 
 
@@ -205,6 +221,13 @@ class Head(nn.Module):
         kind, layers, dropout = config.whisper.head, config.whisper.head_layers, config.dropout
         if kind not in HEADS:
             raise ConfigError(f"model.whisper.head must be one of {', '.join(HEADS)}, not {kind!r}.")
+        if kind != "linear" and layers < 1:
+            raise ConfigError(f"model.whisper.head_layers must be at least 1, not {layers}.")
+        if kind == "conformer" and config.conformer.size % config.conformer.heads:
+            raise ConfigError(
+                f"model.conformer.size must be a multiple of model.conformer.heads, not {config.conformer.size} with "
+                f"{config.conformer.heads} heads."
+            )
         self.kind = kind
         self.dropout = ChannelDropout(dropout)
         size = input_size

@@ -78,9 +78,10 @@ def test_c_and_numpy_agree(seed: int, size: int, hop: int, frames: int, count: i
 
 
 @built
-def test_a_frame_is_the_same_to_the_last_bit_wherever_it_lies_and_whatever_is_beside_it() -> None:
+@pytest.mark.parametrize("filters", [(20.0, 8000.0), (0.0, 8000.0, "slaney", "slaney")], ids=["HTK", "Slaney"])
+def test_a_frame_is_the_same_to_the_last_bit_wherever_it_lies_and_whatever_is_beside_it(filters: tuple) -> None:
     rng = np.random.default_rng(4)
-    bands = Bands(np.hanning(400).astype(np.float32), mel_filters(16000, 400, 80, 20.0, 8000.0))
+    bands = Bands(np.hanning(400).astype(np.float32), mel_filters(16000, 400, 80, *filters))
     samples = rng.standard_normal(400 + 12 * 400).astype(np.float32) * np.repeat(10.0 ** -np.arange(13), 400).astype(
         "f4"
     )

@@ -1,5 +1,6 @@
 """The handler's log-mel is torchaudio's, compiled and in NumPy."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,19 +8,33 @@ import pytest
 import torch
 
 from handler import compiled, features
+from handler.errors import ModelError
 from handler.features import compute, log_mel, mel_filters
-from handler.spec import NO_BLANK
+from handler.spec import NO_BLANK, ModelSpec
 from tests.conftest import make_spec
 from training.config import load_config, model_spec
 from training.features import LogMel
 
 TOLERANCE = 1e-3  # in natural log
+# What Whisper's encoder has been taught on.
+WHISPER = {
+    "f_min_hz": 0.0,
+    "log_floor": 1e-10,
+    "normalisation": "whisper",
+    "mel_scale": "slaney",
+    "mel_norm": "slaney",
+}
 SPECS = {
     "raw": make_spec(normalisation="none"),
     "normalised": make_spec(),
     "normalised by the peak": make_spec(normalisation="peak"),
+    "Whisper's": make_spec(**WHISPER),
+    "Whisper's, 128 bands": make_spec(**WHISPER, n_mels=128),
+    "Slaney's scale": make_spec(mel_scale="slaney", normalisation="none"),
+    "filters of equal area": make_spec(mel_norm="slaney", normalisation="none"),
     "narrow window": make_spec(n_fft=512, window_samples=400, normalisation="none"),
     "small.yaml": model_spec(load_config("training/configs/small.yaml")),
+    "base.yaml": model_spec(load_config("training/configs/base.yaml")),
     "seed.yaml": model_spec(load_config("training/configs/seed.yaml")),
 }
 
@@ -124,3 +139,36 @@ def test_normalised_by_the_peak_level_is_lost_bands_keep_their_order_and_silence
     above = loud > 0
     assert np.corrcoef(loud[above], plain[above])[0, 1] > 0.9999
     assert not log_mel(np.zeros(16000, np.float32), spec).any()
+
+
+def test_whispers_normalisation_is_its_papers_reference_code(speech: np.ndarray) -> None:
+    mel = np.exp(log_mel(speech, make_spec(**{**WHISPER, "normalisation": "none"})).astype(np.float64))
+    log_spec = np.log10(np.maximum(mel, 1e-10))
+    log_spec = np.maximum(log_spec, log_spec.max() - 8.0)
+    np.testing.assert_allclose(log_mel(speech, make_spec(**WHISPER)), (log_spec + 4.0) / 4.0, atol=1e-4)
+
+
+def test_slaneys_scale_is_linear_up_to_1_khz_and_its_filters_have_an_area_of_1() -> None:
+    filters = mel_filters(16000, 16000, 80, 0.0, 8000.0, "slaney", "slaney")  # a bin for each Hz
+    np.testing.assert_allclose(filters.sum(axis=0), 1, atol=1e-3)
+    peaks_hz = filters.argmax(axis=0)
+    # 45.2 mels in all, of which the lowest 15 have 66.7 Hz each.
+    step_hz = (15 + 27 * np.log(8) / np.log(6.4)) / 81 * 200 / 3
+    low = peaks_hz[peaks_hz < 1000]
+    np.testing.assert_allclose(low, step_hz * np.arange(1, len(low) + 1), atol=1)
+    ratios = peaks_hz[len(low) + 2 :] / peaks_hz[len(low) + 1 : -1]
+    np.testing.assert_allclose(ratios, ratios.mean(), rtol=2e-3)
+
+
+def test_scale_and_norm_go_with_the_model_and_others_are_refused() -> None:
+    spec = make_spec(**WHISPER)
+    assert ModelSpec.from_json(spec.to_json()) == spec
+    for name in ("mel_scale", "mel_norm"):
+        with pytest.raises(ModelError, match=name):
+            make_spec(**{name: "bark"})
+
+
+def test_a_spec_of_before_there_was_a_choice_of_scales_reads_as_it_was_meant() -> None:
+    older = json.loads(make_spec().to_json())
+    del older["mel_scale"], older["mel_norm"]
+    assert ModelSpec.from_json(json.dumps(older)) == make_spec(mel_scale="htk", mel_norm="none")

@@ -7,14 +7,14 @@ import pytest
 import soundfile
 import torch
 
-from tests.training.toy import NO_AUGMENTATION, TINY_CONFORMER, batch_maker, toy_config
+from tests.training.toy import NO_AUGMENTATION, TINY_CONFORMER, TINY_WHISPER, batch_maker, toy_config
 from training.augment import change_speed as change_speed_of_one
 from training.augment import shorten_edges
 from training.batch_augment import BatchAugment, change_speed, limit_band
 from training.config import model_spec
 from training.dataset import collate
 from training.errors import ConfigError
-from training.features import WarpedLogMel
+from training.features import WarpedLogMel, draw_gains
 from training.fit import fit
 from training.task import SpeechData
 
@@ -25,8 +25,11 @@ def _tone(duration_s: float, hz: float) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * hz * np.arange(round(duration_s * RATE_HZ)) / RATE_HZ)).astype(np.float32)
 
 
-def test_without_augmentation_a_batch_is_what_is_collated_of_its_utterances(tmp_path: Path) -> None:
-    maker = batch_maker(toy_config(tmp_path, **NO_AUGMENTATION))
+@pytest.mark.parametrize("shape", [{}, TINY_WHISPER], ids=["over the utterance", "Whisper's"])
+def test_without_augmentation_a_batch_is_what_is_collated_of_its_utterances(
+    shape: dict[str, str], tmp_path: Path
+) -> None:
+    maker = batch_maker(toy_config(tmp_path, **shape, **NO_AUGMENTATION))
     keys = [(0, index) for index in (5, 2, 0, 7)]
     made = maker(keys)
     expected = collate([maker.dataset[key] for key in keys])
@@ -86,35 +89,59 @@ def test_what_is_above_the_band_is_gone_and_what_is_within_stays() -> None:
     assert (limited[1] - low - high)[inner].abs().max() < 0.02
 
 
-def test_tempo_and_tract_are_those_of_one_utterance(tmp_path: Path) -> None:
-    config = toy_config(tmp_path, augment__codec__probability="0")
+@pytest.mark.parametrize("shape", [{}, TINY_WHISPER], ids=["over the utterance", "Whisper's"])
+def test_tempo_tract_and_microphone_are_those_of_one_utterance(shape: dict[str, str], tmp_path: Path) -> None:
+    config = toy_config(tmp_path, **shape, augment__codec__probability="0", augment__colour_db="4")
     spec = model_spec(config)
     augment, warped = BatchAugment(config.augment, spec), WarpedLogMel(spec, config.augment)
     rng = np.random.default_rng(1)
     batch = torch.from_numpy(rng.standard_normal((3, 16000)).astype(np.float32) * 0.1)
-    lengths, hops, banks = [16000, 9000, 300], [150, 175, 160], [3, 20, 40]
+    lengths, hops, banks, colours = [16000, 9000, 300], [150, 175, 160], [3, 20, 40], rng.normal(0, 1, (3, 5))
     for row, length in enumerate(lengths):
         batch[row, length:] = 0
-    log_mel, frames = augment.log_mel(batch, lengths, hops, banks)
-    for row, (length, hop, bank) in enumerate(zip(lengths, hops, banks, strict=True)):
-        draws = _Fixed(hop / spec.hop_samples, bank)
+    fixed = [
+        _Fixed(hop / spec.hop_samples, bank, colour) for hop, bank, colour in zip(hops, banks, colours, strict=True)
+    ]
+    gains = np.stack([draw_gains(4, spec.n_mels, each) for each in fixed])  # type: ignore[arg-type]
+    assert gains.std() > 0.1
+    log_mel, frames = augment.log_mel(batch, lengths, hops, banks, gains)
+    for row, (length, draws) in enumerate(zip(lengths, fixed, strict=True)):
         expected = warped.draw(batch[row, :length], draws)  # type: ignore[arg-type]
         assert int(frames[row]) == len(expected)
         torch.testing.assert_close(log_mel[row, : len(expected)], expected, atol=2e-3, rtol=0)
         assert log_mel[row, len(expected) :].abs().sum() == 0
 
 
+def test_each_utterance_has_a_microphone_of_its_own_and_nothing_else_changes_for_it(tmp_path: Path) -> None:
+    plain, coloured = (
+        BatchAugment(config.augment, model_spec(config))
+        for config in (
+            toy_config(tmp_path, augment__codec__probability="0", augment__colour_db=db) for db in ("0", "4")
+        )
+    )
+    draws = [[augment.draw(2.0, np.random.default_rng(seed)) for seed in range(2)] for augment in (plain, coloured)]
+    assert all((draw.gains == 1).all() for draw in draws[0])
+    assert not np.allclose(draws[1][0].gains, draws[1][1].gains)
+    for without, given in zip(*draws, strict=True):
+        for name, value in vars(without).items():
+            if name != "gains":
+                np.testing.assert_array_equal(value, vars(given)[name])
+
+
 class _Fixed:
     """A generator that draws what it is told to."""
 
-    def __init__(self, tempo: float, bank: int) -> None:
-        self.tempo, self.bank = tempo, bank
+    def __init__(self, tempo: float, bank: int, colour: np.ndarray) -> None:
+        self.tempo, self.bank, self.colour = tempo, bank, colour
 
     def uniform(self, _low: float, _high: float) -> float:
         return self.tempo
 
     def integers(self, _high: int) -> int:
         return self.bank
+
+    def normal(self, _mean: float, deviation: float, _count: int) -> np.ndarray:
+        return self.colour * deviation
 
 
 def test_noise_has_the_level_drawn_and_stays_within_the_utterance(tmp_path: Path) -> None:
@@ -207,10 +234,11 @@ def test_silence_is_cut_at_the_edges_as_of_one_utterance(tmp_path: Path) -> None
     assert made.clean.shape[1] < len(maker.dataset.audio[3])
 
 
-def test_a_run_learns_from_batches_made_on_the_device(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", [TINY_CONFORMER, TINY_WHISPER], ids=["conformer", "whisper"])
+def test_a_run_learns_from_batches_made_on_the_device(shape: dict[str, str], tmp_path: Path) -> None:
     config = toy_config(
         tmp_path,
-        **TINY_CONFORMER,
+        **shape,
         data__on_device="true",
         augment__codec__probability="0",
         trainer__max_epochs="2",

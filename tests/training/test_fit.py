@@ -11,14 +11,14 @@ from omegaconf import OmegaConf
 
 from handler.ctc import greedy
 from tests.conftest import DATA
-from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, toy_config
+from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, TINY_WHISPER, toy_config
 from training import average, fit
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import TrainerConfig, model_spec
 from training.dataset import SpeechDataset
 from training.errors import CheckpointError
 from training.evaluate import evaluate
-from training.manifest import read_manifest
+from training.manifest import read_manifest, write_manifest
 from training.metrics import error_rates
 from training.network import build
 from training.text import decode
@@ -26,6 +26,8 @@ from training.throughput import Throughput
 
 ADAMW = {"optim__name": "adamw", "optim__anneal": "cos", "optim__warmup_share": "0.06", "optim__weight_decay": "0.02"}
 RNN = {"model__encoder": "rnn", "model__rnn_size": "128", "model__rnn_layers": "1", **ADAMW}
+SLOWER = {"optim__encoder_lr_share": "0.5", "optim__layer_decay": "0.8", "optim__frozen": "1"}
+FROZEN = {"optim__frozen": "4", "data__encoded_copies": "2"}
 CONFORMER = {"model__conformer__size": "96", "model__conformer__heads": "3", "model__conformer__layers": "3"}
 
 
@@ -77,6 +79,9 @@ def remembered(path: Path) -> list[list[int]]:
         pytest.param("0", 9, TINY, id="between epochs"),
         pytest.param("2", 9, TINY, id="within an epoch"),
         pytest.param("2", 9, TINY_CONFORMER, id="a conformer under Muon"),
+        pytest.param("2", 9, TINY_WHISPER, id="a Whisper encoder"),
+        pytest.param("2", 9, {**TINY_WHISPER, **SLOWER, "optim__name": "muon"}, id="a slower one under Muon"),
+        pytest.param("2", 9, {**TINY_WHISPER, **FROZEN}, id="a frozen one"),
     ],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(
@@ -120,7 +125,14 @@ def test_a_run_can_start_from_the_weights_of_another(tmp_path: Path) -> None:
         fit.fit(toy_config(tmp_path / "third", **{**settings, "model__rnn_size": "16"}), progress=False)
 
 
-@pytest.mark.parametrize("shape", [pytest.param(TINY, id="rnn"), pytest.param(TINY_CONFORMER, id="conformer")])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(TINY, id="rnn"),
+        pytest.param(TINY_CONFORMER, id="conformer"),
+        pytest.param(TINY_WHISPER, id="whisper"),
+    ],
+)
 def test_weights_carry_over_to_another_alphabet_label_by_label(shape: dict[str, str], tmp_path: Path) -> None:
     first = fit.fit(toy_config(tmp_path / "first", trainer__max_epochs="1", **shape), progress=False)
     config = toy_config(tmp_path / "second", init_from=str(first), **shape)
@@ -161,6 +173,45 @@ def test_the_mean_of_the_last_validations_is_made_and_taken_if_it_is_better(tmp_
         return evaluate(TorchRecognizer(model, model_spec(config)), dev, progress=False).rates.wer
 
     assert wer(best) == min(wer(folder / "best.ckpt"), wer(folder / "average.ckpt"))
+
+
+class _Figures(fit.L.Callback):
+    """Keeps what is measured at each validation, and what names were logged."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, float]] = []
+
+    def on_validation_end(self, trainer: fit.L.Trainer, *_: object) -> None:
+        self.seen.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+
+def test_of_several_dev_sets_the_mean_error_rate_chooses(tmp_path: Path) -> None:
+    utterances = read_manifest(DATA / "manifest.jsonl")
+    halves = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+    for path, part in zip(halves, (utterances[:4], utterances[4:]), strict=True):
+        write_manifest(path, part)
+    config = toy_config(
+        tmp_path,
+        data__dev=str(halves[0]),
+        data__more_dev=f"[{halves[1]}]",
+        trainer__max_epochs="4",
+        trainer__average_last="2",
+        **{**TINY_WHISPER, **FROZEN},
+    )
+    figures = _Figures()
+    best = fit.fit(config, progress=False, callbacks=[figures])
+    for seen in figures.seen:
+        assert seen["dev/wer"] == pytest.approx((seen["dev1/wer"] + seen["dev2/wer"]) / 2)
+        assert not any("dataloader" in name for name in seen)
+        assert seen["dev/loss"] > 0
+
+    # Every validation but the last is of a network in training; the last, of the averaged one.
+    assert len(figures.seen) == 5
+    at_best = min(seen["dev/wer"] for seen in figures.seen[:-1])
+    saved = torch.load(tmp_path / "toy" / "best.ckpt", weights_only=True)["callbacks"]
+    scores = [float(each["best_model_score"]) for each in saved.values() if each.get("monitor") == "dev/wer"]
+    assert scores == [pytest.approx(at_best)]
+    assert best.name == ("average.ckpt" if figures.seen[-1]["dev/wer"] <= at_best else "best.ckpt")
 
 
 def test_checkpoints_of_different_models_are_not_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,6 +288,7 @@ def test_half_precision_is_taken_where_the_hardware_has_it(monkeypatch: pytest.M
         pytest.param(TINY, 2e-5, id="a recurrent network under AdamW"),
         # Muon makes updates orthogonal in bfloat16, and of a small difference between gradients a larger one.
         pytest.param(TINY_CONFORMER, 2e-3, id="a conformer under Muon"),
+        pytest.param({**TINY_WHISPER, **FROZEN}, 2e-5, id="a head on a frozen encoder"),
     ],
 )
 def test_two_processes_learn_what_one_learns_from_both_their_batches(

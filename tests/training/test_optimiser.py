@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from tests.training.toy import TINY_WHISPER, toy_config
 from training.config import OptimConfig
 from training.errors import ConfigError
-from training.optimiser import make_optimiser
+from training.optimiser import configure, make_optimiser
+from training.task import SpeechTask
 
 
 def network() -> nn.Module:
@@ -106,3 +108,54 @@ def test_processes_share_the_work_and_come_to_what_one_alone_comes_to(tmp_path: 
             for part, ours in zip(state["parts"], optimiser.state_dict()["parts"], strict=True):
                 torch.testing.assert_close(part["state"], ours["state"])
                 assert part["param_groups"] == ours["param_groups"]
+
+
+def whisper_task(folder: Path, **overrides: str) -> SpeechTask:
+    return SpeechTask(toy_config(folder, **{**TINY_WHISPER, "optim__max_lr": "0.1", **overrides}))
+
+
+def rates(task: SpeechTask, optimiser: torch.optim.Optimizer) -> dict[str, float]:
+    """Learning rate by the weight's name."""
+    by_weight = {weight: group["lr"] for group in optimiser.param_groups for weight in group["params"]}
+    return {name: by_weight[weight] for name, weight in task.model.named_parameters() if weight in by_weight}
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+@pytest.mark.parametrize("frozen", [0, 2, 4])
+def test_an_encoder_learns_more_slowly_the_lower_the_stage_and_not_where_it_is_frozen(
+    name: str, frozen: int, tmp_path: Path
+) -> None:
+    slower = {"optim__encoder_lr_share": "0.5", "optim__layer_decay": "0.1"}
+    task = whisper_task(tmp_path, optim__name=name, optim__frozen=str(frozen), **slower)
+    found = rates(task, make_optimiser(task, task.config.optim))
+    expected = {"conv1": 5e-5, "conv2": 5e-5, "blocks.0": 5e-4, "blocks.1": 5e-3, "norm": 5e-2}
+    stages = (("conv1", "conv2"), ("blocks.0",), ("blocks.1",), ("norm",))
+    learning = {part for stage in stages[frozen:] for part in stage}
+    for weight, _ in task.model.named_parameters():
+        part = next((part for part in expected if weight.startswith(f"encoder.{part}.")), "")
+        if part and part not in learning:
+            assert weight not in found
+        else:
+            assert found[weight] == pytest.approx(expected.get(part, 0.1)), weight
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_a_schedule_keeps_the_ratios_of_rates(name: str, tmp_path: Path) -> None:
+    task = whisper_task(tmp_path, optim__name=name, optim__encoder_lr_share="0.5", optim__layer_decay="0.1")
+    configured = configure(task, task.config.optim, 10)
+    optimiser, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    peaks = [0.0] * len(optimiser.param_groups)
+    for _ in range(9):
+        optimiser.step()
+        schedule.step()
+        now = [group["lr"] for group in optimiser.param_groups]
+        peaks = list(map(max, peaks, now))
+        found = rates(task, optimiser)
+        assert found["encoder.norm.bias"] == pytest.approx(found["head.output.bias"] / 2)
+        assert found["encoder.blocks.0.norm.bias"] == pytest.approx(found["head.output.bias"] / 200)
+    assert max(peaks) > 0.05  # of 0.1, at its peak between two steps
+
+
+def test_muon_without_matrices_of_its_own_is_adamw(tmp_path: Path) -> None:
+    task = whisper_task(tmp_path, optim__name="muon", optim__frozen="4", model__whisper__head="linear")
+    assert set(rates(task, make_optimiser(task, task.config.optim))) == {"head.output.weight", "head.output.bias"}

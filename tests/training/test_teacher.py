@@ -1,152 +1,61 @@
 """The teacher is Whisper's encoder as CTranslate2 runs it, and its features are learnt at the right time."""
 
-import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from tests.training.toy import NO_AUGMENTATION, TINY_CONFORMER, batch_maker, toy_config
+from tests.training import whisper_files
+from tests.training.toy import NO_AUGMENTATION, TINY, TINY_CONFORMER, TINY_WHISPER, batch_maker, toy_config
+from tests.training.whisper_files import write_ctranslate2, write_openai, write_transformers
 from training import teacher
 from training.checkpoint import load_checkpoint
-from training.errors import ConfigError
+from training.errors import CheckpointError, ConfigError
+from training.features import LogMel
 from training.fit import fit
 from training.hints import Hints
+from training.task import SpeechTask
 
-SIZE, HEADS, WIDE = 8, 2, 16
-CODES = {"float16": 4, "float32": 0, "int16": 2, "int8": 1}
-
-
-def _weights(rng: np.random.Generator, layers: int = 2) -> dict[str, np.ndarray]:
-    shapes = {
-        "conv1/weight": (SIZE, 80, 3),
-        "conv1/bias": (SIZE,),
-        "conv2/weight": (SIZE, SIZE, 3),
-        "conv2/bias": (SIZE,),
-        "position_encodings/encodings": (1500, SIZE),
-        "layer_norm/gamma": (SIZE,),
-        "layer_norm/beta": (SIZE,),
-    }
-    for i in range(layers):
-        for part, sizes in {
-            "self_attention/layer_norm/gamma": (SIZE,),
-            "self_attention/layer_norm/beta": (SIZE,),
-            "self_attention/linear_0/weight": (3 * SIZE, SIZE),
-            "self_attention/linear_0/bias": (3 * SIZE,),
-            "self_attention/linear_1/weight": (SIZE, SIZE),
-            "self_attention/linear_1/bias": (SIZE,),
-            "ffn/layer_norm/gamma": (SIZE,),
-            "ffn/layer_norm/beta": (SIZE,),
-            "ffn/linear_0/weight": (WIDE, SIZE),
-            "ffn/linear_0/bias": (WIDE,),
-            "ffn/linear_1/weight": (SIZE, WIDE),
-            "ffn/linear_1/bias": (SIZE,),
-        }.items():
-            shapes[f"layer_{i}/{part}"] = sizes
-    weights = {f"encoder/{name}": rng.normal(0, 0.3, shape).astype(np.float16) for name, shape in shapes.items()}
-    weights["encoder/num_heads"] = np.array(HEADS, np.int16)
-    weights["decoder/embeddings/weight"] = np.zeros((3, SIZE), np.int8)  # which is passed over, whatever it is
-    return weights
-
-
-def _write(folder: Path, weights: dict[str, np.ndarray], version: int = 6, kind: str = "WhisperSpec") -> Path:
-    def text(value: str) -> bytes:
-        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
-
-    parts = [struct.pack("<I", version), text(kind), struct.pack("<II", 3, len(weights))]
-    for name, values in weights.items():
-        code = CODES[values.dtype.name]
-        parts += [text(name), struct.pack(f"<B{values.ndim}I", values.ndim, *values.shape)]
-        parts += [struct.pack("<BI", code, values.nbytes), values.tobytes()]
-    folder.mkdir(exist_ok=True)
-    (folder / "model.bin").write_bytes(b"".join(parts))
-    return folder
+SIZE = whisper_files.SIZE
 
 
 @pytest.fixture
 def whisper(tmp_path: Path) -> Path:
-    return _write(tmp_path / "whisper", _weights(np.random.default_rng(1)))
+    return write_ctranslate2(tmp_path / "whisper", whisper_files.weights())
 
 
-def _by_hand(weights: dict[str, np.ndarray], log_mel: np.ndarray) -> np.ndarray:
-    """[80, frames] -> [frames // 2, size], in double precision and one operation at a time."""
-    w = {name.removeprefix("encoder/"): value.astype(np.float64) for name, value in weights.items()}
-
-    def gelu(x: np.ndarray) -> np.ndarray:
-        from math import erf
-
-        return x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2)))
-
-    def conv(x: np.ndarray, name: str, stride: int) -> np.ndarray:
-        padded = np.pad(x, ((0, 0), (1, 1)))
-        columns = [padded[:, i : i + 3].ravel() for i in range(0, x.shape[1], stride)]
-        return w[f"{name}/weight"].reshape(SIZE, -1) @ np.array(columns).T + w[f"{name}/bias"][:, None]
-
-    def norm(x: np.ndarray, name: str) -> np.ndarray:
-        centred = x - x.mean(1, keepdims=True)
-        scaled = centred / np.sqrt(centred.var(1, keepdims=True) + 1e-5)
-        return scaled * w[f"{name}/gamma"] + w[f"{name}/beta"]
-
-    def linear(x: np.ndarray, name: str) -> np.ndarray:
-        return x @ w[f"{name}/weight"].T + w[f"{name}/bias"]
-
-    x = gelu(conv(gelu(conv(log_mel, "conv1", 1)), "conv2", 2)).T
-    x = x + w["position_encodings/encodings"][: len(x)]
-    for i in range(2):
-        part = f"layer_{i}/self_attention"
-        q, k, v = np.split(linear(norm(x, f"{part}/layer_norm"), f"{part}/linear_0"), 3, axis=1)
-        mixed = []
-        for head in range(HEADS):
-            of = slice(head * SIZE // HEADS, (head + 1) * SIZE // HEADS)
-            scores = q[:, of] @ k[:, of].T / np.sqrt(SIZE // HEADS)
-            shares = np.exp(scores - scores.max(1, keepdims=True))
-            mixed.append(shares / shares.sum(1, keepdims=True) @ v[:, of])
-        x = x + linear(np.concatenate(mixed, 1), f"{part}/linear_1")
-        part = f"layer_{i}/ffn"
-        x = x + linear(gelu(linear(norm(x, f"{part}/layer_norm"), f"{part}/linear_0")), f"{part}/linear_1")
-    return norm(x, "layer_norm")
-
-
-def test_the_encoder_is_whispers(whisper: Path) -> None:
-    encoder = teacher.load(whisper)
-    samples = torch.randn(2, 16000, generator=torch.Generator().manual_seed(1)) * 0.1
-    features = encoder(samples)
+def test_a_teacher_hears_each_of_a_batch_as_whisper_does(whisper: Path) -> None:
+    loaded = teacher.load(str(whisper))
+    samples = torch.randn(2, 16000, generator=torch.Generator().manual_seed(1)) * torch.tensor([[0.1], [0.01]])
+    features = loaded(samples)
     assert features.shape == (2, 50, SIZE)
-    log_mel = encoder.log_mel(samples)
-    assert log_mel.shape == (2, 80, 100)
-    expected = _by_hand(_weights(np.random.default_rng(1)), log_mel[1].double().numpy())
-    np.testing.assert_allclose(features[1].numpy(), expected, atol=1e-4)
+    assert not features.requires_grad
+    spec = loaded.log_mel.spec
+    assert (spec.normalisation, spec.mel_scale, spec.mel_norm, spec.log_floor) == ("whisper", "slaney", "slaney", 1e-10)
+    for row in range(2):
+        log_mel = LogMel(spec)(samples[row])[:-1]
+        alone, _ = loaded.encoder.transform(log_mel[None], torch.tensor([100]))
+        torch.testing.assert_close(features[row], alone[0], atol=1e-5, rtol=0)
 
 
-def test_the_encoder_hears_mel_bands_by_whispers_scale(whisper: Path) -> None:
-    encoder = teacher.load(whisper)
-    tone = 0.5 * torch.sin(2 * torch.pi * 1000 * torch.arange(16000) / 16000)
-    log_mel = encoder.log_mel(tone[None])[0]
-    # Slaney's scale is linear up to 1000 Hz, 3 mel each 200 Hz, and logarithmic from there to 45.2 mel at 8000 Hz.
-    highest_mel = 15 + 27 * np.log(8) / np.log(6.4)
-    assert int(log_mel[:, 50].argmax()) == round(15 / highest_mel * 81) - 1
-    assert float(log_mel.max() - log_mel.min()) <= 8 / 4 + 1e-6
+def test_a_teacher_is_read_from_every_kind_of_file(whisper: Path, tmp_path: Path) -> None:
+    model = whisper_files.weights()
+    others = [write_transformers(tmp_path / "folder", model), write_openai(tmp_path / "tiny.pt", model)]
+    samples = torch.randn(1, 8000, generator=torch.Generator().manual_seed(1)) * 0.1
+    expected = teacher.load(str(whisper))(samples)
+    for source in others:
+        torch.testing.assert_close(teacher.load(str(source))(samples), expected)
 
 
-@pytest.mark.parametrize("case", ["missing", "no model", "other kind", "version", "quantised", "128 bands"])
-def test_what_is_no_teacher_is_refused(case: str, tmp_path: Path) -> None:
-    weights = _weights(np.random.default_rng(1))
-    folder = tmp_path / "whisper"
-    match case:
-        case "no model":
-            _write(folder, weights)
-            (folder / "model.bin").write_bytes(b"not a model")
-        case "other kind":
-            _write(folder, weights, kind="TransformerSpec")
-        case "version":
-            _write(folder, weights, version=3)
-        case "quantised":
-            _write(folder, {**weights, "encoder/conv1/weight_scale": np.ones(1, np.float32)})
-        case "128 bands":
-            _write(folder, {**weights, "encoder/conv1/weight": np.zeros((SIZE, 128, 3), np.float16)})
-    with pytest.raises(ConfigError, match=r"teacher|CTranslate2"):
-        teacher.load(folder)
+def test_a_teacher_may_have_more_bands_than_the_network(tmp_path: Path) -> None:
+    folder = write_ctranslate2(tmp_path / "large", whisper_files.weights(bands=128))
+    assert teacher.load(str(folder))(torch.zeros(1, 16000)).shape == (1, 50, SIZE)
+
+
+def test_what_is_no_teacher_is_refused(tmp_path: Path) -> None:
+    for source in (tmp_path, tmp_path / "gone.pt"):
+        with pytest.raises(CheckpointError):
+            teacher.load(str(source))
 
 
 def test_hints_are_nothing_once_the_features_are_told_and_one_where_nothing_is(whisper: Path, tmp_path: Path) -> None:
@@ -160,7 +69,7 @@ def test_hints_are_nothing_once_the_features_are_told_and_one_where_nothing_is(w
     assert batch.hops is not None
     features = hints._features(batch.clean, batch.hops, frames)
     # The teacher's frames are 20 ms apart, the network's output 40 ms.
-    encoder = teacher.load(whisper)
+    encoder = teacher.load(str(whisper))
     heard = encoder(torch.nn.functional.pad(batch.clean, (0, 16000)))
     torch.testing.assert_close(features, heard[:, : 2 * frames : 2])
     inside = torch.arange(frames) < lengths[:, None]
@@ -170,6 +79,30 @@ def test_hints_are_nothing_once_the_features_are_told_and_one_where_nothing_is(w
         told = ((features - mean) / deviation).unflatten(1, (-1, 2)).flatten(2)
         assert float(hints([told], lengths, batch)) < 1e-9
         assert float(hints([0 * told], lengths, batch)) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("joined_before", ["0", "2"])
+def test_of_a_whisper_network_each_frame_of_the_encoder_tells_one_of_the_teacher(
+    joined_before: str, whisper: Path, tmp_path: Path
+) -> None:
+    settings = {**NO_AUGMENTATION, **TINY_WHISPER, "model__whisper__joined_before": joined_before}
+    config = toy_config(tmp_path, **settings, data__on_device="true", optim__teacher__folder=str(whisper))
+    task = SpeechTask(config)
+    assert task.hints
+    batch = batch_maker(config)([(0, 1), (0, 6)])
+    assert batch.clean is not None
+    assert batch.hops is not None
+    layers, lengths = task.model.encode(batch.log_mel, batch.lengths)
+    [head] = task.hints.heads
+    assert (head.in_features, head.out_features) == (layers[0].shape[2], SIZE)
+    task.hints(layers, lengths, batch).backward()
+    assert all(weight.grad is not None for weight in task.model.encoder.parameters())
+    wanted = task.hints._features(batch.clean, batch.hops, layers[0].shape[1])
+    deviation, mean = torch.std_mean(wanted[torch.arange(wanted.shape[1]) < lengths[:, None]], 0)
+    with torch.no_grad():
+        task.hints.heads[0] = torch.nn.Identity()
+        told = (wanted - mean) / deviation
+        assert float(task.hints([told, layers[1]], lengths, batch)) < 1e-9
 
 
 def test_hints_follow_the_tempo(whisper: Path, tmp_path: Path) -> None:
@@ -182,13 +115,20 @@ def test_hints_follow_the_tempo(whisper: Path, tmp_path: Path) -> None:
     torch.testing.assert_close(slow[:, ::2], usual)
 
 
-def test_a_run_learns_from_a_teacher_of_which_nothing_is_left_in_its_model(whisper: Path, tmp_path: Path) -> None:
-    overrides = {**TINY_CONFORMER, "data__on_device": "true", "augment__codec__probability": "0"}
+@pytest.mark.parametrize(
+    "shape", [pytest.param(TINY_CONFORMER, id="conformer"), pytest.param(TINY_WHISPER, id="whisper")]
+)
+def test_a_run_learns_from_a_teacher_of_which_nothing_is_left_in_its_model(
+    shape: dict[str, str], whisper: Path, tmp_path: Path
+) -> None:
+    overrides = {**shape, "data__on_device": "true", "augment__codec__probability": "0"}
     config = toy_config(tmp_path, **overrides, trainer__max_epochs="2")
     config.optim.teacher.folder, config.optim.teacher.layers = str(whisper), [0, 1]
     best = fit(config, progress=False)
     names = torch.load(best, weights_only=True)["state_dict"]
-    assert not any("teacher" in name or "conv1" in name for name in names)
+    assert not any("teacher" in name for name in names)
+    assert sum("conv1.weight" in name for name in names) == (shape is TINY_WHISPER)
+    assert any("hints.heads" in name for name in names)
     model, _ = load_checkpoint(best)
     assert not any("hints" in name for name in model.state_dict())
 
@@ -208,3 +148,17 @@ def test_what_does_not_go_with_a_teacher_is_said(
     config.optim.teacher.folder = str(whisper)
     with pytest.raises(ConfigError, match=message):
         Hints(config.optim.teacher, config)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        pytest.param(TINY, "conformer or whisper", id="rnn"),
+        pytest.param({**TINY_WHISPER, "optim__frozen": "4"}, r"optim\.frozen leaves all", id="frozen"),
+    ],
+)
+def test_what_has_nothing_to_learn_from_a_teacher_is_said(
+    shape: dict[str, str], message: str, whisper: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        SpeechTask(toy_config(tmp_path, **shape, optim__teacher__folder=str(whisper)))

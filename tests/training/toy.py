@@ -56,6 +56,33 @@ TINY_CONFORMER = {
     "model__conv_channels": "4",
     **{f"model__conformer__{name}": value for name, value in {"layers": "2", "size": "24", "heads": "2"}.items()},
 }
+# Features and a network such as those of Whisper models, whose weights can be read into it.
+TINY_WHISPER = {
+    **{
+        f"features__{name}": value
+        for name, value in {
+            "f_min_hz": "0",
+            "log_floor": "1e-10",
+            "normalisation": "whisper",
+            "mel_scale": "slaney",
+            "mel_norm": "slaney",
+        }.items()
+    },
+    "model__encoder": "whisper",
+    **{
+        f"model__whisper__{name}": value
+        for name, value in {
+            "layers": "2",
+            "size": "32",
+            "heads": "2",
+            "joined_before": "2",
+            "head": "lstm",
+            "head_layers": "1",
+        }.items()
+    },
+    "model__rnn_size": "16",
+    "optim__name": "adamw",
+}
 NO_AUGMENTATION = {
     f"augment__{name}": "0"
     for name in (

@@ -51,7 +51,7 @@ def plain(axes: Axes) -> None:
 def mel_position(frequency_hz: NDArray[np.float64], spec: ModelSpec) -> NDArray[np.float64]:
     """Returns where frequencies lie on an axis on which mel band i covers i to i + 1."""
     lowest, highest, wanted = (
-        to_mel(np.asarray(hz, float), spec.mel_scale) for hz in (spec.f_min_hz, spec.f_max_hz, frequency_hz)
+        to_mel(np.asarray(hz, np.float64), spec.mel_scale) for hz in (spec.f_min_hz, spec.f_max_hz, frequency_hz)
     )
     # A band peaks where its neighbours end, so that n bands have n + 1 steps between the edges.
     positions: NDArray[np.float64] = (wanted - lowest) / (highest - lowest) * (spec.n_mels + 1) - 0.5

@@ -5,6 +5,10 @@ from pathlib import Path
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from export.padding import mask_where_padded
+from export.positions import compute_positions
+from export.scores import quantise_scores
+
 # ONNX Runtime has int8 kernels for these. Convolutions stay in fp32: they hold 1 % of the weights and the first sees
 # the features themselves. GRUs have no int8 kernel and stay in fp32 too.
 _QUANTISED = ["LSTM", "MatMul", "Gemm"]
@@ -24,3 +28,6 @@ def quantise(fp32: Path, int8: Path, work: Path) -> None:
         reduce_range=True,
         weight_type=QuantType.QInt8,
     )
+    quantise_scores(int8)
+    mask_where_padded(int8)
+    compute_positions(int8)

@@ -54,7 +54,7 @@ def _mask_of(node: NodeProto, makers: Mapping[str, NodeProto], forbidding: set[s
     for name in node.input if node.op_type == "Add" else ():
         maker = makers.get(name)
         if maker is not None and maker.op_type == "Mul" and forbidding & set(maker.input):
-            return name
+            return str(name)
     return None
 
 

@@ -6,6 +6,7 @@ has them computed (see `export.fuse`).
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -47,11 +48,12 @@ def compute_positions(path: Path) -> bool:
 def _waves(number: int) -> NDArray[np.float32]:
     """[number]: by how much the angle of each wave grows with every position."""
     step = np.float32(-math.log(_LONGEST_WAVE) / (number - 1))
-    return np.exp(step * np.arange(number, dtype=np.float32))
+    waves: NDArray[np.float32] = np.exp(step * np.arange(number, dtype=np.float32))
+    return waves
 
 
 def _compute(name: str) -> list[NodeProto]:
-    def make(kind: str, *names: str, **attributes: int) -> NodeProto:
+    def make(kind: str, *names: str, **attributes: Any) -> NodeProto:
         *inputs, output = (f"positions/{each}" for each in names)
         return helper.make_node(kind, inputs, [output], output, **attributes)
 

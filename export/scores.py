@@ -7,6 +7,7 @@ would become zeros.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -49,7 +50,7 @@ def quantise_scores(path: Path) -> int:
 def _product(node: NodeProto, query: str, scale: str, key: str) -> list[NodeProto]:
     """What `scale` * `query` @ `key` is in int8, in the order in which ONNX Runtime joins it to one operator."""
 
-    def make(kind: str, inputs: list[str], *outputs: str, **attributes: int) -> NodeProto:
+    def make(kind: str, inputs: list[str], *outputs: str, **attributes: Any) -> NodeProto:
         return helper.make_node(kind, inputs, [own(each) for each in outputs], own(outputs[0]), **attributes)
 
     def own(name: str) -> str:

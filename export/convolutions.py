@@ -1,7 +1,7 @@
 """A Whisper encoder's convolutions as products of matrices, which ONNX Runtime has in int8 for whatever comes.
 
-Its int8 convolutions need to know beforehand what range the input has, and in fp32 the two take as long as two layers
-of LSTM. A convolution is a product with what its kernel sees, side by side; putting that there takes next to nothing.
+Its int8 convolutions need to know beforehand what range the input has, and in fp32 the two take a tenth of the whole
+network's time. A convolution is a product with what its kernel sees, side by side; putting that there is nearly free.
 """
 
 import copy

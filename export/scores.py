@@ -1,7 +1,7 @@
 """The scores of attention in int8: how well each frame's query and each frame's key go together.
 
-Both sides come from the speech, so `quantize_dynamic` leaves their product in fp32, where it takes as long as the
-widest layers do in int8. Queries become unsigned and keys signed numbers of 8 bits as they come, the pair that
+Both sides come from the speech, so `quantize_dynamic` leaves their product in fp32, where it takes twice as long
+as the widest layer does in int8. Queries become unsigned and keys signed numbers of 8 bits as they come, the pair that
 processors are fastest with. The other product of attention stays: its weights, some hundreds of frames that share 1,
 would become zeros.
 """

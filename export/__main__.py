@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from export.calibrate import calibrated
+from export.convolutions import unfold_convolutions
 from export.errors import ProofError
 from export.graph import trace, write_spec
 from export.halve import halve
@@ -55,7 +56,7 @@ def export(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
         work = Path(folder)
         fp32 = work / "fp32.onnx"
-        trace(model, spec, fp32)
+        trace(unfold_convolutions(model), spec, fp32)
         fold_mask(fp32)
         prove_dynamic(fp32, spec)
         parity = prove_equal(model, fp32, spec)

@@ -5,13 +5,21 @@ from pathlib import Path
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from export.padding import mask_where_padded
+from export.positions import compute_positions
+from export.scores import quantise_scores
+
 # ONNX Runtime has int8 kernels for these. Convolutions stay in fp32: they hold 1 % of the weights and the first sees
-# the features themselves. GRUs have no int8 kernel and stay in fp32 too.
+# the features themselves; those of a Whisper network are products here (see `export.convolutions`). GRUs have no int8
+# kernel and stay in fp32 too.
 _QUANTISED = ["LSTM", "MatMul", "Gemm"]
 
 
 def quantise(fp32: Path, int8: Path, work: Path) -> None:
-    """Writes the int8 version of an fp32 file; `work` is a folder for what lies between."""
+    """Writes the int8 version of an fp32 file; `work` is a folder for what lies between.
+
+    Attention of Whisper's blocks gets int8 scores, and its mask and its positions only where and when they are needed.
+    """
     prepared = work / "prepared.onnx"
     quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
     quantize_dynamic(
@@ -24,3 +32,6 @@ def quantise(fp32: Path, int8: Path, work: Path) -> None:
         reduce_range=True,
         weight_type=QuantType.QInt8,
     )
+    quantise_scores(int8)
+    mask_where_padded(int8)
+    compute_positions(int8)

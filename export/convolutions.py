@@ -1,0 +1,45 @@
+"""A Whisper encoder's convolutions as products of matrices, which ONNX Runtime has in int8 for whatever comes.
+
+Its int8 convolutions need to know beforehand what range the input has, and in fp32 the two take a tenth of the whole
+network's time. A convolution is a product with what its kernel sees, side by side; putting that there is nearly free.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from training.whisper import WhisperCtc
+
+
+def unfold_convolutions(model: nn.Module) -> nn.Module:
+    """Returns a copy of a Whisper network that computes the same without convolutions; others come back as they are."""
+    if not isinstance(model, WhisperCtc):
+        return model
+    unfolded = copy.deepcopy(model)
+    for name in ("conv1", "conv2"):
+        setattr(unfolded.encoder, name, _Unfolded(getattr(unfolded.encoder, name)))
+    return unfolded.eval()
+
+
+class _Unfolded(nn.Module):
+    """A convolution over time of kernel 3, padding 1 and stride 1 or 2."""
+
+    def __init__(self, convolution: nn.Conv1d) -> None:
+        super().__init__()
+        (self.stride,) = convolution.stride
+        outputs, inputs, kernel = convolution.weight.shape
+        self.product = nn.Linear(kernel * inputs, outputs)
+        with torch.no_grad():
+            self.product.weight.copy_(convolution.weight.transpose(1, 2).flatten(1))
+            if convolution.bias is not None:
+                self.product.bias.copy_(convolution.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[batch, inputs, frames] -> [batch, outputs, ceil(frames / stride)]."""
+        frames = hidden.transpose(1, 2)
+        # One more zero than the convolution pads: all three slices have a last frame, whichever length is odd.
+        padded = nn.functional.pad(frames, (0, 0, 1, self.stride))
+        seen = [padded[:, start : start + frames.shape[1] : self.stride] for start in range(3)]
+        product: Tensor = self.product(torch.cat(seen, 2))
+        return product.transpose(1, 2)

@@ -373,6 +373,8 @@ class Config:
         init_from: a checkpoint whose weights the run starts from, with a schedule of its own; unlike `--resume`. For
             `model.encoder: whisper` also a Whisper model, whose encoder it starts from; see `training.pretrained`.
         task: "transcription" or "keywords".
+        stages: runs that follow each other, each as what it changes of this config. The first starts as `init_from`
+            says, each of the others from the best weights of the one before; see `training.stages`.
         labels: the model's output characters, "" for the CTC blank; or the keywords, with "unknown" and "silence".
     """
 
@@ -383,6 +385,7 @@ class Config:
     output_dir: str = "runs"
     init_from: str = ""
     task: str = "transcription"
+    stages: list[Any] = field(default_factory=list)
     labels: list[str] = field(default_factory=lambda: list(ENGLISH_LABELS))
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -29,6 +29,7 @@ Each process takes batches of `data.batch_seconds` of its own: with N processes 
 Checkpoints, TensorBoard logs and the config as used go to `runs/<name>/`. `best.ckpt` is the one with the lowest dev
 WER (for keywords, the lowest share of errors), `last.ckpt` the newest; `average.ckpt`, made at the end, has the mean of
 the last validations' weights. A run that was interrupted goes on exactly where it was with `--resume`.
+A config with `stages` makes several runs, one after the other, and goes on where it was by itself (`training.stages`).
 """
 
 import argparse
@@ -61,7 +62,11 @@ from training.whisper import WhisperCtc
 
 
 def fit(
-    config: Config, resume: Path | None = None, progress: bool = True, callbacks: Sequence[L.Callback] = ()
+    config: Config,
+    resume: Path | None = None,
+    progress: bool = True,
+    callbacks: Sequence[L.Callback] = (),
+    folder: Path | None = None,
 ) -> Path:
     """Runs a training run to its end; returns the path of the checkpoint with the lowest dev WER, or error of keywords.
 
@@ -70,6 +75,7 @@ def fit(
         resume: a checkpoint to go on from.
         progress: show a progress bar.
         callbacks: further Lightning callbacks.
+        folder: where its files go, if not to that of the config.
 
     Raises:
         HarkError: the config, a manifest or the checkpoint to resume from cannot be used.
@@ -79,7 +85,7 @@ def fit(
     _quieten_lightning()
     L.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("high")
-    folder = Path(config.output_dir) / config.name
+    folder = folder or Path(config.output_dir) / config.name
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(OmegaConf.structured(config), folder / "config.yaml")
     data, task = _parts(config)
@@ -239,8 +245,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", help="fields of the config, such as optim.max_lr=1e-3")
     parser.add_argument("--resume", type=Path, help="a checkpoint to go on from")
     options = parser.parse_args(arguments)
+    from training import stages  # which runs `fit`
+
     try:
-        best = fit(load_config(options.config, options.overrides), options.resume)
+        config = load_config(options.config, options.overrides)
+        best = stages.run(config, options.resume, overrides=options.overrides)
     except HarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

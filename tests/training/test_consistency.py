@@ -49,7 +49,9 @@ def test_views_follow_each_other_with_masks_of_their_own(tmp_path: Path) -> None
 
 
 def test_a_run_with_two_views_logs_how_far_apart_they_are(tmp_path: Path) -> None:
-    config = toy_config(tmp_path, optim__consistency="0.2", trainer__max_steps="2", **TINY)
+    config = toy_config(
+        tmp_path, optim__consistency="0.2", trainer__max_steps="2", trainer__validate_every_steps="1", **TINY
+    )
     assert SpeechData(config).steps(1) == 2
     task = SpeechTask(config)
     logged: dict[str, float] = {}

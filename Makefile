@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PORT   ?= 8000
 MODEL  ?= models/asr.onnx
-CONFIG ?= training/configs/small.yaml
+CONFIG ?= training/configs/base.yaml
 IMAGE  ?= hark
 STACK  ?= hark
 SAM    ?= sam
@@ -70,7 +70,7 @@ format: $(VENV)/dev.done  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/small.yaml] [ARGS="field=value ..."]
+train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/base.yaml] [ARGS="field=value ..."]
 	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
 
 evaluate: $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
@@ -78,7 +78,7 @@ evaluate: $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=fi
 	@$(BIN)/python -m training.evaluate "$(MANIFEST)" --model "$(MODEL)" $(if $(DECODER),--decoder "$(DECODER)") $(ARGS)
 
 export: $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
-	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-small/best.ckpt"; exit 2; }
+	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-base/stage-2/average.ckpt"; exit 2; }
 	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
 
 contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from where it is served

@@ -2,7 +2,7 @@
 
 Trains for a few hundred steps from the default model's weights: once as the config says, once without each kind of
 augmentation, once without any. Each model then hears the dev set as it is, and with noise, in a room and through a
-telephone, the same for all. Writes the table into models/MODEL_CARD.md, between its two marks, and prints it. All
+telephone, the same for all. Writes the table into models/HISTORY.md, between its two marks, and prints it. All
 variants learn from the same utterances in the same order, and are compared with the first of them utterance by
 utterance.
 
@@ -40,7 +40,7 @@ from training.manifest import Utterance, read_manifest
 from training.metrics import ErrorCounts, add_up, bootstrap_difference, corpus_rates, count_errors
 from training.text import normalise
 
-DOCUMENT = Path("models/MODEL_CARD.md")
+DOCUMENT = Path("models/HISTORY.md")
 
 
 def _without(**changes: object) -> Callable[[AugmentConfig], None]:

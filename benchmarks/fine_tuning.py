@@ -90,6 +90,10 @@ def fine_tuning_config(start: Path, folder: Path, steps: int) -> Config:
     config.data.on_device, config.optim.teacher.folder = False, ""
     config.augment.noise.folder = config.augment.room.folder = ""
     config.optim.max_lr, config.optim.warmup_share = 3e-4, 0.1
+    if config.model.encoder == "whisper":
+        # A few hundred sentences have nothing to teach the encoder; its features, kept, make a step a tenth as long.
+        config.optim.frozen, config.optim.max_lr = config.model.whisper.layers + 2, 1e-3
+        config.data.encoded_copies = 2
     config.trainer.max_steps, config.trainer.validate_every_steps = steps, max(steps // 4, 1)
     return config
 

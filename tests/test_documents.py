@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCUMENTS = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *("models/MODEL_CARD.md", "docs/operations.md", "docs/calibration.md", "docs/long-recordings.md"),
-    *("models/KEYWORDS_CARD.md", "models/LM_CARD.md", "docs/decoding.md"),
+    *("models/KEYWORDS_CARD.md", "models/LM_CARD.md", "docs/decoding.md", "docs/training.md"),
 ]
 MODEL = ROOT / "models" / "asr.onnx"
 KEYWORDS_CARD = (ROOT / "models" / "KEYWORDS_CARD.md").read_text()
@@ -132,7 +132,7 @@ def test_torch_is_pinned_exactly() -> None:
     assert "torch==2.13.0" in PROJECT["project"]["optional-dependencies"]["train"]
 
 
-@pytest.mark.parametrize("name", ["seed", "small", "keywords", "keywords-seed"])
+@pytest.mark.parametrize("name", ["base", "fine-tune", "seed", "small", "keywords", "keywords-seed"])
 def test_configs_are_yaml_with_a_comment_on_top(name: str) -> None:
     text = (ROOT / "training" / "configs" / f"{name}.yaml").read_text()
     assert text.startswith("# ")

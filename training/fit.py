@@ -40,6 +40,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -110,7 +111,7 @@ def fit(
                 enable_version_counter=False,
             )
         )
-    bar = [TQDMProgressBar(refresh_rate=10)] if progress else []
+    bar = [_Bar(refresh_rate=10)] if progress else []
     devices, nodes = _processes(settings)
     trainer = L.Trainer(
         accelerator=settings.accelerator,
@@ -130,10 +131,13 @@ def fit(
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
         callbacks=[*kept, LearningRateMonitor(), Throughput(task.frames_per_s), *bar, *callbacks],
         enable_progress_bar=progress,
+        enable_model_summary=False,
     )
     if settings.validate_every_steps:
         batches = data.steps(trainer.world_size) * settings.accumulate
         trainer.val_check_interval = _even_interval(batches, settings.validate_every_steps)
+    if progress and trainer.is_global_zero:
+        print(_summary(task.model, config))
     trainer.fit(task, data, ckpt_path=str(resume) if resume else None, weights_only=True if resume else None)
     recent = sorted(folder.glob("recent-*.ckpt"))
     if len(recent) < 2 or best.best_model_score is None:
@@ -148,6 +152,24 @@ def fit(
         at_best = float(best.best_model_score)
         print(f"{task.MONITOR} {at_best:.4f} at best, {figure:.4f} with the last {len(recent)} averaged")
     return averaged if figure <= best.best_model_score else Path(best.best_model_path)
+
+
+class _Bar(TQDMProgressBar):
+    """Lightning's, without the number of the run's folder, which says nothing here."""
+
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """Returns what stands at the end of the bar."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
+
+
+def _summary(model: Network, config: Config) -> str:
+    """Says what is trained."""
+    every = list(model.parameters())
+    learning = sum(parameter.numel() for parameter in every if parameter.requires_grad)
+    of_them = "" if learning == sum(map(torch.numel, every)) else f", of which {learning:,} learn"
+    return f"{config.name}: {sum(map(torch.numel, every)):,} parameters{of_them}"
 
 
 def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData, KeywordTask]:
@@ -232,7 +254,8 @@ def _quieten_lightning() -> None:
         ".*your dataloader is not resumable",  # it is: `SpeechData.train_dataloader` skips what was done
         ".*number of training batches .* is smaller than the logging interval",
         ".*module\\(s\\) in eval mode at the start of training",  # a frozen encoder's
-        ".*is not supported by the model summary",  # whose estimate of the size nobody needs
+        ".*isinstance.treespec, LeafSpec.. is deprecated",  # Lightning's own affair with PyTorch
+        ".*It is recommended to use .*sync_dist=True",  # error rates are of all processes already
     ):
         warnings.filterwarnings("ignore", hint)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)

@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         recognizer = Recognizer(options.model)
-        decoders = {name: decoder_named(name, recognizer.spec) for name in ("beam", "greedy")}
+        decoders = {name: decoder_named(name, recognizer.spec, options.model) for name in ("beam", "greedy")}
         block = tables(recognizer, read_manifest(options.manifest), options.manifest.name, decoders)
         write_block(options.output, "benchmarks.calibration", block)
     except (HarkError, OSError) as error:

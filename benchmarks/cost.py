@@ -1,7 +1,7 @@
 """What an hour of audio costs on AWS: `python -m benchmarks.cost [--write]`.
 
 Computed, not billed: from the speed that was measured (docs/long-recordings.md for an hour at once,
-models/MODEL_CARD.md for utterances), from the memory that template.yaml gives the functions, and from AWS's list
+models/results.json for utterances), from the memory that template.yaml gives the functions, and from AWS's list
 prices. Lambda gives a function one vCPU for 1769 MB and less in proportion, and bills memory times time:
 
     seconds of work = hour x real-time factor / share of a vCPU        share = min(1, MB / 1769)
@@ -11,6 +11,7 @@ prices. Lambda gives a function one vCPU for 1769 MB and less in proportion, and
 """
 
 import argparse
+import json
 import re
 import sys
 import textwrap
@@ -67,12 +68,17 @@ class Speed:
             HarkError: they are not there.
         """
         long_text = (root / "docs" / "long-recordings.md").read_text(encoding="utf-8")
-        card = (root / "models" / "MODEL_CARD.md").read_text(encoding="utf-8")
         long_found = re.search(r"([\d.]+) s per second; peak memory (\d+) MB", long_text)
-        short_found = re.search(r"([\d.]+) s per second of audio over all utterances", card)
-        if not long_found or not short_found:
-            raise HarkError("docs/long-recordings.md and models/MODEL_CARD.md do not say how fast it is; measure it.")
-        return cls(float(long_found[1]), float(short_found[1]), int(long_found[2]))
+        try:
+            results = json.loads((root / "models" / "results.json").read_text(encoding="utf-8"))
+            short_rtf = float(results["models"]["asr"]["sets"]["dev"]["beam"]["real_time_factor"])
+        except (ValueError, KeyError) as error:
+            raise HarkError(
+                "models/results.json does not say how fast the model is; measure it: python -m benchmarks.error_rates"
+            ) from error
+        if not long_found:
+            raise HarkError("docs/long-recordings.md does not say how fast an hour is; measure it.")
+        return cls(float(long_found[1]), short_rtf, int(long_found[2]))
 
 
 def memory_mb(root: Path = ROOT) -> int:

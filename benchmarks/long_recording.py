@@ -107,7 +107,7 @@ def in_fresh_process(path: Path, model: Path, decoder: str) -> Long:
 def _transcribe(path: Path, model: Path, decoder: str) -> None:
     """What the fresh process does."""
     recognizer = Recognizer(model)
-    decode_window = decoder_named(decoder, recognizer.spec)
+    decode_window = decoder_named(decoder, recognizer.spec, model)
     since = time.perf_counter()
     transcript = transcribe(path.read_bytes(), recognizer, float("inf"), Timings(), decoder=decode_window)
     seconds = time.perf_counter() - since
@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
         assembled = assemble(read_manifest(options.manifest), options.hours, rate_hz, rng)
         noise = decode(options.noise.read_bytes(), rate_hz, float("inf")) if options.noise else None
         assembled = make_harder(assembled, noise, options.snr_db, options.gain_db, rng)
-        alone = one_by_one(assembled, recognizer, decoder_named(options.decoder, recognizer.spec))
+        alone = one_by_one(assembled, recognizer, decoder_named(options.decoder, recognizer.spec, options.model))
     except (HarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         recognizer = Recognizer(options.model)
-        decoder = decoder_named(options.decoder, recognizer.spec)
+        decoder = decoder_named(options.decoder, recognizer.spec, options.model)
         noises = read_noises(options.noise, recognizer.spec.sample_rate_hz)
         rng = np.random.default_rng(options.seed)
         spec = recognizer.spec

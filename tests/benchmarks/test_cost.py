@@ -32,7 +32,7 @@ def test_the_measured_memory_fits_what_the_functions_have() -> None:
 
 
 def test_that_nothing_was_measured_is_told(tmp_path: Path) -> None:
-    for name in ("docs/long-recordings.md", "models/MODEL_CARD.md", "template.yaml"):
+    for name in ("docs/long-recordings.md", "models/results.json", "template.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("nothing")
     with pytest.raises(HarkError, match="measure"):

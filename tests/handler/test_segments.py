@@ -1,11 +1,9 @@
 """Recordings are cut into windows at pauses, while they are decoded; silence is in none of them."""
 
-import dataclasses
 
 import numpy as np
 import pytest
 
-from export.calibrate import Respecified
 from handler import segments, voice
 from handler.pipeline import Timings, transcribe_samples
 from handler.recognizer import Recognizer
@@ -137,8 +135,6 @@ def test_where_nobody_speaks_there_is_no_window_and_no_text(samples: np.ndarray,
 def test_noise_that_is_not_steady_gives_no_text(recognizer: Recognizer) -> None:
     beats = np.clip(np.sin(2 * np.pi * 3 * SECONDS), 0, 1) ** 2  # of an engine
     samples = (0.05 * NOISE * beats).astype(np.float32) + silence(60)
-    without = Respecified(recognizer, dataclasses.replace(recognizer.spec, least_log_prob=None))
-    assert transcribe_samples(samples, without, Timings()).words
     assert transcribe_samples(samples, recognizer, Timings()).words == ()
 
 

@@ -78,7 +78,7 @@ evaluate: $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=fi
 	@$(BIN)/python -m training.evaluate "$(MANIFEST)" --model "$(MODEL)" $(if $(DECODER),--decoder "$(DECODER)") $(ARGS)
 
 export: $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
-	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-base/stage-3/average.ckpt"; exit 2; }
+	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-base/stage-2/average.ckpt"; exit 2; }
 	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
 
 contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from where it is served

@@ -137,7 +137,8 @@ class EncodedDataset(Dataset[tuple[Any, ...]]):
     @torch.inference_mode()
     def _encode(self, copy: int, part: int, device: torch.device) -> None:
         indices = range(part, len(self), _PARTS)
-        log_mels = [self.dataset[copy, index][0] for index in indices]
+        with torch.autocast("cpu", enabled=False):  # which would have the filter banks in half precision
+            log_mels = [self.dataset[copy, index][0] for index in indices]
         found: list[NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(log_mels)
         for rows in _batches([len(log_mel) for log_mel in log_mels]):
             padded, lengths = pad_batch([log_mels[row] for row in rows], 32)

@@ -158,8 +158,10 @@ def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData,
 
 def _frozen(task: SpeechTask | KeywordTask) -> WhisperEncoder | None:
     """Returns the encoder whose features are computed once, if there is one."""
-    has_encoder = isinstance(task.model, WhisperCtc | WhisperClassifier)
-    return task.model.encoder if task.reads_features and has_encoder else None
+    model = task.model
+    if task.reads_features and isinstance(model, WhisperCtc | WhisperClassifier):
+        return model.encoder
+    return None
 
 
 def _even_interval(batches: int, wanted: int) -> int:

@@ -3,11 +3,11 @@ r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST ...] [--o
 Traces the network, proves the graph equal to it, makes it smaller, measures it and fp32 on the dev manifests as they
 are served, fits word times, confidences and what is noise (`export.calibrate`), and only then writes the file, with the
 spec and the measured figures in its metadata. int8 is the smallest and fastest; fp16 stores the weights in half
-precision and computes in fp32, for networks of convolutions, which int8 leaves as they are. A model of keywords has
-nothing of those to fit:
+precision and computes in fp32, for networks of convolutions, which int8 leaves as they are; mixed is int8 and, for what
+that leaves, fp16. A model of keywords has nothing of those to fit:
 
     python -m export runs/hark-keywords/best.ckpt --dev data/keywords-dev.jsonl --output models/keywords.onnx \
-        --precision fp16
+        --precision mixed
 """
 
 import argparse
@@ -65,10 +65,12 @@ def export(
         files = {"fp32": fp32}
         if precision != "fp32":
             smaller = work / f"{precision}.onnx"
-            if precision == "int8":
-                quantise(fp32, smaller, work)
-            else:
+            if precision == "fp16":
                 halve(fp32, smaller)
+            else:
+                quantise(fp32, smaller, work)
+            if precision == "mixed":
+                halve(smaller, smaller)
             prove_dynamic(smaller, spec)
             write_spec(smaller, spec)
             files[precision] = smaller
@@ -110,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--dev", type=Path, nargs="+", default=[Path("data/dev.jsonl")], help="manifests to measure on")
     parser.add_argument("--output", type=Path, default=Path("models/asr.onnx"))
-    parser.add_argument("--precision", choices=["int8", "fp16", "fp32"], default="int8")
+    parser.add_argument("--precision", choices=["int8", "fp16", "mixed", "fp32"], default="int8")
     parser.add_argument("--weights", type=Path, help="also write the weights in half precision here, to fine-tune from")
     parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="against fp32, or of accuracy")
     options = parser.parse_args(arguments)

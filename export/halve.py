@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# A cast takes some fifty bytes; below this nothing is saved.
+# A cast takes some fifty bytes; below this nothing is saved. Vectors are small, and int8's scales are among them, whose
+# exponents half precision may not have.
 _LEAST_VALUES = 256
 
 
@@ -19,7 +20,7 @@ def halve(fp32: Path, half: Path) -> None:
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < _LEAST_VALUES:
+        if tensor.data_type != TensorProto.FLOAT or values.ndim < 2 or values.size < _LEAST_VALUES:
             continue
         name, stored = tensor.name, f"{tensor.name}.half"
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))

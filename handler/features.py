@@ -106,6 +106,13 @@ def normalise(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
     return mel
 
 
+def silence(found: NDArray[np.float32], spec: ModelSpec) -> float:
+    """What [frames, features] would go on as if nothing sounded any more; by the utterance, the mean of each band."""
+    if spec.normalisation == "whisper":
+        return float(found.max()) - WHISPER_RANGE / WHISPER_SCALE
+    return 0.0
+
+
 def lowest_peak(spec: ModelSpec) -> float:
     """What counts as the peak of a recording that is all but silent, so that silence comes out as 0."""
     return math.log(spec.log_floor) + PEAK_RANGE

@@ -167,7 +167,7 @@ def _score(windows: list[NDArray[np.float32]], recognizer: Runner, timings: Timi
     spec = recognizer.spec
     frames = window_frames(spec)
     with timings.stage("features"):
-        inputs = [filled_up(features.compute(window, spec), frames, 0.5) for window in windows]
+        inputs = [filled_up(features.compute(window, spec), frames, 0.5, spec) for window in windows]
     with timings.stage("recognize"):
         scores: NDArray[np.float32] = np.exp(np.concatenate(recognizer.run(inputs)))
     return scores
@@ -187,21 +187,22 @@ def window_frames(spec: ModelSpec) -> int:
     return math.ceil(steps) if spec.feature_kind == "samples" else int(steps) + 1
 
 
-def filled_up(found: NDArray[np.float32], frames: int, share: float) -> NDArray[np.float32]:
+def filled_up(found: NDArray[np.float32], frames: int, share: float, spec: ModelSpec) -> NDArray[np.float32]:
     """Makes [some frames, features] as long as a window.
 
-    What is shorter gets zeros around it, the mean of a band that was normalised over the utterance, or silence in one
-    normalised by the peak; of what is longer, a part is taken.
+    What is shorter gets silence around it; of what is longer, a part is taken.
 
     Args:
         found: features.
         frames: of the window.
         share: where they go, or what is taken: at 0 the beginning, at 1 the end.
+        spec: what the features are.
     """
     before = round((frames - len(found)) * share)
     if before < 0 or len(found) > frames:
         return found[-before : frames - before]
-    return np.pad(found, ((before, frames - len(found) - before), (0, 0)))
+    quiet = features.silence(found, spec)
+    return np.pad(found, ((before, frames - len(found) - before), (0, 0)), constant_values=quiet)
 
 
 def _smoothed(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -66,7 +66,7 @@ def test_readme_and_model_card_describe_this_model(recognizer: Recognizer) -> No
 def test_the_card_of_the_keyword_model_describes_it_and_states_its_measured_accuracy() -> None:
     spec = Recognizer(KEYWORDS_MODEL, "keywords").spec
     size = KEYWORDS_MODEL.stat().st_size
-    assert size <= 1_000_000
+    assert size <= 6_000_000
     assert f"# Model card: {spec.name} {spec.version}" in KEYWORDS_CARD
     assert f"{size:,} bytes".replace(",", " ") in KEYWORDS_CARD
     for document in (README, KEYWORDS_CARD):
@@ -140,7 +140,7 @@ def test_torch_is_pinned_exactly() -> None:
     assert "torch==2.13.0" in PROJECT["project"]["optional-dependencies"]["train"]
 
 
-@pytest.mark.parametrize("name", ["base", "fine-tune", "seed", "small", "keywords", "keywords-seed"])
+@pytest.mark.parametrize("name", ["base", "fine-tune", "seed", "small", "keywords", "keywords-small", "keywords-seed"])
 def test_configs_are_yaml_with_a_comment_on_top(name: str) -> None:
     text = (ROOT / "training" / "configs" / f"{name}.yaml").read_text()
     assert text.startswith("# ")

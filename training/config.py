@@ -72,7 +72,7 @@ class SeparableConfig:
 
 @dataclass
 class WhisperConfig:
-    """The network of `training.whisper.WhisperCtc`: a Whisper encoder's shape, and the head that spells from it.
+    """A Whisper encoder's shape, and what reads it: `training.whisper.WhisperCtc` or `training.keyword_whisper`.
 
     Attributes:
         layers: how many transformer blocks to keep, from the first on; tiny has 4, base 6, small 12.
@@ -81,7 +81,7 @@ class WhisperConfig:
         joined_before: pairs of frames go on as one before this block, counted from 0, so from there on at 25 frames a
             second; `layers` joins them after the last.
         head: "linear", "lstm" for bidirectional layers of `rnn_size` units, or "conformer" for blocks as
-            `model.conformer` has them.
+            `model.conformer` has them; for keywords "pooling", with convolutions of `rnn_size` channels.
         head_layers: how many layers or blocks the head has.
     """
 
@@ -106,7 +106,7 @@ class ModelConfig:
         rnn_size: units per direction; also the width of the projection before the first layer.
         dropout: probability, everywhere.
         encoder: "rnn" for what the fields from `residual_blocks` to `rnn_size` say, "conformer" or "whisper"; for
-            keywords "separable", or "gru" for recurrences alone.
+            keywords "separable", "whisper" with the head "pooling", or "gru" for recurrences alone.
         conformer, whisper, separable: what these look like.
     """
 

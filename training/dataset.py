@@ -95,11 +95,13 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
             log_mel = self.log_mel(torch.from_numpy(samples))
         return log_mel, self.label_ids(index), self.texts[index]
 
+    def labelled(self, index: int) -> tuple[list[int], str]:
+        """What an item goes on with."""
+        return self.label_ids(index), self.texts[index]
+
     def described(self) -> dict[str, Any]:
         """Says what an item depends on besides the recordings: the features, and how they are augmented."""
-        features = {each.name for each in dataclasses.fields(FeatureConfig)} | {"feature_kind"}
-        spec = {name: value for name, value in dataclasses.asdict(self.spec).items() if name in features}
-        return {"augment": dataclasses.asdict(self.augment.config) if self.augment else {}, **spec}
+        return described(self.spec, self.augment)
 
     def label_ids(self, index: int) -> list[int]:
         """Returns the labels that an utterance's text consists of."""
@@ -128,6 +130,13 @@ class Augment:
         with torch.random.fork_rng(devices=[]):  # torchaudio's masks draw from torch's own generator
             torch.manual_seed(int(rng.integers(2**31)))
             return masked(self.masks, log_mel, self.views)
+
+
+def described(spec: ModelSpec, augment: Augment | None) -> dict[str, Any]:
+    """Says what the features of a recording depend on: what they are, and how it is augmented."""
+    names = {each.name for each in dataclasses.fields(FeatureConfig)} | {"feature_kind"}
+    features = {name: value for name, value in dataclasses.asdict(spec).items() if name in names}
+    return {"augment": dataclasses.asdict(augment.config) if augment else {}, **features}
 
 
 def masked(masks: SpecAugment, log_mel: Tensor, views: int) -> Tensor:

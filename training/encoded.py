@@ -9,18 +9,20 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import lightning as L
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from training.audio_cache import AudioCache
 from training.config import AugmentConfig
-from training.dataset import ItemKey, SpeechDataset, masked
+from training.dataset import ItemKey, masked
 from training.features import SpecAugment, pad_batch
 from training.whisper import WhisperEncoder
 
@@ -46,11 +48,30 @@ class _Part(NamedTuple):
     offsets: NDArray[np.int64]
 
 
-class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
-    """As `training.dataset.SpeechDataset`, with an encoder's features instead of log-mel spectrograms.
+class Spectrograms(Protocol):
+    """A dataset whose items begin with [frames, n_mels], and go on with what they are labelled."""
+
+    audio: AudioCache
+    seed: int
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, key: ItemKey) -> tuple[Any, ...]:
+        """An item, by epoch and index."""
+
+    def described(self) -> dict[str, Any]:
+        """Says what an item depends on besides the recordings."""
+
+    def labelled(self, index: int) -> tuple[Any, ...]:
+        """What an item goes on with."""
+
+
+class EncodedDataset(Dataset[tuple[Any, ...]]):
+    """As another dataset, with an encoder's features instead of log-mel spectrograms.
 
     Args:
-        dataset: the recordings and texts, and how they are augmented.
+        dataset: the recordings and their labels, and how they are augmented.
         encoder: whose features these are; it does not change.
         folder: where they are kept.
         copies: how often each recording is augmented and encoded; the epochs take them in turn.
@@ -61,7 +82,7 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
 
     def __init__(
         self,
-        dataset: SpeechDataset,
+        dataset: Spectrograms,
         encoder: WhisperEncoder,
         folder: str | Path,
         copies: int = 1,
@@ -83,7 +104,7 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: ItemKey) -> tuple[Tensor, list[int], str]:
+    def __getitem__(self, key: ItemKey) -> tuple[Any, ...]:
         epoch, index = key
         part, row = self._part(epoch % self.copies, index % _PARTS), index // _PARTS
         features = torch.from_numpy(part.values[part.offsets[row] : part.offsets[row + 1]].astype(np.float32))
@@ -91,7 +112,7 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(np.random.default_rng([self.dataset.seed, epoch, index, 2]).integers(2**31)))
                 features = masked(self.masks, features, self.views)
-        return features, self.dataset.label_ids(index), self.dataset.texts[index]
+        return features, *self.dataset.labelled(index)
 
     def encode(self, device: torch.device, rank: int = 0, processes: int = 1) -> None:
         """Encodes what is not there yet of this process's share; all processes must be through before any reads.
@@ -116,7 +137,8 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
     @torch.inference_mode()
     def _encode(self, copy: int, part: int, device: torch.device) -> None:
         indices = range(part, len(self), _PARTS)
-        log_mels = [self.dataset[copy, index][0] for index in indices]
+        with torch.autocast("cpu", enabled=False):  # which would have the filter banks in half precision
+            log_mels = [self.dataset[copy, index][0] for index in indices]
         found: list[NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(log_mels)
         for rows in _batches([len(log_mel) for log_mel in log_mels]):
             padded, lengths = pad_batch([log_mels[row] for row in rows], 32)
@@ -136,6 +158,17 @@ class EncodedDataset(Dataset[tuple[Tensor, list[int], str]]):
             offsets = np.array(json.loads(self._file(copy, part, ".json").read_text()), np.int64)
             self._parts[copy, part] = _Part(np.load(self._file(copy, part, ".npy"), mmap_mode="r"), offsets)
         return self._parts[copy, part]
+
+
+def encode_all(datasets: Sequence[EncodedDataset], trainer: L.Trainer | None) -> None:
+    """Encodes what is not there yet, each process of a run its share, in the run's precision."""
+    device = trainer.strategy.root_device if trainer else torch.device("cpu")
+    rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+    with trainer.precision_plugin.forward_context() if trainer else nullcontext():
+        for each in datasets:
+            each.encode(device, rank, processes)
+    if trainer:
+        trainer.strategy.barrier()
 
 
 def _write(path: Path, write: object) -> None:

@@ -55,11 +55,12 @@ from training.config import Config, TrainerConfig, load_config
 from training.errors import CheckpointError, ConfigError
 from training.keyword_data import KeywordData
 from training.keyword_task import KeywordTask
+from training.keyword_whisper import WhisperClassifier
 from training.network import Network
 from training.pretrained import is_pretrained, load_pretrained
 from training.task import SpeechData, SpeechTask
 from training.throughput import Throughput
-from training.whisper import WhisperCtc
+from training.whisper import WhisperCtc, WhisperEncoder
 
 
 def fit(
@@ -175,12 +176,20 @@ def _summary(model: Network, config: Config) -> str:
 def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData, KeywordTask]:
     """Returns what a run of this task learns from, and what it does with it."""
     if config.task == "keywords":
-        return KeywordData(config), KeywordTask(config)
+        keywords = KeywordTask(config)
+        return KeywordData(config, _frozen(keywords)), keywords
     if config.task != "transcription":
         raise ConfigError(f"task must be transcription or keywords, not {config.task!r}.")
     task = SpeechTask(config)
-    frozen = task.model.encoder if task.reads_features and isinstance(task.model, WhisperCtc) else None
-    return SpeechData(config, frozen), task
+    return SpeechData(config, _frozen(task)), task
+
+
+def _frozen(task: SpeechTask | KeywordTask) -> WhisperEncoder | None:
+    """Returns the encoder whose features are computed once, if there is one."""
+    model = task.model
+    if task.reads_features and isinstance(model, WhisperCtc | WhisperClassifier):
+        return model.encoder
+    return None
 
 
 def _even_interval(batches: int, wanted: int) -> int:
@@ -218,7 +227,7 @@ def take_weights(model: Network, config: Config) -> None:
         CheckpointError: it cannot be read, or its network or features are not the config's.
     """
     if is_pretrained(config.init_from):
-        if isinstance(model, WhisperCtc):
+        if isinstance(model, WhisperCtc | WhisperClassifier):
             pretrained = load_pretrained(config.init_from)
             pretrained.check_features(config.features)
             pretrained.fill(model.encoder, config.model.whisper)

@@ -5,7 +5,8 @@ too, unless a word of the model stands in them: a stretch of them might be that 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -18,12 +19,14 @@ from handler.keywords import filled_up
 from handler.spec import SILENCE, UNKNOWN, ModelSpec
 from training.audio_cache import AudioCache
 from training.augment import WaveformAugment, change_gain, coloured_noise, stretch_of
-from training.config import AugmentConfig, Config, DataConfig, model_spec
-from training.dataset import Augment, BucketSampler, ItemKey, chosen_utterances
+from training.config import WHISPER_SUBSAMPLING, AugmentConfig, Config, DataConfig, model_spec
+from training.dataset import Augment, BucketSampler, ItemKey, chosen_utterances, described
+from training.encoded import EncodedDataset, encode_all
 from training.errors import ManifestError
 from training.features import LogMel
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
+from training.whisper import WhisperEncoder
 
 # A word that fills the window is moved by up to this share of it.
 _SHIFT = 0.1
@@ -131,11 +134,12 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, key: ItemKey) -> tuple[Tensor, int]:
         epoch, index = key
+        (label,) = self.labelled(index)
         rng = np.random.default_rng([self.seed, epoch, index])
         if index >= len(self.labels):
-            samples, label = self._noise(rng), self.silence
+            samples = self._noise(rng)
         else:
-            samples, label = self.audio[index], self.labels[index]
+            samples = self.audio[index]
             if self.augment and self.is_word[index] and rng.random() < _TRIMMED:
                 samples = self._trimmed(samples, rng)
             if len(samples) >= self.length or (self.augment and rng.random() >= _ALONE):
@@ -143,6 +147,14 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
         if not self.augment:
             return self._of_one_length(self.plain(torch.from_numpy(samples)), 0.5), label
         return self._of_one_length(self.augment(samples, rng), rng.random()), label
+
+    def described(self) -> dict[str, Any]:
+        """Says what an item depends on besides the recordings."""
+        return {**described(self.spec, self.augment), "silences": self.silences, "words": self.is_word}
+
+    def labelled(self, index: int) -> tuple[int]:
+        """What an item goes on with."""
+        return (self.labels[index] if index < len(self.labels) else self.silence,)
 
     def _share(self, index: int, samples: NDArray[np.float32], rng: np.random.Generator) -> float:
         spare = len(samples) - self.length
@@ -169,7 +181,7 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
 
     def _of_one_length(self, features: Tensor, share: float) -> Tensor:
         """Returns the window's frames; what is shorter, by itself or by speed and tempo, is filled up as in serving."""
-        return torch.from_numpy(filled_up(features.numpy(), self.frames, share))
+        return torch.from_numpy(filled_up(features.numpy(), self.frames, share, self.spec))
 
 
 def collate(items: list[tuple[Tensor, int]]) -> KeywordBatch:
@@ -196,11 +208,16 @@ def training_words(config: DataConfig, labels: Sequence[str]) -> tuple[list[Utte
 
 
 class KeywordData(L.LightningDataModule):
-    """The batches of a run, planned by seed and epoch."""
+    """The batches of a run, planned by seed and epoch.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: the run.
+        encoder: one that does not learn, whose features the network is given; None for the features of the config.
+    """
+
+    def __init__(self, config: Config, encoder: WhisperEncoder | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.encoder = config, encoder
         self.spec = model_spec(config)
         self.train, self.repeats = training_words(config.data, self.spec.labels)
         self.dev = read_manifest(config.data.dev)
@@ -217,6 +234,21 @@ class KeywordData(L.LightningDataModule):
         config, cache_dir = self.config, self.config.data.cache_dir
         self.train_set = KeywordDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.silences)
         self.dev_set = KeywordDataset(self.dev, self.spec, cache_dir)
+        self.train_items: KeywordDataset | EncodedDataset = self.train_set
+        self.dev_items: KeywordDataset | EncodedDataset = self.dev_set
+        if self.encoder:
+            self._encode(self.encoder)
+
+    def _encode(self, encoder: WhisperEncoder) -> None:
+        """Puts the features of a frozen encoder in the place of the log-mel spectrograms."""
+        augment, cache_dir = self.config.augment, self.config.data.cache_dir
+        # As for transcribers, masks are for what is learnt from: hidden in every epoch anew.
+        self.train_set.augment = Augment(replace(augment, frequency_masks=0, time_masks=0), self.spec)
+        masks = replace(augment, time_mask_frames=augment.time_mask_frames // WHISPER_SUBSAMPLING)
+        items = EncodedDataset(self.train_set, encoder, cache_dir, self.config.data.encoded_copies, masks)
+        dev_items = EncodedDataset(self.dev_set, encoder, cache_dir)
+        self.train_items, self.dev_items = items, dev_items
+        encode_all([dev_items, items], self.trainer)
 
     def _sampler(self, repeats: list[float], seed: int) -> BucketSampler:
         trainer = self.trainer
@@ -242,7 +274,7 @@ class KeywordData(L.LightningDataModule):
             sampler.skip(loop.epoch_loop.batch_progress.current.ready if loop.restarting else 0)
         workers = self.config.data.workers
         return DataLoader(
-            self.train_set,  # type: ignore[arg-type]  # collate makes batches of its items
+            self.train_items,  # type: ignore[arg-type]  # collate makes batches of its items
             batch_sampler=sampler,
             collate_fn=collate,
             num_workers=workers,
@@ -252,7 +284,7 @@ class KeywordData(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader[KeywordBatch]:
         """The dev set, each utterance once, always in the same batches."""
         sampler = self._sampler([1.0] * len(self.dev), 0)
-        return DataLoader(self.dev_set, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+        return DataLoader(self.dev_items, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
 
     def steps(self, processes: int) -> int:
         """Optimiser steps of the whole run."""

@@ -92,7 +92,10 @@ class KeywordEvaluation:
             for i, j in places[:_CONFUSIONS_SHOWN]
             if wrong[i, j]
         ]
-        corpora = [f"{name}: {right / count:.4f} of {count}" for name, (right, count) in sorted(self.by_corpus.items())]
+        corpora = [
+            f"{name}: {right / count:.4f} of {count}, 95 % {{:.4f}} to {{:.4f}}".format(*wilson(right, count))
+            for name, (right, count) in sorted(self.by_corpus.items())
+        ]
         low, high = self.interval
         return "\n".join(
             [

@@ -1,13 +1,16 @@
-"""Holds speakers out: `python -m training.keyword_split MANIFEST --dev-speaker NAME --train FILE --dev FILE`.
+"""Holds people out: `python -m training.keyword_split MANIFEST --dev-speaker NAME --train FILE --dev FILE --test FILE`.
 
-The speakers that are named go into the dev set, and of those of Speech Commands the ones that its own rule puts into
-validation or test (see `training.corpora.speech_commands`); all others go into training.
+The speakers that are named are held out, and of those of Speech Commands the ones that its own rule puts into
+validation or test (see `training.corpora.speech_commands`), and everybody in the manifests of `--held-out`; all others
+go into training. One half of who is held out chooses models, and the other says what the chosen one is worth.
 
     python -m training.keyword_split data/keywords.jsonl --dev-speaker digits-yweweler \
-        --train data/keywords-train.jsonl --dev data/keywords-dev.jsonl
+        --held-out data/keywords-cut-dev/manifest.jsonl data/keywords-cut-dev-mic/manifest.jsonl \
+        --train data/keywords-train.jsonl --dev data/keywords-dev.jsonl --test data/keywords-test.jsonl
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +18,7 @@ from pathlib import Path
 from handler.errors import HarkError
 from training.corpora.speech_commands import CORPUS, split_of
 from training.errors import ManifestError
-from training.manifest import Utterance, read_manifest, write_manifest
+from training.manifest import Utterance, read_manifest, read_manifests, write_manifest
 
 
 def split(utterances: Sequence[Utterance], dev_speakers: Sequence[str]) -> tuple[list[Utterance], list[Utterance]]:
@@ -34,6 +37,21 @@ def split(utterances: Sequence[Utterance], dev_speakers: Sequence[str]) -> tuple
     return kept, held_out
 
 
+def halves(held_out: Sequence[Utterance], dev_speakers: Sequence[str]) -> tuple[list[Utterance], list[Utterance]]:
+    """Returns the half that chooses and the half that judges, by a hash, so that a larger set keeps where each was.
+
+    People are on one side with all that they say, but for those that were named: one who says more than all others
+    together would be most of either half, so their recordings are parted.
+    """
+
+    def chooses(utterance: Utterance) -> bool:
+        speaker = str(utterance.extra.get("speaker"))
+        name = utterance.audio_path.name if speaker in dev_speakers else speaker
+        return hashlib.sha1(name.encode(), usedforsecurity=False).digest()[0] % 2 == 0
+
+    return [each for each in held_out if chooses(each)], [each for each in held_out if not chooses(each)]
+
+
 def _is_held_out(utterance: Utterance, dev_speakers: Sequence[str]) -> bool:
     speaker = str(utterance.extra.get("speaker"))
     if speaker in dev_speakers:
@@ -48,17 +66,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--dev-speaker", action="append", default=[], metavar="NAME", help="may be repeated")
+    parser.add_argument("--held-out", type=Path, nargs="+", default=[], metavar="MANIFEST", help="of others held out")
     parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="the manifest to write for training")
-    parser.add_argument("--dev", type=Path, required=True, metavar="FILE", help="and of who is held out")
+    parser.add_argument("--dev", type=Path, required=True, metavar="FILE", help="and of the held out who choose")
+    parser.add_argument("--test", type=Path, required=True, metavar="FILE", help="and of those who judge")
     options = parser.parse_args(arguments)
     try:
         kept, held_out = split(read_manifest(options.manifest), options.dev_speaker)
-        write_manifest(options.train, kept)
-        write_manifest(options.dev, held_out)
+        others = read_manifests(options.held_out) if options.held_out else []
+        dev, test = halves([*held_out, *others], options.dev_speaker)
+        written = {options.train: kept, options.dev: dev, options.test: test}
+        for path, utterances in written.items():
+            write_manifest(path, utterances)
     except (HarkError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{options.train}: {len(kept):,} utterances; {options.dev}: {len(held_out):,}")
+    print("; ".join(f"{path}: {len(utterances):,} utterances" for path, utterances in written.items()))
     return 0
 
 

@@ -1,6 +1,6 @@
 """What is optimised and what is measured for keywords: cross-entropy, and the share of the dev set heard wrongly."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from training.base_task import Task
 from training.config import Config
 from training.errors import ConfigError
 from training.keyword_data import KeywordBatch
+from training.keyword_whisper import WhisperClassifier
 from training.network import Classifier, build
 
 
@@ -25,22 +26,30 @@ class KeywordTask(Task):
         if not isinstance(model, Classifier):
             raise ConfigError(f"model.encoder {config.model.encoder!r} is none for task: keywords.")
         self.model = model
+        if isinstance(model, WhisperClassifier):
+            model.encoder.freeze(config.optim.frozen)
+        self.reads_features = isinstance(model, WhisperClassifier) and model.encoder.is_frozen
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.optim.label_smoothing)
         self.register_buffer("excess", torch.zeros(len(self.spec.labels)), persistent=False)
         self.excess[self.spec.labels.index(UNKNOWN)] = config.optim.unknown_excess
         self._wrong = self._heard = 0
 
+    def _classify(self, batch: KeywordBatch) -> torch.Tensor:
+        """Runs the network, or its head alone over what its encoder made of the batch before: [batch, labels]."""
+        run = cast("WhisperClassifier", self.model).classify if self.reads_features else self.model
+        log_probs: torch.Tensor = run(batch.features, batch.lengths)[0][:, 0].float()
+        return log_probs
+
     def training_step(self, batch: KeywordBatch, _batch_idx: int) -> torch.Tensor:
         """Returns the loss of a batch."""
-        log_probs, _ = self.model(batch.features, batch.lengths)
         # Menon et al., "Long-tail learning via logit adjustment" (ICLR 2021): what is added here is missing in use.
-        loss: torch.Tensor = self.loss(log_probs[:, 0].float() + self.excess, batch.labels)
+        loss: torch.Tensor = self.loss(self._classify(batch) + self.excess, batch.labels)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.labels))
         return loss
 
     def validation_step(self, batch: KeywordBatch, _batch_idx: int) -> None:
         """Classifies a batch of the dev set."""
-        log_probs = self.model(batch.features, batch.lengths)[0][:, 0].float()
+        log_probs = self._classify(batch)
         loss = nn.functional.nll_loss(log_probs, batch.labels)
         self.log("dev/loss", loss, batch_size=len(batch.labels), sync_dist=True)
         self._wrong += int((log_probs.argmax(1) != batch.labels).sum())

@@ -11,11 +11,12 @@ from training.config import ModelConfig
 from training.conformer import Conformer
 from training.errors import ConfigError
 from training.keyword_model import RawGru, SeparableCnn
+from training.keyword_whisper import WhisperClassifier
 from training.model import DeepSpeech2
-from training.whisper import WhisperCtc
+from training.whisper import POOLING, WhisperCtc
 
 Transcriber = DeepSpeech2 | Conformer | WhisperCtc
-Classifier = SeparableCnn | RawGru
+Classifier = SeparableCnn | RawGru | WhisperClassifier
 Network = Transcriber | Classifier
 _NETWORKS: dict[str, type[DeepSpeech2] | type[Conformer] | type[WhisperCtc] | type[SeparableCnn] | type[RawGru]] = {
     "rnn": DeepSpeech2,
@@ -34,4 +35,6 @@ def build(config: ModelConfig, n_inputs: int, n_labels: int) -> Network:
     """
     if config.encoder not in _NETWORKS:
         raise ConfigError(f"model.encoder must be one of {', '.join(_NETWORKS)}, not {config.encoder!r}.")
+    if config.encoder == "whisper" and config.whisper.head == POOLING:
+        return WhisperClassifier(config, n_inputs, n_labels)
     return _NETWORKS[config.encoder](config, n_inputs, n_labels)

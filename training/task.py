@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from statistics import fmean
 from typing import Any, ClassVar, cast
@@ -21,7 +20,7 @@ from training.config import Config, model_spec
 from training.conformer import Conformer
 from training.dataset import Augment, Batch, BucketSampler, ItemKey, SpeechDataset, collate, training_utterances
 from training.device_data import BatchMaker, Keys
-from training.encoded import EncodedDataset
+from training.encoded import EncodedDataset, encode_all
 from training.errors import ConfigError
 from training.hints import Hints
 from training.lengths import frame_mask
@@ -106,14 +105,7 @@ class SpeechData(L.LightningDataModule):
         items = EncodedDataset(self.train_set, encoder, cache_dir, copies, masks, rate, self.views)
         dev_items = [EncodedDataset(each, encoder, cache_dir) for each in self.dev_sets]
         self.train_items, self.dev_items = items, dev_items
-        trainer = self.trainer
-        device = trainer.strategy.root_device if trainer else torch.device("cpu")
-        rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        with trainer.precision_plugin.forward_context() if trainer else nullcontext():
-            for each in (*dev_items, items):
-                each.encode(device, rank, processes)
-        if trainer:
-            trainer.strategy.barrier()
+        encode_all([*dev_items, items], self.trainer)
 
     def on_after_batch_transfer(self, batch: Batch | list[ItemKey], dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Makes the batch of which the loader has only told the keys."""

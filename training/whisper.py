@@ -30,6 +30,8 @@ POSITIONS = 1504
 _EXPANSION = 4
 _JOINED = 2
 HEADS = ("linear", "lstm", "conformer")
+# The head that classifies instead (`training.keyword_whisper`).
+POOLING = "pooling"
 
 
 class WhisperCtc(nn.Module):
@@ -176,9 +178,17 @@ class WhisperEncoder(nn.Module):
         hidden = nn.functional.gelu(self.conv1(hidden))
         hidden = hidden * frame_mask(lengths, hidden.shape[2])[:, None, :].to(hidden.dtype)
         hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
-        if hidden.shape[1] > len(self.positions):
+        return hidden + self.first_positions(hidden.shape[1]), strided(lengths, 2)
+
+    def first_positions(self, frames: int) -> Tensor:
+        """Returns [frames, size].
+
+        Raises:
+            ConfigError: there are not so many.
+        """
+        if frames > len(self.positions):
             raise ConfigError(f"A Whisper encoder hears {MOST_S} s at most, and here is an utterance that is longer.")
-        return hidden + self.positions[: hidden.shape[1]], strided(lengths, 2)
+        return self.positions[:frames]
 
 
 class EncoderBlock(nn.Module):
@@ -275,8 +285,18 @@ def join_pairs(hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
 
 def sinusoids(positions: int, size: int) -> Tensor:
     """Whisper's position encodings, [positions, size]: sines in the first half, cosines in the second."""
+    return waves(positions, wave_numbers(size))
+
+
+def wave_numbers(size: int) -> Tensor:
+    """[size / 2]: how fast each of the waves runs, in radians a frame."""
     step = math.log(_LONGEST_WAVE) / (size // 2 - 1)
-    angles = torch.arange(positions)[:, None] * torch.exp(-step * torch.arange(size // 2))
+    return torch.exp(-step * torch.arange(size // 2))
+
+
+def waves(positions: int, numbers: Tensor) -> Tensor:
+    """[size / 2] as `wave_numbers` has them -> [positions, size]."""
+    angles = torch.arange(positions, device=numbers.device)[:, None] * numbers
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 

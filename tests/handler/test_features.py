@@ -108,6 +108,7 @@ KINDS = {
     "mfcc, raw": make_spec(**KEYWORDS, feature_kind="mfcc", n_mfcc=80, normalisation="none"),
     "samples": make_spec(**KEYWORDS, feature_kind="samples", normalisation="none"),
     "keywords.yaml": model_spec(load_config("training/configs/keywords.yaml")),
+    "keywords-small.yaml": model_spec(load_config("training/configs/keywords-small.yaml")),
     "keywords-seed.yaml": model_spec(load_config("training/configs/keywords-seed.yaml")),
 }
 

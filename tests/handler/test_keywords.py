@@ -10,7 +10,7 @@ import pytest
 
 from events.synthesise import synthesise
 from handler.errors import InvalidParameter, ModelError
-from handler.keywords import check_fields, in_running_speech, reply, spot_blocks
+from handler.keywords import check_fields, filled_up, in_running_speech, reply, spot_blocks
 from handler.pipeline import Timings
 from handler.recognizer import Recognizer
 from handler.settings import Settings
@@ -54,6 +54,19 @@ def word(name: str, seconds: float = 0.4) -> np.ndarray:
     """Returns [samples] that are loud all along: noise whose signs alone are drawn."""
     rng = np.random.default_rng(len(name))
     return (LEVELS[name] * rng.choice([-1.0, 1.0], int(seconds * RATE))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "silence"), [("utterance", 0.0), ("peak", 0.0), ("whisper", 3.0 - 2.0), ("none", 0.0)]
+)
+def test_a_short_recording_is_filled_up_with_what_its_normalisation_makes_of_silence(
+    normalisation: str, silence: float
+) -> None:
+    spec = make_spec(normalisation=normalisation)
+    found = np.array([[1.5, 2.0], [3.0, 1.2]], np.float32)
+    expected = np.array([[silence] * 2, *found.tolist(), [silence] * 2, [silence] * 2], np.float32)
+    np.testing.assert_allclose(filled_up(found, 5, 1 / 3, spec), expected)
+    np.testing.assert_array_equal(filled_up(found, 1, 1.0, spec), found[1:])
 
 
 def pause(seconds: float) -> np.ndarray:

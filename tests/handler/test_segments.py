@@ -1,6 +1,5 @@
 """Recordings are cut into windows at pauses, while they are decoded; silence is in none of them."""
 
-
 import numpy as np
 import pytest
 

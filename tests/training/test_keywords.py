@@ -9,24 +9,36 @@ import torch
 
 from export import __main__ as export_command
 from handler.recognizer import Recognizer
+from tests.training import whisper_files
+from tests.training.whisper_files import write_transformers
 from tests.training.words import LABELS, WORDS, make_words, spoken, word_config
 from training import evaluate, fit, inspect, keyword_split, keyword_text
 from training.checkpoint import load_checkpoint
 from training.config import Config, load_config, model_spec
 from training.errors import ConfigError, ManifestError
-from training.keyword_data import KeywordBatch, KeywordDataset, label_of, place, training_words, trim
+from training.keyword_data import KeywordBatch, KeywordData, KeywordDataset, label_of, place, training_words, trim
 from training.keyword_report import evaluate_keywords, wilson
 from training.keyword_task import KeywordTask
+from training.keyword_whisper import WhisperClassifier
 from training.manifest import Utterance, read_manifest
 from training.network import build
+from training.pretrained import load_pretrained
 from training.task import SpeechTask
 
 pytestmark = pytest.mark.xdist_group("keywords")  # one run of the fixtures serves all
 
+TINY_WHISPER = {
+    "features": "{n_mels: 80, f_min_hz: 0, log_floor: 1e-10, normalisation: whisper, mel_scale: slaney}",
+    "features__mel_norm": "slaney",
+    "model__encoder": "whisper",
+    "model__whisper": "{layers: 1, size: 32, heads: 2, joined_before: 1, head: pooling, head_layers: 1}",
+    "model__rnn_size": "16",
+}
 SHAPES = {
     "separable": {},
     "two dilations": {"model__separable": "{channels: 16, kernel: 3, dilations: [1, 2]}"},
     "gru on samples": {"model": "{encoder: gru, rnn_size: 8, rnn_layers: 2}", "features__kind": "samples"},
+    "whisper": TINY_WHISPER,
     "mfcc": {"features__kind": "mfcc", "features__n_mfcc": "13"},
 }
 
@@ -124,6 +136,37 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
         torch.testing.assert_close(parted[name], value, atol=1e-6, rtol=0)
 
 
+def test_a_head_is_taught_above_an_encoder_that_stays_as_it_was_published(tmp_path: Path) -> None:
+    published = write_transformers(tmp_path / "whisper", whisper_files.weights(layers=1))
+    frozen = {"init_from": str(published), "optim__frozen": "3", "data__encoded_copies": "2"}
+    config = word_config(tmp_path, **TINY_WHISPER, **frozen, trainer__max_epochs="4", optim__max_lr="2e-2")
+    checkpoint = fit.fit(config, progress=False)
+    model, _ = load_checkpoint(checkpoint)
+    for name, value in load_pretrained(str(published)).weights.items():
+        assert torch.equal(model.state_dict()[f"encoder.{name}"], value)
+    output = tmp_path / "toy.onnx"
+    export_command.export(checkpoint, [Path(config.data.dev)], output, "mixed", max_wer_loss=1)
+    spec = Recognizer(output).spec
+    trained = evaluate_keywords(evaluate.load_runner(checkpoint), read_manifest(config.data.dev), progress=False)
+    assert (spec.measured["precision"], spec.measured["fp32_accuracy"]) == ("mixed", round(trained.accuracy, 5))
+
+
+def test_encoded_items_are_those_of_the_recordings_and_silence_has_its_label(tmp_path: Path) -> None:
+    unmasked = {"augment__frequency_masks": "0", "augment__time_masks": "0"}
+    config = word_config(tmp_path, **TINY_WHISPER, **unmasked, optim__frozen="3")
+    task = KeywordTask(config)
+    assert isinstance(task.model, WhisperClassifier)
+    data = KeywordData(config, task.model.encoder)
+    data.setup("fit")
+    for index in (0, len(data.train_items) - 1):
+        features, label = data.train_items[1, index]
+        log_mel, plain_label = data.train_set[0, index]  # the only copy there is
+        expected, _ = task.model.encoder(log_mel[None], torch.tensor([len(log_mel)]))
+        torch.testing.assert_close(features, expected[0], atol=2e-3, rtol=1e-3)
+        assert label == plain_label
+    assert label == LABELS.index("silence")
+
+
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
     """A run over the tones, and its best checkpoint."""
@@ -208,13 +251,18 @@ def test_a_network_for_the_other_task_is_refused(tmp_path: Path) -> None:
         fit.fit(word_config(tmp_path, task="singing"), progress=False)
 
 
-@pytest.mark.parametrize("name", ["keywords", "keywords-seed"])
-def test_the_configs_have_the_35_words_and_are_no_larger_than_they_may_be(name: str) -> None:
+# Bytes of a weight: int8 where it is Whisper's, else half precision. The keyword model may take 6 MB, the others one.
+@pytest.mark.parametrize(
+    ("name", "bytes_each", "most"),
+    [("keywords", 1, 6_000_000), ("keywords-small", 2, 1_000_000), ("keywords-seed", 2, 1_000_000)],
+)
+def test_the_configs_have_the_35_words_and_are_no_larger_than_they_may_be(
+    name: str, bytes_each: int, most: int
+) -> None:
     config = load_config(f"training/configs/{name}.yaml")
     assert len(set(config.labels) - {"unknown", "silence"}) == 35
     model = build(config.model, model_spec(config).feature_size, len(config.labels))
-    # Half precision takes two bytes each; a megabyte is the most the file may have.
-    assert sum(parameter.numel() for parameter in model.parameters()) < 450_000
+    assert sum(parameter.numel() for parameter in model.parameters()) * bytes_each < most
 
 
 def utterance(speaker: str, corpus: str) -> Utterance:
@@ -236,12 +284,30 @@ def test_named_speakers_and_those_of_the_published_rule_are_held_out() -> None:
         keyword_split.split(digits, [])
 
 
-def test_the_split_command_writes_both_manifests(tmp_path: Path) -> None:
-    manifest = make_words(tmp_path / "all")
-    outputs = ["--train", str(tmp_path / "train.jsonl"), "--dev", str(tmp_path / "dev.jsonl")]
-    assert keyword_split.main([str(manifest), "--dev-speaker", "tone-3", *outputs]) == 0
-    assert len(read_manifest(tmp_path / "dev.jsonl")) == len(WORDS)
-    assert len(read_manifest(tmp_path / "train.jsonl")) == 5 * len(WORDS)
+def test_each_person_is_in_one_half_but_for_the_one_who_said_most() -> None:
+    people = [utterance(f"person-{i % 20}", "sentences") for i in range(60)]
+    digits = [
+        Utterance(Path(f"{i}.wav"), 1.0, "one", {"speaker": "digits-theo", "corpus": "digits"}) for i in range(40)
+    ]
+    dev, test = keyword_split.halves([*people, *digits], ["digits-theo"])
+    who_chooses, who_judges = ({each.extra["speaker"] for each in half} for half in (dev, test))
+    assert who_chooses & who_judges == {"digits-theo"}
+    assert len(dev) + len(test) == 100
+    assert min(len(who_chooses), len(who_judges)) > 5
+    # Where more are held out, everything stays on its side.
+    assert keyword_split.halves(digits, ["digits-theo"])[0] == [each for each in dev if each in digits]
+
+
+def test_the_split_command_writes_all_manifests(tmp_path: Path) -> None:
+    manifest, others = make_words(tmp_path / "all"), make_words(tmp_path / "others", first_seed=50)
+    names = ("train", "dev", "test")
+    outputs = [part for name in names for part in (f"--{name}", str(tmp_path / f"{name}.jsonl"))]
+    arguments = [str(manifest), "--dev-speaker", "tone-3", "--held-out", str(others), *outputs]
+    assert keyword_split.main(arguments) == 0
+    train, dev, test = (read_manifest(tmp_path / f"{name}.jsonl") for name in names)
+    assert len(train) == 5 * len(WORDS)
+    assert len(dev) + len(test) == 7 * len(WORDS)
+    assert {each.extra["speaker"] for each in train} == {f"tone-{i}" for i in (0, 1, 2, 4, 5)}
 
 
 def test_the_words_of_this_test_are_words() -> None:

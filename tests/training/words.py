@@ -8,7 +8,7 @@ import soundfile as sf
 from training.config import Config, CorpusConfig, load_config
 from training.manifest import Utterance, write_manifest
 
-KEYWORDS = Path("training/configs/keywords.yaml")
+KEYWORDS = Path("training/configs/keywords-small.yaml")
 RATE_HZ = 16000
 # Each word is a chord that moves; the last two are none of the model's.
 WORDS = {"yes": (400, 900), "no": (900, 400), "stop": (1800, 1800), "banana": (300, 2500), "apple": (3000, 600)}

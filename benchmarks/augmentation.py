@@ -1,6 +1,6 @@
 """Measures what each augmentation is worth: `python -m benchmarks.augmentation [CONFIG] [field=value ...]`.
 
-Trains for a few hundred steps from the default model's weights: once as the config says, once without each kind of
+Trains for a few hundred steps from hark-small's weights: once as the config says, once without each kind of
 augmentation, once without any. Each model then hears the dev set as it is, and with noise, in a room and through a
 telephone, the same for all. Writes the table into models/HISTORY.md, between its two marks, and prints it. All
 variants learn from the same utterances in the same order, and are compared with the first of them utterance by
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, nargs="?", default=Path("training/configs/small.yaml"))
     parser.add_argument("overrides", nargs="*", help="fields of the config, such as data.batch_seconds=60")
-    parser.add_argument("--start", type=Path, default=Path("models/asr.fp16.ckpt"))
+    parser.add_argument("--start", type=Path, default=Path("models/small.fp16.ckpt"))
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=VARIANTS, metavar="NAME")
     parser.add_argument("--trained", action="store_true", help="measure runs that have ended instead of repeating them")

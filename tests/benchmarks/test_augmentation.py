@@ -12,7 +12,7 @@ from training.config import AugmentConfig
 from training.manifest import read_manifest
 from training.metrics import corpus_rates
 
-START = ROOT / "models" / "asr.fp16.ckpt"
+START = ROOT / "models" / "small.fp16.ckpt"
 OVERRIDES = ("data.batch_seconds=20", "data.workers=0", "augment.noise.folder=''", "augment.room.folder=''")
 
 

@@ -11,8 +11,8 @@ import pytest
 from .conftest import ROOT, Built
 from .engine import Engine
 
-# FFmpeg's libraries are 105 of it, two recognisers, the keyword model and the language model 36; `docs/benchmarks.md` has the
-# others.
+# FFmpeg's libraries are 105 of it, the models 36: two recognisers, one for keywords, one of language;
+# `docs/benchmarks.md` has the others.
 MAX_ADDED_MB = 300
 # Amazon Linux 2023's. The local base is newer and would not notice a package that needs more.
 AWS_GLIBC = (2, 34)

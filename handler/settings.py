@@ -7,8 +7,8 @@ from pathlib import Path
 
 from handler.errors import HarkError
 
-# A body of 6 MB, Lambda's limit, holds an hour of compressed speech, which takes less than half of an HTTP API's 30 s
-# on a whole vCPU.
+# A body of 6 MB, Lambda's limit, holds an hour of compressed speech, which takes two thirds of an HTTP API's 30 s on a
+# whole vCPU.
 _DEFAULT_MAX_AUDIO_S = 3900.0
 # What a job may bring: an afternoon's meeting, in a file that fits into the 512 MB of /tmp every function has.
 _DEFAULT_JOB_MAX_AUDIO_S = 14_400.0

@@ -232,11 +232,13 @@ class CorpusConfig:
         manifest: path of the manifest.
         repeat: passes an epoch makes; 0.5 takes a different half of it each epoch, 0 leaves it out.
         repeat_by_corpus: other numbers for lines whose `corpus` starts with the key.
+        encoded_copies: as `data.encoded_copies`, for this manifest; 0 for that.
     """
 
     manifest: str = MISSING
     repeat: float = 1.0
     repeat_by_corpus: dict[str, float] = field(default_factory=dict)
+    encoded_copies: int = 0
 
 
 @dataclass

@@ -246,16 +246,21 @@ def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
     """
+    utterances, repeats = chosen_utterances(config.train, within_limits(config))
+    if not utterances:
+        raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
+    return utterances, repeats
+
+
+def within_limits(config: DataConfig) -> Callable[[Utterance], bool]:
+    """Returns what tells whether an utterance is trained on: by its length, and whether anything is said."""
 
     def fits(utterance: Utterance) -> bool:
         return config.min_duration_s <= utterance.duration_s <= config.max_duration_s and bool(
             normalise(utterance.text)
         )
 
-    utterances, repeats = chosen_utterances(config.train, fits)
-    if not utterances:
-        raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
-    return utterances, repeats
+    return fits
 
 
 def chosen_utterances(

@@ -5,7 +5,9 @@ A head learns many times as fast from these as through the encoder. The first ep
 first copy.
 """
 
+import bisect
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Sequence
@@ -158,6 +160,25 @@ class EncodedDataset(Dataset[tuple[Any, ...]]):
             offsets = np.array(json.loads(self._file(copy, part, ".json").read_text()), np.int64)
             self._parts[copy, part] = _Part(np.load(self._file(copy, part, ".npy"), mmap_mode="r"), offsets)
         return self._parts[copy, part]
+
+
+class Chained(Dataset[tuple[Any, ...]]):
+    """Several encoded datasets after each other, each with its own number of copies.
+
+    Each keeps its features by itself, so that another manifest in a run leaves those of the others as they are.
+    """
+
+    def __init__(self, parts: Sequence[EncodedDataset]) -> None:
+        self.parts = list(parts)
+        self._ends = list(itertools.accumulate(map(len, self.parts)))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, key: ItemKey) -> tuple[Any, ...]:
+        epoch, index = key
+        which = bisect.bisect_right(self._ends, index)
+        return self.parts[which][epoch, index - (self._ends[which] - len(self.parts[which]))]
 
 
 def encode_all(datasets: Sequence[EncodedDataset], trainer: L.Trainer | None) -> None:

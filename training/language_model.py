@@ -4,6 +4,8 @@ FILE has a sentence a line, as its source wrote it, and may be gzipped. Words ar
 probabilities are smoothed by interpolated modified Kneser-Ney, n-grams that change least are left out until the file
 has the size that was asked for, and what remains is rounded to a byte. `handler.language_model` says what is in it.
 
+--published FILE mixes in a model that others have made of more text, in ARPA format or CMU Sphinx's.
+
 Sources: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1998); Seymore and
 Rosenfeld, "Scalable Backoff Language Models" (ICSLP 1996) for what is left out; Witten and Bell, "The Zero-Frequency
 Problem" (1991) for the letters.
@@ -25,24 +27,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from handler.errors import HarkError
-from handler.language_model import (
-    EDGE,
-    LETTERS,
-    MAX_WORDS,
-    SPELLING_CONTEXT,
-    write,
-)
+from handler.language_model import EDGE, LETTERS, MAX_WORDS, SPELLING_CONTEXT, write
+from training import mixed_lm, published_lm
+from training.ngrams import SPECIAL, START, UNKNOWN, estimate, prune
+from training.published_lm import Published
 from training.text import normalise
 
 # Log-probabilities are rounded to multiples of this: down to -20, below which no word of some millions lies.
 STEP = 0.08
-# Bytes of a bigram and of a trigram in the file.
-_BIGRAM_BYTES, _TRIGRAM_BYTES = 6, 3
-# In counts of n-grams, what stands before the first word of a sentence and at words out of the vocabulary. Neither is
-# predicted.
-_START, _UNKNOWN = 0, 1
-_SPECIAL = 2
-
 
 @dataclass(frozen=True)
 class Text:
@@ -50,223 +42,43 @@ class Text:
 
     Attributes:
         words: the vocabulary, in the order in which the trie has their ends.
-        tokens: [tokens] of all sentences, each after `_START`; words are numbered from `_SPECIAL`.
+        tokens: [tokens] of all sentences, each after `START`; words are numbered from `SPECIAL`.
     """
 
     words: list[str]
     tokens: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class NGrams:
-    """The n-grams of one length: their words, how probable the last one is, and what is left for others after it.
-
-    Attributes:
-        ids: [n-grams, n] tokens, sorted.
-        counts: [n-grams] how often each is in the text; continuation counts for all but the longest.
-        probabilities: [n-grams] of the last word after the others, interpolated.
-        prefixes: [n-grams] the index of the n-gram of all words but the last.
-        suffixes: [n-grams] the index of the n-gram of all words but the first.
-    """
-
-    ids: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    prefixes: NDArray[np.int64]
-    suffixes: NDArray[np.int64]
-
-
-def read(lines: Iterable[str], least_count: int) -> Text:
+def read(lines: Iterable[str], least_count: int, published: Published | None = None, share: float = 0.0) -> Text:
     """Reads sentences.
 
     Args:
         lines: a sentence each, as its source wrote it.
         least_count: words that are rarer are left out of the vocabulary.
+        published, share: a model that is mixed in, whose words join it, and how much.
 
     Raises:
         HarkError: there are no words in them.
     """
     sentences = [normalise(line).split() for line in lines]
     counts = Counter(itertools.chain.from_iterable(sentences))
-    usual = [
-        word for word, count in counts.most_common(MAX_WORDS) if count >= least_count and set(word) <= set(LETTERS)
-    ]
-    words = in_trie_order(usual)
-    if not words:
+    usual = Counter({word: count for word, count in counts.items() if count >= least_count and set(word) <= set(LETTERS)})
+    if not usual:
         raise HarkError("The text holds no words of English letters; give a file with a sentence a line.")
-    numbers = {word: i for i, word in enumerate(words, _SPECIAL)}
+    if published:
+        usual = mixed_lm.vocabulary(usual, published, share)
+    words = in_trie_order(word for word, _ in usual.most_common(MAX_WORDS))
+    numbers = {word: i for i, word in enumerate(words, SPECIAL)}
     tokens: list[int] = []
     for sentence in sentences:
-        tokens.append(_START)
-        tokens += [numbers.get(word, _UNKNOWN) for word in sentence]
+        tokens.append(START)
+        tokens += [numbers.get(word, UNKNOWN) for word in sentence]
     return Text(words, np.array(tokens, np.int64))
 
 
 def in_trie_order(words: Iterable[str]) -> list[str]:
     """Sorts words as a trie has their ends, read breadth first: the short ones first, each length by its letters."""
     return sorted(words, key=lambda word: (len(word), word))
-
-
-def estimate(tokens: NDArray[np.int64], words: int) -> tuple[NGrams, NGrams, NGrams]:
-    """Counts and smooths: interpolated modified Kneser-Ney over words, pairs and triples.
-
-    Args:
-        tokens: see `Text`.
-        words: size of the vocabulary.
-
-    Returns:
-        unigrams, one for every word of the vocabulary and the special tokens before them; bigrams; trigrams.
-    """
-    base = words + _SPECIAL
-    # What has no word to predict, and what reaches over the start of a sentence, is no n-gram.
-    predicted = tokens >= _SPECIAL
-    pairs = tokens[:-1] * base + tokens[1:]
-    pair_ids, pair_counts = np.unique(pairs[predicted[1:]], return_counts=True)
-    triples = pairs[:-1] * base + tokens[2:]
-    inside = predicted[2:] & (tokens[1:-1] != _START)
-    triple_ids, triple_counts = np.unique(triples[inside], return_counts=True)
-    # Shorter n-grams are counted by how many different words stand before them; before the start of a sentence there is
-    # none, so what begins with it keeps its count.
-    suffixes_3 = np.searchsorted(pair_ids, triple_ids % base**2)
-    prefixes_3 = _index(pair_ids, triple_ids // base)
-    continued = np.bincount(suffixes_3, minlength=len(pair_ids))
-    first, second = pair_ids // base, pair_ids % base
-    counts_2 = np.where(first == _START, pair_counts, np.maximum(continued, 1))
-    counts_1 = np.bincount(second, minlength=base)
-    counts_1[:_SPECIAL] = 0
-    everywhere = np.zeros(base, np.int64)
-    uniform = np.where(np.arange(base) >= _SPECIAL, 1 / words, 0.0)
-    unigrams = _smoothed(counts_1, everywhere, uniform)
-    bigrams = _smoothed(counts_2, first, unigrams[second])
-    trigrams = _smoothed(triple_counts, np.where(prefixes_3 >= 0, prefixes_3, len(pair_ids)), bigrams[suffixes_3])
-    return (
-        NGrams(np.arange(base)[:, None], counts_1, unigrams, everywhere, everywhere),
-        NGrams(np.stack([first, second], 1), pair_counts, bigrams, first, second),
-        NGrams(
-            np.stack([triple_ids // base**2, triple_ids // base % base, triple_ids % base], 1),
-            triple_counts,
-            trigrams,
-            prefixes_3,
-            suffixes_3,
-        ),
-    )
-
-
-def _index(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns where sorted keys have what is wanted, -1 where they have it not."""
-    found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[found] == wanted, found, -1)
-
-
-def _smoothed(
-    counts: NDArray[np.int64], contexts: NDArray[np.int64], lower: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Interpolates n-grams with shorter ones.
-
-    Args:
-        counts: [n-grams], 0 for what was not seen.
-        contexts: [n-grams] numbers of what they begin with.
-        lower: [n-grams] probability of the last word after all but the first of the others.
-    """
-    taken = _discounts(counts)[np.minimum(counts, 3)]
-    totals = np.bincount(contexts, counts)[contexts]
-    left = np.bincount(contexts, taken)[contexts]
-    return (counts - taken + left * lower) / np.maximum(totals, 1)
-
-
-def _discounts(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Returns what is taken from counts of 0, 1, 2, and 3 and more (Chen and Goodman, 1998, equation 26)."""
-    n = [0, *(int(np.count_nonzero(counts == i)) for i in range(1, 5))]
-    if not all(n[1:]):  # too little text to estimate them from
-        return np.array([0.0, 0.5, 0.75, 0.9])
-    y = n[1] / (n[1] + 2 * n[2])
-    return np.array([0.0, *(min(max(i - (i + 1) * y * n[i + 1] / n[i], 0.05), i - 0.05) for i in (1, 2, 3))])
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """What goes into the file, in natural logarithms; words are numbered from 0.
-
-    Attributes:
-        unigrams: [words]; and what is left for other words after each.
-        unigram_backoffs: [words].
-        bigram_ids: [bigrams, 2] sorted.
-        bigrams, bigram_backoffs: [bigrams].
-        trigram_prefixes: [trigrams] the bigram each begins with, sorted.
-        trigram_words: [trigrams].
-        trigrams: [trigrams].
-    """
-
-    unigrams: NDArray[np.float64]
-    unigram_backoffs: NDArray[np.float64]
-    bigram_ids: NDArray[np.int64]
-    bigrams: NDArray[np.float64]
-    bigram_backoffs: NDArray[np.float64]
-    trigram_prefixes: NDArray[np.int64]
-    trigram_words: NDArray[np.int64]
-    trigrams: NDArray[np.float64]
-
-
-def prune(unigrams: NGrams, bigrams: NGrams, trigrams: NGrams, most_bytes: int) -> Pruned:
-    """Leaves out n-grams that matter least, and computes what then is left for the others.
-
-    Raises:
-        HarkError: the vocabulary alone is larger than that.
-    """
-    # How much likelier the text is with an n-gram than without it (Seymore and Rosenfeld, 1996).
-    seen_3 = np.flatnonzero((trigrams.ids >= _SPECIAL).all(1))
-    gains_3 = trigrams.counts * np.log(trigrams.probabilities / bigrams.probabilities[trigrams.suffixes])
-    seen_2 = np.flatnonzero((bigrams.ids >= _SPECIAL).all(1))
-    gains_2 = bigrams.counts * np.log(bigrams.probabilities / unigrams.probabilities[bigrams.suffixes])
-    gains = np.concatenate([gains_2[seen_2] / _BIGRAM_BYTES, gains_3[seen_3] / _TRIGRAM_BYTES])
-    order = np.argsort(-gains, kind="stable")
-    # A trigram needs its first two words as a bigram, whatever that one is worth.
-    low, high = 0, int(np.count_nonzero(gains > 0))
-    while low < high:
-        middle = (low + high + 1) // 2
-        kept_2, kept_3 = _kept(order[:middle], seen_2, seen_3, trigrams.prefixes)
-        fits = _BIGRAM_BYTES * len(kept_2) + _TRIGRAM_BYTES * len(kept_3) <= most_bytes
-        low, high = (middle, high) if fits else (low, middle - 1)
-    kept_2, kept_3 = _kept(order[:low], seen_2, seen_3, trigrams.prefixes)
-
-    new_2 = np.full(len(bigrams.ids), -1)
-    new_2[kept_2] = np.arange(len(kept_2))
-    firsts, seconds = bigrams.ids[kept_2].T
-    p_1, p_2, p_3 = unigrams.probabilities, bigrams.probabilities[kept_2], trigrams.probabilities[kept_3]
-    backoffs_1 = _backoffs(firsts, p_2, p_1[seconds], len(p_1))
-    prefixes = new_2[trigrams.prefixes[kept_3]]
-    # After all but the first word, as the file will have it: a bigram that was kept, or what its first word leaves.
-    suffixes, thirds = new_2[trigrams.suffixes[kept_3]], trigrams.ids[kept_3, 2]
-    shorter = np.where(suffixes >= 0, p_2[suffixes], backoffs_1[trigrams.ids[kept_3, 1]] * p_1[thirds])
-    return Pruned(
-        np.log(p_1[_SPECIAL:]),
-        np.log(backoffs_1[_SPECIAL:]),
-        np.stack([firsts, seconds], 1) - _SPECIAL,
-        np.log(p_2),
-        np.log(_backoffs(prefixes, p_3, shorter, len(p_2))),
-        prefixes,
-        thirds - _SPECIAL,
-        np.log(p_3),
-    )
-
-
-def _kept(
-    chosen: NDArray[np.int64], seen_2: NDArray[np.int64], seen_3: NDArray[np.int64], prefixes: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    kept_3 = np.sort(seen_3[chosen[chosen >= len(seen_2)] - len(seen_2)])
-    kept_2 = np.union1d(seen_2[chosen[chosen < len(seen_2)]], prefixes[kept_3])
-    return kept_2, kept_3
-
-
-def _backoffs(
-    contexts: NDArray[np.int64], probabilities: NDArray[np.float64], shorter: NDArray[np.float64], number: int
-) -> NDArray[np.float64]:
-    """Returns [contexts] what a shorter context's probabilities are multiplied by so that all add up to 1."""
-    left = 1 - np.bincount(contexts, probabilities, minlength=number)
-    others = 1 - np.bincount(contexts, shorter, minlength=number)
-    # Rounding: a context whose every follower was kept has nothing left.
-    backoffs: NDArray[np.float64] = np.maximum(left, 1e-4) / np.maximum(others, 1e-4)
-    return backoffs
 
 
 def trie(words: Sequence[str], log_probs: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
@@ -318,7 +130,15 @@ def spelling(words: Sequence[str]) -> NDArray[np.float64]:
     return log_probs
 
 
-def make(lines: Iterable[str], output: Path, most_bytes: int, least_count: int, about: dict[str, Any]) -> int:
+def make(
+    lines: Iterable[str],
+    output: Path,
+    most_bytes: int,
+    least_count: int,
+    about: dict[str, Any],
+    published: Published | None = None,
+    share: float = 0.5,
+) -> int:
     """Makes the file.
 
     Args:
@@ -327,6 +147,7 @@ def make(lines: Iterable[str], output: Path, most_bytes: int, least_count: int, 
         most_bytes: its size; n-grams are left out until it is no larger.
         least_count: how often a word must be in the text to be in the vocabulary.
         about: what the file says of itself.
+        published, share: a model that is mixed in, and how much.
 
     Returns:
         its size in bytes.
@@ -334,9 +155,13 @@ def make(lines: Iterable[str], output: Path, most_bytes: int, least_count: int, 
     Raises:
         HarkError: there are no words, or the vocabulary alone is too large.
     """
-    text = read(lines, least_count)
+    text = read(lines, least_count, published, share)
     unigrams, bigrams, trigrams = estimate(text.tokens, len(text.words))
-    masks, masses = trie(text.words, np.log(unigrams.probabilities[_SPECIAL:]))
+    if published:
+        tokens = int(np.count_nonzero(text.tokens != START))
+        ngrams = (unigrams, bigrams, trigrams)
+        unigrams, bigrams, trigrams = mixed_lm.mix(ngrams, text.words, published, share, tokens)
+    masks, masses = trie(text.words, np.log(unigrams.probabilities[SPECIAL:]))
     spelt = spelling(text.words)
     vocabulary_bytes = 4096 + len(spelt) + 5 * len(masks) + 4 * len(text.words)
     if vocabulary_bytes > most_bytes:
@@ -359,8 +184,8 @@ def make(lines: Iterable[str], output: Path, most_bytes: int, least_count: int, 
         "trigram_log_probs": _rounded(pruned.trigrams),
     }
     figures = {
-        "sentences": int(np.count_nonzero(text.tokens == _START)),
-        "tokens": int(np.count_nonzero(text.tokens != _START)),
+        "sentences": int(np.count_nonzero(text.tokens == START)),
+        "tokens": int(np.count_nonzero(text.tokens != START)),
         "words": len(text.words),
         "bigrams": len(pruned.bigrams),
         "trigrams": len(pruned.trigrams),
@@ -384,22 +209,32 @@ def _lines(path: Path) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", type=Path, required=True, help="a sentence a line; may be gzipped")
+    parser.add_argument("--text", type=Path, nargs="+", required=True, help="a sentence a line; may be gzipped")
     parser.add_argument("--output", type=Path, default=Path("models/lm.bin"))
     parser.add_argument("--megabytes", type=float, default=8.0, help="size of the file (default: %(default)s)")
     parser.add_argument(
         "--least-count", type=int, default=1, help="rarer words are left out of the vocabulary (default: %(default)s)"
     )
+    parser.add_argument("--published", type=Path, help="a language model to mix in, in ARPA format or CMU Sphinx's")
+    parser.add_argument("--share", type=float, default=0.5, help="of it in the mixture (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         if not math.isfinite(options.megabytes):
             raise HarkError("--megabytes must be a number.")
+        if not 0 < options.share < 1:
+            raise HarkError("--share must lie between 0 and 1.")
+        published = published_lm.read(options.published) if options.published else None
+        about = {"text": " ".join(each.name for each in options.text)}
+        if options.published:
+            about |= {"published": options.published.name, "share": options.share}
         size = make(
-            _lines(options.text),
+            itertools.chain.from_iterable(map(_lines, options.text)),
             options.output,
             int(options.megabytes * 1e6),
             options.least_count,
-            {"text": options.text.name},
+            about,
+            published,
+            options.share,
         )
     except (HarkError, OSError, UnicodeDecodeError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,9 +18,18 @@ from training.base_task import Task
 from training.batch_augment import BatchAugment
 from training.config import Config, model_spec
 from training.conformer import Conformer
-from training.dataset import Augment, Batch, BucketSampler, ItemKey, SpeechDataset, collate, training_utterances
+from training.dataset import (
+    Batch,
+    BucketSampler,
+    ItemKey,
+    SpeechDataset,
+    chosen_utterances,
+    collate,
+    training_utterances,
+    within_limits,
+)
 from training.device_data import BatchMaker, Keys
-from training.encoded import EncodedDataset, encode_all
+from training.encoded import Chained, EncodedDataset, encode_all
 from training.errors import ConfigError
 from training.hints import Hints
 from training.lengths import frame_mask
@@ -81,7 +90,7 @@ class SpeechData(L.LightningDataModule):
         config, cache_dir = self.config, self.config.data.cache_dir
         self.train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.views)
         self.dev_sets = [SpeechDataset(utterances, self.spec, cache_dir) for utterances in self.dev]
-        self.train_items: SpeechDataset | EncodedDataset = self.train_set
+        self.train_items: SpeechDataset | Chained = self.train_set
         self.dev_items: Sequence[SpeechDataset | EncodedDataset] = self.dev_sets
         if self.encoder:
             self._encode(self.encoder)
@@ -100,12 +109,16 @@ class SpeechData(L.LightningDataModule):
         masks = dataclasses.replace(
             config.augment, time_mask_frames=config.augment.time_mask_frames // self.spec.time_subsampling
         )
-        self.train_set.augment = Augment(unmasked, self.spec)
-        rate, copies = self.spec.output_frames_per_second, config.data.encoded_copies
-        items = EncodedDataset(self.train_set, encoder, cache_dir, copies, masks, rate, self.views)
+        rate = self.spec.output_frames_per_second
+        parts = []
+        for corpus in config.data.train:
+            utterances, _ = chosen_utterances([corpus], within_limits(config.data))
+            recordings = SpeechDataset(utterances, self.spec, cache_dir, unmasked, config.seed)
+            copies = corpus.encoded_copies or config.data.encoded_copies
+            parts.append(EncodedDataset(recordings, encoder, cache_dir, copies, masks, rate, self.views))
         dev_items = [EncodedDataset(each, encoder, cache_dir) for each in self.dev_sets]
-        self.train_items, self.dev_items = items, dev_items
-        encode_all([*dev_items, items], self.trainer)
+        self.train_items, self.dev_items = Chained(parts), dev_items
+        encode_all([*dev_items, *parts], self.trainer)
 
     def on_after_batch_transfer(self, batch: Batch | list[ItemKey], dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Makes the batch of which the loader has only told the keys."""

@@ -10,10 +10,11 @@ import torch
 
 from tests.training.toy import NO_AUGMENTATION, TINY_WHISPER, toy_config
 from training import fit
-from training.config import Config, model_spec
+from training.config import Config, CorpusConfig, model_spec
 from training.dataset import SpeechDataset, training_utterances
-from training.encoded import EncodedDataset
+from training.encoded import Chained, EncodedDataset
 from training.network import build
+from training.task import SpeechData
 from training.whisper import WhisperCtc, WhisperEncoder
 
 CPU = torch.device("cpu")
@@ -215,3 +216,24 @@ def test_what_a_head_learnt_from_features_holds_for_recordings(tmp_path: Path) -
     for config in (frozen, whole):
         fit.fit(config, progress=False, callbacks=[Losses()])
     assert seen[0] == pytest.approx(seen[1], rel=1e-3)
+
+
+def test_manifests_keep_their_features_each_by_itself(config: Config, forwards: list[int]) -> None:
+    first, second = (_encoded(config), _encoded(config, copies=2))
+    chained = Chained([first, second])
+    assert len(chained) == 24
+    assert torch.equal(chained[1, 3][0], first[1, 3][0])
+    assert torch.equal(chained[1, 12 + 3][0], second[1, 3][0])  # the second copy
+    assert chained[1, 12 + 3][2] == second[1, 3][2]
+
+
+def test_another_manifest_in_a_run_has_only_itself_encoded(tmp_path: Path, forwards: list[int]) -> None:
+    config = toy_config(tmp_path, **TINY_WHISPER, augment__codec__probability="0")
+    encoder = _encoder(config)
+    SpeechData(config, encoder).setup("fit")
+    forwards.clear()
+    config.data.train.append(CorpusConfig(manifest=config.data.dev, encoded_copies=2))
+    data = SpeechData(config, encoder)
+    data.setup("fit")
+    assert sum(forwards) == len(data.dev[0])  # the second copy: these recordings were in the run before
+    assert len(data.train_items) == len(data.train)

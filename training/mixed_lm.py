@@ -1,0 +1,154 @@
+"""Mixes a published language model into the counts of a text: the n-grams of both, each with a share of both.
+
+A few million words of one kind of text do not hold what people say; a model that others made of very much text does, but
+not what one's own text is about. Linear interpolation keeps both. What only one has an n-gram for, the other tells by
+backing off.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handler.language_model import MAX_WORDS
+from training.ngrams import SPECIAL, NGrams, backoffs, index_of
+from training.published_lm import Published
+
+
+def vocabulary(counts: Counter[str], published: Published, share: float) -> Counter[str]:
+    """Returns the likeliest words of the mixture, with what they would count in the text.
+
+    Args:
+        counts: of the words of the text.
+        published: the model that is mixed in.
+        share: of it in the mixture.
+    """
+    total = sum(counts.values())
+    mixed = {word: (1 - share) * count for word, count in counts.items()}
+    for word, log_prob in zip(published.words, published.log_probs[0].tolist(), strict=True):
+        mixed[word] = mixed.get(word, 0.0) + share * total * float(np.exp(log_prob))
+    return Counter(dict(sorted(mixed.items(), key=lambda item: (-item[1], item[0]))[:MAX_WORDS]))
+
+
+def mix(
+    estimated: tuple[NGrams, NGrams, NGrams], words: list[str], published: Published, share: float, tokens: int
+) -> tuple[NGrams, NGrams, NGrams]:
+    """Returns the n-grams of both models, with the probabilities of the mixture.
+
+    Args:
+        estimated: of the text, as `training.ngrams.estimate` has them.
+        words: the vocabulary, in its order.
+        published: the model that is mixed in; what it says of other words is left out.
+        share: of it in the mixture.
+        tokens: words of the text: counts of n-grams that it lacks are what so many words would hold.
+    """
+    base = len(words) + SPECIAL
+    own, other = _of_text(estimated, base), _of_published(published, words, base)
+    triples = np.union1d(own.triples, other.triples)
+    # A triple needs its first two words, and its last two, as pairs.
+    pairs = np.unique(np.concatenate([own.pairs, other.pairs, triples // base, triples % base**2]))
+    shares = (1 - share, share)
+    models = (own, other)
+    unigrams = sum(part * model.unigrams for part, model in zip(shares, models, strict=True))
+    bigrams = sum(part * model.after_one(pairs) for part, model in zip(shares, models, strict=True))
+    trigrams = sum(part * model.after_two(triples) for part, model in zip(shares, models, strict=True))
+    counts_1, counts_2, counts_3 = (
+        (1 - share) * _spread(keys, each.counts, wanted) + share * tokens * expected
+        for each, keys, wanted, expected in zip(
+            estimated,
+            (each.ids @ base ** np.arange(each.ids.shape[1])[::-1] for each in estimated),
+            (np.arange(base), pairs, triples),
+            other.expected(pairs, triples),
+            strict=True,
+        )
+    )
+    everywhere = np.zeros(base, np.int64)
+    first, second = pairs // base, pairs % base
+    return (
+        NGrams(np.arange(base)[:, None], counts_1, unigrams, everywhere, everywhere),
+        NGrams(np.stack([first, second], 1), counts_2, bigrams, first, second),
+        NGrams(
+            np.stack([triples // base**2, triples // base % base, triples % base], 1),
+            counts_3,
+            trigrams,
+            index_of(pairs, triples // base),
+            index_of(pairs, triples % base**2),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A back-off model that can be asked for any words; an n-gram is one number, its words' in base `base`."""
+
+    base: int
+    unigrams: NDArray[np.float64]
+    after_word: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    pair_probs: NDArray[np.float64]
+    after_pair: NDArray[np.float64]
+    triples: NDArray[np.int64]
+    triple_probs: NDArray[np.float64]
+
+    def after_one(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """[n] pairs -> [n] probabilities of their second words."""
+        found = index_of(self.pairs, pairs)
+        backed_off = self.after_word[pairs // self.base] * self.unigrams[pairs % self.base]
+        return np.where(found >= 0, self.pair_probs[found], backed_off)
+
+    def after_two(self, triples: NDArray[np.int64]) -> NDArray[np.float64]:
+        """[n] triples -> [n] probabilities of their third words."""
+        found, before = index_of(self.triples, triples), index_of(self.pairs, triples // self.base)
+        backed_off = np.where(before >= 0, self.after_pair[before], 1.0) * self.after_one(triples % self.base**2)
+        return np.where(found >= 0, self.triple_probs[found], backed_off)
+
+    def expected(
+        self, pairs: NDArray[np.int64], triples: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Returns how often words, pairs and triples stand among as many words of what the model was made of."""
+        of_pairs = self.unigrams[pairs // self.base] * self.after_one(pairs)
+        of_triples = of_pairs[index_of(pairs, triples // self.base)] * self.after_two(triples)
+        return self.unigrams, of_pairs, of_triples
+
+
+def _of_text(estimated: tuple[NGrams, NGrams, NGrams], base: int) -> _Model:
+    unigrams, bigrams, trigrams = estimated
+    # The start of a sentence is no word, and the decoder does not look at it.
+    kept_2, kept_3 = ((each.ids >= SPECIAL).all(1) for each in (bigrams, trigrams))
+    pairs, pair_probs = bigrams.ids[kept_2] @ [base, 1], bigrams.probabilities[kept_2]
+    triples, triple_probs = trigrams.ids[kept_3] @ [base**2, base, 1], trigrams.probabilities[kept_3]
+    p = unigrams.probabilities
+    after_word = backoffs(pairs // base, pair_probs, p[pairs % base], base)
+    before, after = index_of(pairs, triples // base), index_of(pairs, triples % base**2)
+    after_pair = backoffs(before, triple_probs, pair_probs[after], len(pairs))
+    return _Model(base, p, after_word, pairs, pair_probs, after_pair, triples, triple_probs)
+
+
+def _of_published(published: Published, words: list[str], base: int) -> _Model:
+    numbers = {word: i for i, word in enumerate(words, SPECIAL)}
+    new = np.array([numbers.get(word, -1) for word in published.words], np.int64)
+    singles, pairs, triples = (new[each] for each in published.ids)
+    known = [(each >= 0).all(1) for each in (singles, pairs, triples)]
+    probs = [np.exp(each[which]) for each, which in zip(published.log_probs, known, strict=True)]
+    unigrams, after_word = np.zeros(base), np.ones(base)
+    unigrams[singles[known[0], 0]] = probs[0]
+    after_word[singles[known[0], 0]] = np.exp(published.backoffs[0][known[0]])
+    pair_keys, triple_keys = pairs[known[1]] @ [base, 1], triples[known[2]] @ [base**2, base, 1]
+    order_2, order_3 = np.argsort(pair_keys), np.argsort(triple_keys)
+    return _Model(
+        base,
+        unigrams / unigrams.sum(),
+        after_word,
+        pair_keys[order_2],
+        probs[1][order_2],
+        np.exp(published.backoffs[1][known[1]])[order_2],
+        triple_keys[order_3],
+        probs[2][order_3],
+    )
+
+
+def _spread(keys: NDArray[np.int64], counts: NDArray[np.float64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Returns the counts of the wanted n-grams, 0 where there is none."""
+    found = index_of(keys, wanted)
+    return np.where(found >= 0, counts[found], 0)

@@ -4,7 +4,7 @@ ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.13
 
 FROM ${BASE_IMAGE} AS build
 WORKDIR /build
-# The packages come before the code, so that a change in handler/ or a newly trained model leaves this layer, the large
+# The packages come before the code, so that a change in hark/, handler/ or a newly trained model leaves this layer, the large
 # one, as it is in every cache and registry. Each is a file whose hash `make lock` wrote down: whatever else an index may
 # offer under the same name and version, this image is built of these or not at all.
 COPY requirements-image.txt ./
@@ -32,13 +32,14 @@ COPY requirements-build.txt ./
 RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-warn-script-location \
         --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
         --target tools --requirement requirements-build.txt
+COPY hark code/hark
 COPY handler code/handler
-# What is slow in NumPy, in C (see handler/compiled.py), for any processor of the kind that builds it and the C library of
+# What is slow in NumPy, in C (see hark/compiled.py), for any processor of the kind that builds it and the C library of
 # Amazon Linux 2023 or newer.
 RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig python3 -m ziglang cc \
         -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O3 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
-        -o code/handler/libhark.so code/handler/bands.c code/handler/beam.c code/handler/align.c -lm \
-    && rm code/handler/*.c
+        -o code/hark/native/libhark.so code/hark/native/filterbank.c code/hark/native/beam.c code/hark/native/align.c -lm \
+    && rm code/hark/native/*.c
 # lm.bin, the language model, need not be there: without it the endpoint decodes greedily. Nor need small.onnx, the
 # smaller recogniser, nor the .json files beside the recognisers, with the weights of their searches.
 COPY models/asr.* models/small.* models/keywords.onnx models/lm.* code/models/

@@ -14,7 +14,7 @@ CHECKOV = checkov==3.3.30
 # Likewise: what it brings along is nothing that the rest should depend on.
 PIP_AUDIT = pip-audit==2.10.1
 # What is slow in NumPy, in C. Where both find the same to the last bit, it is because nothing is contracted.
-LIBRARY = handler/libhark.so
+LIBRARY = hark/native/libhark.so
 CFLAGS  = -std=c11 -O3 -ffp-contract=off -Wall -Wextra
 LOCAL   = $(VENV)/local.done $(LIBRARY)
 DEV     = $(VENV)/dev.done $(LIBRARY)
@@ -44,8 +44,8 @@ sanitize: $(VENV)/dev.done  ## what is in C under AddressSanitizer and UBSan (ne
 	$(MAKE) --always-make $(LIBRARY) CC=gcc CFLAGS="$(CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover"
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(BIN)/python -m pytest -p no:cacheprovider tests/handler/test_bands.py tests/handler/test_compiled.py \
-	        tests/handler/test_beam.py; \
+	    $(BIN)/python -m pytest -p no:cacheprovider tests/hark/test_filterbank.py tests/hark/test_compiled.py \
+	        tests/hark/test_beam.py; \
 	    found=$$?; rm -f $(LIBRARY); exit $$found
 
 test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
@@ -161,7 +161,7 @@ $(VENV)/dev.done: pyproject.toml constraints.txt
 	@touch $@ $(VENV)/local.done
 
 # A system without a compiler may have one in $(VENV), with the packages for development; or does without.
-$(LIBRARY): handler/bands.c handler/beam.c handler/align.c
+$(LIBRARY): hark/native/filterbank.c hark/native/beam.c hark/native/align.c
 	@if command -v $(CC) > /dev/null; then compiler="$(CC)"; \
 	    elif $(BIN)/python -c 'import ziglang' 2> /dev/null; then compiler="$(BIN)/python -m ziglang cc"; \
 	    else echo "note: no C compiler is here, so a second of audio takes 2 ms more" >&2; exit 0; fi; \

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.documents import write_block
-from handler import audio
-from handler.errors import HarkError
-from handler.pipeline import Timings, transcribe_samples
+from hark import audio
+from hark.errors import HarkError
+from hark.pipeline import Timings, transcribe_samples
 from training.augment import WaveformAugment
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import (

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from export.calibrate import Heard, Respecified, fit_confidence, fit_word_times, hear, place
-from handler import confidence
-from handler.decoding import Decoder
-from handler.errors import HarkError
-from handler.pipeline import Runner
-from handler.recognizer import Recognizer
-from handler.spec import CONFIDENCE_FEATURES
+from hark import confidence
+from hark.decoding import Decoder
+from hark.errors import HarkError
+from hark.pipeline import Runner
+from hark.recognizer import Recognizer
+from hark.spec import CONFIDENCE_FEATURES
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.speech import request, speech
-from handler.settings import DECODERS
+from hark.decoding import DECODERS
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 5

@@ -7,7 +7,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from handler.recognizer import Recognizer
+from hark.recognizer import Recognizer
 
 
 def conditions(packages: tuple[str, ...] = ("numpy", "onnxruntime")) -> str:

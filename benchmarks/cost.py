@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.documents import write_block
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,15 +1,14 @@
 """The decoders of an endpoint with the language model that comes with Hark, by name."""
 
-import math
 from pathlib import Path
 
-from handler.decoding import Decoder, Decoders, Decoding
-from handler.settings import Settings
-from handler.spec import ModelSpec
+from hark import model_files
+from hark.decoding import Decoder, Decoders, Decoding
+from hark.spec import ModelSpec
 
 
 def decoder_named(name: str, spec: ModelSpec, model: Path | None = None) -> Decoder:
-    """Returns what answers `decoder=name`, one of `handler.settings.DECODERS`.
+    """Returns what answers `decoder=name`, one of `hark.decoding.DECODERS`.
 
     Args:
         name: of the decoder.
@@ -19,4 +18,4 @@ def decoder_named(name: str, spec: ModelSpec, model: Path | None = None) -> Deco
     Raises:
         HarkError: the language model is not there or cannot be read.
     """
-    return Decoders(Settings(model or Settings.from_environment({}).model_path, math.inf)).decoder(Decoding(name), spec)
+    return Decoders(model or model_files.RECOGNISER, model_files.LANGUAGE_MODEL).decoder(Decoding(name), spec)

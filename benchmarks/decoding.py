@@ -26,16 +26,16 @@ from tqdm import tqdm
 
 from benchmarks.documents import write_block
 from export.calibrate import fit_confidence, hear
-from handler import ctc
-from handler.audio import decode
-from handler.beam import BeamSearch, Weights
-from handler.decoding import Beam, Tuning
-from handler.errors import HarkError
-from handler.language_model import LanguageModel
-from handler.pipeline import Runner, emissions
-from handler.recognizer import Recognizer
 from handler.settings import Settings
-from handler.spec import ModelSpec
+from hark import ctc
+from hark.audio import decode
+from hark.beam import BeamSearch, Weights
+from hark.decoding import Beam, Tuning
+from hark.errors import HarkError
+from hark.language_model import LanguageModel
+from hark.pipeline import Runner, emissions
+from hark.recognizer import Recognizer
+from hark.spec import ModelSpec
 from training.manifest import Utterance, read_manifest, read_manifests
 from training.metrics import ErrorCounts, corpus_rates, count_errors
 from training.text import decode as spelt

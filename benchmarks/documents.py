@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 END = "<!-- end -->"
 

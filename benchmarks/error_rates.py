@@ -15,9 +15,9 @@ from typing import Any
 from benchmarks.conditions import machine, model_name
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
-from handler.errors import HarkError
-from handler.recognizer import Recognizer
-from handler.settings import DECODERS
+from hark.decoding import DECODERS
+from hark.errors import HarkError
+from hark.recognizer import Recognizer
 from training.evaluate import evaluate
 from training.manifest import read_manifest
 from training.report import as_json, make_report

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from training import synthesize
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import Config, CorpusConfig, model_spec

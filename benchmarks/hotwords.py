@@ -1,7 +1,7 @@
 """Measures what hot words are worth: `python -m benchmarks.hotwords MANIFEST [--output FILE]`.
 
 Fifty rare names are spoken in two sentences each by hibari's voice, and decoded greedily, by the beam search, and by
-the beam search with all fifty as hot words at several weights of `handler.beam.Weights.hotword_letter`. The manifest,
+the beam search with all fifty as hot words at several weights of `hark.beam.Weights.hotword_letter`. The manifest,
 in which none of them is spoken, says what that costs where they do not help. Writes the table into docs/decoding.md,
 between its two marks, and prints it.
 """
@@ -15,14 +15,14 @@ from pathlib import Path
 from benchmarks.decoding import DOCUMENT, Listened, Measured, listen, measure
 from benchmarks.documents import write_block
 from export.spoken import speak
-from handler import ctc
-from handler.beam import BeamSearch
-from handler.decoding import Tuning
-from handler.errors import HarkError
-from handler.language_model import LanguageModel
-from handler.pipeline import Runner, emissions
-from handler.recognizer import Recognizer
 from handler.settings import Settings
+from hark import ctc
+from hark.beam import BeamSearch
+from hark.decoding import Tuning
+from hark.errors import HarkError
+from hark.language_model import LanguageModel
+from hark.pipeline import Runner, emissions
+from hark.recognizer import Recognizer
 from training.manifest import read_manifest
 from training.metrics import corpus_rates
 from training.text import decode as spelt

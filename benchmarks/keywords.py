@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from handler import features
-from handler.keywords import spot, spot_blocks
-from handler.pipeline import Runner, Timings
-from handler.recognizer import Recognizer
-from handler.spec import SILENCE, UNKNOWN
+from hark import features
+from hark.keywords import spot, spot_blocks
+from hark.pipeline import Runner, Timings
+from hark.recognizer import Recognizer
+from hark.spec import SILENCE, UNKNOWN
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
 

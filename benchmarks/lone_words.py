@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.documents import write_block
-from handler.audio import decode
-from handler.errors import HarkError
-from handler.segments import split
 from handler.settings import Settings
+from hark.audio import decode
+from hark.errors import HarkError
+from hark.segments import split
 from training.manifest import read_manifest
 
 RATE_HZ = 16_000

@@ -23,14 +23,13 @@ from numpy.typing import NDArray
 from benchmarks import fresh
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
-from handler import segments
-from handler.audio import decode
-from handler.decoding import Decoder
-from handler.errors import HarkError
-from handler.pipeline import Timings, transcribe, transcribe_samples
-from handler.recognizer import Recognizer
-from handler.settings import DECODERS, Settings
-from handler.transcript import Word
+from hark import segments
+from hark.audio import decode
+from hark.decoding import DECODERS, DEFAULT_DECODER, Decoder
+from hark.errors import HarkError
+from hark.pipeline import Timings, transcribe, transcribe_samples
+from hark.recognizer import Recognizer
+from hark.transcript import Word
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
 
@@ -184,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--manifest", type=Path, default=Path("data/dev.jsonl"))
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
-    parser.add_argument("--decoder", choices=DECODERS, default=Settings.decoder, help="(default: %(default)s)")
+    parser.add_argument("--decoder", choices=DECODERS, default=DEFAULT_DECODER, help="(default: %(default)s)")
     parser.add_argument("--format", choices=_FORMATS, default="flac")
     parser.add_argument("--snr-db", type=float, default=float("inf"), help="of the speech over added noise")
     parser.add_argument("--noise", type=Path, help="a recording of noise; white noise where there is none")

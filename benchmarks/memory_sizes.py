@@ -18,7 +18,7 @@ from benchmarks.conditions import machine
 from benchmarks.cost import GB_SECOND
 from benchmarks.documents import write_block
 from benchmarks.speech import request, speech
-from handler.errors import HarkError
+from hark.errors import HarkError
 from tests.container import base_image, emulator, engine, sam
 from tests.container.commands import CommandError
 

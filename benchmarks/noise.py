@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from export.calibrate import Respecified
-from handler.audio import decode
-from handler.decoding import Decoder
-from handler.errors import HarkError, RequestError
-from handler.pipeline import Runner, Timings, transcribe_samples
-from handler.recognizer import Recognizer
-from handler.settings import DECODERS, Settings
+from hark.audio import decode
+from hark.decoding import DECODERS, DEFAULT_DECODER, Decoder
+from hark.errors import HarkError, RequestError
+from hark.pipeline import Runner, Timings, transcribe_samples
+from hark.recognizer import Recognizer
 from training.augment import mix
 from training.manifest import Utterance, read_manifest
 from training.metrics import corpus_rates, count_errors
@@ -123,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--noise", type=Path, required=True, help="a folder of recordings in which nobody speaks")
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
-    parser.add_argument("--decoder", choices=DECODERS, default=Settings.decoder, help="(default: %(default)s)")
+    parser.add_argument("--decoder", choices=DECODERS, default=DEFAULT_DECODER, help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, help="a document with two marks to put the tables between")
     options = parser.parse_args(arguments)

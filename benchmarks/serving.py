@@ -20,9 +20,10 @@ from benchmarks import cold_start, fresh
 from benchmarks.conditions import conditions, model_name
 from benchmarks.documents import write_block
 from benchmarks.speech import RATE_HZ, speech
-from handler.errors import HarkError
-from handler.recognizer import Recognizer
-from handler.settings import DECODERS, Settings
+from hark import model_files
+from hark.decoding import DECODERS, DEFAULT_DECODER
+from hark.errors import HarkError
+from hark.recognizer import Recognizer
 
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "benchmarks" / "serving.json"
@@ -62,14 +63,14 @@ def _rounded(value: float) -> str:
 
 def measure(hour_s: int = _HOUR_S, runs: int = 10) -> list[Figure]:
     """Measures everything; `hour_s` and `runs`, of cold starts, may be less to try it."""
-    model = Settings.from_environment({}).model_path
+    model = model_files.RECOGNISER
     cold = cold_start.measure(model, runs)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for seconds, format_ in ((5, "wav"), (15, "wav"), (30, "wav"), (60, "flac"), (hour_s, "flac")):
             sf.write(folder / f"{seconds}.{format_}", speech(seconds), RATE_HZ, subtype="PCM_16")
 
-        def work(kind: str, seconds: int, decoder: str = Settings.decoder) -> dict[str, float]:
+        def work(kind: str, seconds: int, decoder: str = DEFAULT_DECODER) -> dict[str, float]:
             found: dict[str, float] = fresh.run(
                 "benchmarks.serving_work", [kind, name, decoder, str(seconds)], {"POWERTOOLS_METRICS_DISABLED": "true"}
             )
@@ -153,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         kept = load(options.check)[1] if options.check else []
         figures = measure(options.hour_s, options.runs)
-        head = f"{model_name(Recognizer(Settings.from_environment({}).model_path))}; {conditions()}"
+        head = f"{model_name(Recognizer(model_files.RECOGNISER))}; {conditions()}"
         print(f"{head}\n\n{table(figures)}")
         if options.output:
             write_block(options.output, "benchmarks.serving", f"{head}\n\n{table(figures)}")

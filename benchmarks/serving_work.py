@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from benchmarks.decoders import decoder_named
 from benchmarks.fresh import peak_mb
-from handler import features
-from handler.audio import decode
-from handler.pipeline import Timings, transcribe
-from handler.recognizer import Recognizer
 from handler.settings import Settings
+from hark import features
+from hark.audio import decode
+from hark.pipeline import Timings, transcribe
+from hark.recognizer import Recognizer
 from local.event import LocalContext, http_event
 
 _WARM_UP, _TIMES = 5, 40

@@ -27,8 +27,8 @@ from export.keywords import measure_keywords
 from export.masks import fold_mask
 from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
-from handler.errors import HarkError
-from handler.recognizer import Recognizer
+from hark.errors import HarkError
+from hark.recognizer import Recognizer
 from training.checkpoint import load_checkpoint, save_weights
 from training.config import model_spec
 from training.evaluate import evaluate

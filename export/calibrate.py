@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from export.graph import write_spec
 from export.spoken import speak
-from handler import confidence, ctc, word_times
-from handler.audio import decode
-from handler.decoding import GREEDY, Decoder
-from handler.errors import HarkError
-from handler.pipeline import Runner, Timings, recognize
-from handler.recognizer import Recognizer
-from handler.spec import CONFIDENCE_FEATURES, ModelSpec
-from handler.transcript import DecodedWindow
+from hark import confidence, ctc, word_times
+from hark.audio import decode
+from hark.decoding import GREEDY, Decoder
+from hark.errors import HarkError
+from hark.pipeline import Runner, Timings, recognize
+from hark.recognizer import Recognizer
+from hark.spec import CONFIDENCE_FEATURES, ModelSpec
+from hark.transcript import DecodedWindow
 from training.manifest import Utterance, read_manifests
 from training.text import normalise
 
@@ -49,7 +49,7 @@ class Heard:
     """Words that were recognised.
 
     Attributes:
-        features: [words, features] of `handler.confidence`.
+        features: [words, features] of `hark.confidence`.
         right: [words] whether each stands in the reference.
         groups: [words] which speaker each is of; utterances of no known speaker are groups of their own.
         window_log_probs: [windows] the mean log-probability of the tokens in each window where something is said.

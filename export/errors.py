@@ -1,6 +1,6 @@
 """Errors of the export."""
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 
 class ProofError(HarkError):

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from handler.errors import HarkError
-from handler.recognizer import Recognizer, open_session
+from hark.errors import HarkError
+from hark.recognizer import Recognizer, open_session
 
 # Of the windows, alone and side by side, that the model must answer as before, to the last bit.
 _FRAMES = ((1, 7, 100, 1700), (50, 850))

@@ -7,8 +7,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from handler.recognizer import INPUT_NAMES, OUTPUT_NAMES
-from handler.spec import METADATA_KEY, ModelSpec
+from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES
+from hark.spec import METADATA_KEY, ModelSpec
 
 # ONNX Runtime fuses LayerNormalization, which is an operator of its own from opset 17 on.
 OPSET = 17

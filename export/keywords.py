@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import ProofError
-from handler.recognizer import Recognizer
-from training.keyword_report import evaluate_keywords
+from hark.recognizer import Recognizer
+from training.keywords.report import evaluate_keywords
 from training.manifest import Utterance
 
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from export.errors import ProofError
 from export.graph import EXAMPLE_LENGTHS
-from handler.recognizer import INPUT_NAMES, OUTPUT_NAMES
-from handler.spec import ModelSpec
+from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES
+from hark.spec import ModelSpec
 
 TOLERANCE = 1e-4
 # None of these is a length or a batch size of the traced example. One frame is the shortest possible input; the longest

@@ -16,9 +16,15 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import contract, measurements, memory, options, render
-from handler.decoding import Decoders
-from handler.errors import (
+from handler import contract, memory, options, render
+from handler.metrics import collector, refused, transcribed
+from handler.options import Options
+from handler.render import Body
+from handler.router import Response, Router
+from handler.settings import Settings
+from handler.tracing import traced
+from hark.decoding import Decoders
+from hark.errors import (
     InvalidBody,
     InvalidParameter,
     KeywordsUnavailable,
@@ -31,13 +37,8 @@ from handler.errors import (
     UnsupportedOperation,
     error_body,
 )
-from handler.options import Options
-from handler.pipeline import Timings, transcribe
-from handler.recognizer import Recognizer
-from handler.render import Body
-from handler.router import Response, Router
-from handler.settings import Settings
-from handler.tracing import traced
+from hark.pipeline import Timings, transcribe
+from hark.recognizer import Recognizer
 
 # What only some requests need is imported where it is needed: a cold start waits for every import.
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ if TYPE_CHECKING:
 memory.bound(os.environ)
 settings = Settings.from_environment(os.environ)
 logger = Logger(service="hark")
-metrics = measurements.collector()
+metrics = collector()
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path, "transcription")
-decoders = Decoders(settings)
+decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
 
 _METRICS_DISABLED = is_metrics_disabled()
 
@@ -134,7 +135,8 @@ def post_translations() -> Response:
 @app.post("/v1/audio/keywords")
 def post_keywords() -> Response:
     """Says which keywords are in a recording, which is the body or the file of a multipart form."""
-    from handler import form, keywords
+    from handler import form, keyword_reply
+    from hark import keywords
 
     timings = Timings()
     if _media_type() == "multipart/form-data":
@@ -143,11 +145,11 @@ def post_keywords() -> Response:
     else:
         _check_is_audio("a form with it in the field 'file'")
         recording, fields = _body(), []
-    keywords.check_fields([*fields, *_query()])
+    keyword_reply.check_fields([*fields, *_query()])
     model = _keyword_model()
     heard = keywords.spot(recording, model, settings.max_audio_s, timings)
     _log_work("spotted keywords", heard.duration_s, timings, model)
-    return _reply(200, render.json_body(keywords.reply(heard, model.spec)), timings)
+    return _reply(200, render.json_body(keyword_reply.reply(heard, model.spec)), timings)
 
 
 @app.route(_MODELS, _READ)
@@ -222,7 +224,7 @@ def _log_work(message: str, audio_s: float, timings: Timings, model: Recognizer)
         real_time_factor=round(timings.total_ms / 1000 / audio_s, 5),
         model_version=model.spec.version,
     )
-    measurements.transcribed(metrics, audio_s, timings)
+    transcribed(metrics, audio_s, timings)
 
 
 def _check_size(body: Body, remedy: str, param: str | None) -> None:
@@ -319,7 +321,7 @@ def on_request_error(error: RequestError) -> Response:
 
 def _refusal(error: RequestError) -> Response:
     logger.info("refused", status=error.status, code=error.code)
-    measurements.refused(metrics, error.code)
+    refused(metrics, error.code)
     reply = _reply(error.status, render.json_body(error.body()))
     reply.headers.update(error.headers)
     return reply
@@ -364,7 +366,7 @@ def _is_http_event(event: Any) -> bool:
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is an HTTP API event, payload format 2.0; any other is refused."""
     if not _is_http_event(event):
-        measurements.refused(metrics, "not_an_http_event")
+        refused(metrics, "not_an_http_event")
         message = "This function answers HTTP API events (payload format 2.0) only; check what invokes it."
         body = render.json_body(error_body(message, "invalid_request_error", "not_an_http_event"))
         headers = {"Content-Type": body.content_type}

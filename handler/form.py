@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from multipart import MultipartError, MultipartParser, parse_options_header
 
 from handler import options
-from handler.errors import InvalidBody, InvalidParameter, UnsupportedMediaType
 from handler.options import Options
+from hark.errors import InvalidBody, InvalidParameter, UnsupportedMediaType
 
 _MAX_PARTS = 32
 

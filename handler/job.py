@@ -34,7 +34,7 @@ class Job:
         webhook_url: where to say that the job is done; "" for nowhere.
         started_at: when a worker first took the recording up; None before that.
         webhook: "delivered" or "failed" once that is known.
-        decoding: how the recording is to be decoded, as `handler.decoding.Decoding` writes it.
+        decoding: how the recording is to be decoded, as `hark.decoding.Decoding` writes it.
     """
 
     id: str

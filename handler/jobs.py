@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from handler import job, options, outcome, render, webhook
-from handler.decoding import Decoders, Decoding
-from handler.errors import (
+from handler import job, options, render, webhook
+from handler.job import Job
+from handler.options import Options
+from handler.render import Body
+from handler.result import stored
+from handler.settings import Settings
+from handler.storage import Storage
+from hark.decoding import Decoders, Decoding
+from hark.errors import (
     BodyTooLarge,
     InvalidBody,
     InvalidParameter,
@@ -22,11 +28,6 @@ from handler.errors import (
     UnknownJob,
     UnsupportedMediaType,
 )
-from handler.job import Job
-from handler.options import Options
-from handler.render import Body
-from handler.settings import Settings
-from handler.storage import Storage
 
 # An upload that begins later is refused by S3; one that has begun may take as long as it takes.
 _UPLOAD_S = 900
@@ -144,7 +145,7 @@ class Jobs:
             return Reply(200, render.json_body(_finished(made, result.content)), {})
         if result.content["status"] == "failed":
             raise JobFailed(f"The job failed: {result.content['error']['message']}")
-        found = outcome.stored(result.content)
+        found = stored(result.content)
         return Reply(200, render.transcription(found.transcript, found.spec, asked), {})
 
 

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 _PREFIX = "hark_"  # by which secret scanners, and people, know a key that leaked
 _RANDOM_BYTES = 32

@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from handler import hotwords
-from handler.decoding import MOST_ALTERNATIVES, Decoding
-from handler.errors import ConflictingParameters, InvalidParameter
-from handler.language_model import LETTERS
-from handler.settings import DECODERS
+from hark import hotwords
+from hark.decoding import DECODERS, MOST_ALTERNATIVES, Decoding
+from hark.errors import ConflictingParameters, InvalidParameter
+from hark.language_model import LETTERS
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("word", "segment")
@@ -34,8 +33,6 @@ _CANNOT = {
 # No glossary is in what comes after.
 _PROMPT_CHARACTERS = 4000
 _SPELLABLE = frozenset(LETTERS + " ")
-# What hot words may be written with: English letters, those that lose an accent and are some, and what parts words.
-_HOTWORD = re.compile(r"[A-Za-zÀ-ÅÇ-ÏÑ-ÖÙ-Ýà-åç-ïñ-öù-ýÿ'\u2019 .-]*")
 # English in any of its spellings: en, EN, en-US, en_GB, English.
 _ENGLISH = re.compile(r"(en|eng|english)([-_][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _SHOWN_CHARACTERS = 64
@@ -70,7 +67,7 @@ def parse(fields: Iterable[tuple[str, str]]) -> Options:
 
     `model` may name any model, since existing code names OpenAI's; the deployed one answers. `temperature` has no
     meaning for CTC and is accepted without effect; of `prompt` count the hot words in it, see
-    `handler.hotwords.of_prompt`.
+    `hark.hotwords.of_prompt`.
 
     Raises:
         InvalidParameter: a field is unknown, has a value it cannot have, or asks for what this API does not do.
@@ -148,31 +145,10 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
     prompted = (hotwords.spelt(word) for word in hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS]))
     return Decoding(
         decoder=decoder,
-        hotwords=_hotwords(values.get("hotwords", [])),
+        hotwords=hotwords.checked(word for value in values.get("hotwords", []) for word in value.split(",")),
         prompted=tuple(dict.fromkeys(word for word in prompted if set(word) <= _SPELLABLE)),
         alternatives=_alternatives(_one(values, "alternatives")),
     )
-
-
-def _hotwords(values: list[str]) -> tuple[str, ...]:
-    sent = [word for value in values for word in value.split(",")]
-    for word in sent:
-        shown = word[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
-        if not _HOTWORD.fullmatch(word):
-            raise InvalidParameter(
-                f"hotwords has {shown!r}, which cannot be spelt with English letters; write it, and numbers in it, as "
-                "it is spoken.",
-                param="hotwords",
-            )
-        if len(word) > hotwords.LONGEST:
-            raise InvalidParameter(
-                f"hotwords has {shown!r}, which is longer than {hotwords.LONGEST} characters; send words and names.",
-                param="hotwords",
-            )
-    found = tuple(dict.fromkeys(written for written in map(hotwords.spelt, sent) if written))
-    if len(found) > hotwords.MOST:
-        raise InvalidParameter(f"There are more than {hotwords.MOST} hotwords; send fewer.", param="hotwords")
-    return found
 
 
 def _alternatives(value: str) -> int:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from handler import subtitles
 from handler.options import Options
-from handler.spec import ModelSpec
-from handler.transcript import Segment, Transcript
+from hark import subtitles
+from hark.spec import ModelSpec
+from hark.transcript import Segment, Transcript
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"

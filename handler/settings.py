@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from handler.errors import HarkError
+from hark import model_files
+from hark.decoding import DECODERS, DEFAULT_DECODER
+from hark.errors import HarkError
 
 # A body of 6 MB, Lambda's limit, holds an hour of compressed speech, which takes two thirds of an HTTP API's 30 s on a
 # whole vCPU.
@@ -13,11 +15,6 @@ _DEFAULT_MAX_AUDIO_S = 3900.0
 # What a job may bring: an afternoon's meeting, in a file that fits into the 512 MB of /tmp every function has.
 _DEFAULT_JOB_MAX_AUDIO_S = 14_400.0
 _DEFAULT_JOB_MAX_BYTES = 500_000_000.0
-_MODELS = Path(__file__).resolve().parent.parent / "models"
-
-DECODERS = ("greedy", "beam")
-# A third fewer word errors (docs/decoding.md) for a few milliseconds of work per second of audio.
-_DEFAULT_DECODER = "beam"
 
 
 class SettingsError(HarkError):
@@ -42,13 +39,13 @@ class Settings:
 
     model_path: Path
     max_audio_s: float
-    keywords_path: Path = _MODELS / "keywords.onnx"
+    keywords_path: Path = model_files.KEYWORDS
     bucket: str = ""
     job_max_audio_s: float = _DEFAULT_JOB_MAX_AUDIO_S
     job_max_bytes: int = int(_DEFAULT_JOB_MAX_BYTES)
     webhook_secret_arn: str = ""
-    language_model_path: Path = _MODELS / "lm.bin"
-    decoder: str = _DEFAULT_DECODER
+    language_model_path: Path = model_files.LANGUAGE_MODEL
+    decoder: str = DEFAULT_DECODER
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -57,18 +54,18 @@ class Settings:
         Raises:
             SettingsError: a value cannot work; the message names the variable.
         """
-        decoder = environment.get("HARK_DECODER") or _DEFAULT_DECODER
+        decoder = environment.get("HARK_DECODER") or DEFAULT_DECODER
         if decoder not in DECODERS:
             raise SettingsError(f"HARK_DECODER must be {' or '.join(DECODERS)}, not {decoder!r}.")
         return cls(
-            model_path=Path(environment.get("HARK_MODEL") or _MODELS / "asr.onnx"),
+            model_path=Path(environment.get("HARK_MODEL") or model_files.RECOGNISER),
             max_audio_s=_positive(environment, "HARK_MAX_AUDIO_S", "seconds", _DEFAULT_MAX_AUDIO_S),
-            keywords_path=Path(environment.get("HARK_KEYWORDS_MODEL") or _MODELS / "keywords.onnx"),
+            keywords_path=Path(environment.get("HARK_KEYWORDS_MODEL") or model_files.KEYWORDS),
             bucket=environment.get("HARK_BUCKET", ""),
             job_max_audio_s=_positive(environment, "HARK_JOB_MAX_AUDIO_S", "seconds", _DEFAULT_JOB_MAX_AUDIO_S),
             job_max_bytes=int(_positive(environment, "HARK_JOB_MAX_BYTES", "bytes", _DEFAULT_JOB_MAX_BYTES)),
             webhook_secret_arn=environment.get("HARK_WEBHOOK_SECRET_ARN", ""),
-            language_model_path=Path(environment.get("HARK_LM") or _MODELS / "lm.bin"),
+            language_model_path=Path(environment.get("HARK_LM") or model_files.LANGUAGE_MODEL),
             decoder=decoder,
         )
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from handler.errors import UnknownRoute
 from handler.router import Response
+from hark.errors import UnknownRoute
 
 PAGE = "index.html"
 

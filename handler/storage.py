@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 _CHUNK_BYTES = 1 << 20
 # A worker has minutes, a request has seconds, and the queue tries again: two attempts of our own are enough.

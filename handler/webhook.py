@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
-from handler.errors import HarkError, InvalidParameter
+from hark.errors import HarkError, InvalidParameter
 
 MAX_URL_CHARACTERS = 2048
 

@@ -21,21 +21,25 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import job, measurements, memory, notification, outcome, webhook, webhook_secret
-from handler.decoding import Decoders, Decoding
-from handler.errors import AudioTooLong, HarkError, InvalidBody, RecordingGone, RequestError, TookTooLong
+from handler import job, memory, s3_events, webhook, webhook_secret
 from handler.job import Job
-from handler.notification import Arrival
-from handler.pipeline import Runner, Timings, transcribe
-from handler.recognizer import Recognizer
+from handler.metrics import collector, processing_ms, refused, transcribed
+from handler.result import completed as completed_result
+from handler.result import failed as failed_result
+from handler.result import is_of as is_result_of
+from handler.s3_events import Arrival
 from handler.settings import Settings, SettingsError
 from handler.storage import Gone, Json, Storage, Superseded
 from handler.tracing import traced
-from handler.transcript import Transcript
+from hark.decoding import Decoders, Decoding
+from hark.errors import AudioTooLong, HarkError, InvalidBody, RecordingGone, RequestError, TookTooLong
+from hark.pipeline import Runner, Timings, transcribe
+from hark.recognizer import Recognizer
+from hark.transcript import Transcript
 
 memory.bound(os.environ)
 logger = Logger(service="hark")
-metrics = measurements.collector()
+metrics = collector()
 
 # What writing a result and a webhook that is answered late, three times, may take.
 _RESERVE_S = 45.0
@@ -96,7 +100,7 @@ class Worker:
 
     def __init__(self, settings: Settings, recognizer: Runner, storage: Storage) -> None:
         self._settings = settings
-        self._decoders = Decoders(settings)
+        self._decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
         self._recognizer = recognizer
         self._storage = storage
 
@@ -106,7 +110,7 @@ class Worker:
         Raises:
             Exception: it must be delivered again.
         """
-        for arrival in notification.arrivals(message):
+        for arrival in s3_events.arrivals(message):
             deadline.begin()
             self._finish(arrival, deadline)
 
@@ -149,8 +153,8 @@ class Worker:
         except RequestError as error:
             logger.info("refused", job_id=job_id, code=error.code)
             metrics.add_metric("FailedRecordings", MetricUnit.Count, 1)
-            measurements.refused(metrics, error.code)
-            return outcome.failed(arrival, int(time.time()), error)
+            refused(metrics, error.code)
+            return failed_result(arrival, int(time.time()), error)
         except Superseded:
             logger.info("superseded", job_id=job_id)
             return None
@@ -159,18 +163,18 @@ class Worker:
             if not job_id:  # another tool took its file away; the same file may come again
                 return None
             gone = RecordingGone("The upload was deleted before it could be transcribed; make another job.")
-            return outcome.failed(arrival, int(time.time()), gone)
+            return failed_result(arrival, int(time.time()), gone)
         spec = self._recognizer.spec
         logger.info(
             "transcribed",
             job_id=job_id,
             audio_s=round(transcript.duration_s, 3),
             stages_ms={name: round(ms, 2) for name, ms in timings.stages_ms.items()},
-            real_time_factor=round(measurements.processing_ms(timings) / 1000 / transcript.duration_s, 5),
+            real_time_factor=round(processing_ms(timings) / 1000 / transcript.duration_s, 5),
             model_version=spec.version,
         )
-        measurements.transcribed(metrics, transcript.duration_s, timings)
-        return outcome.completed(arrival, int(time.time()), transcript, spec)
+        transcribed(metrics, transcript.duration_s, timings)
+        return completed_result(arrival, int(time.time()), transcript, spec)
 
     def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings, decoding: Decoding) -> Transcript:
         if not arrival.size_bytes:
@@ -231,7 +235,7 @@ class Worker:
 
 def _is_final(result: Json, arrival: Arrival, job_id: str) -> bool:
     """Says whether a result stays as it is: a job has one, an object of the inbox has one for each of its contents."""
-    return bool(job_id) or outcome.is_of(result.content, arrival)
+    return bool(job_id) or is_result_of(result.content, arrival)
 
 
 @cache

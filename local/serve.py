@@ -20,7 +20,7 @@ from typing import Any
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from local import environment, gateway
 from local.event import context_for, http_event, reply_body
 
@@ -40,7 +40,8 @@ class LocalServer:
 
     def __init__(self, key: str = "", throttle: gateway.Throttle | None = None) -> None:
         environment.prepare()
-        from handler import app, errors, keys  # after the environment is set
+        from handler import app, keys
+        from hark import errors  # after the environment is set
 
         if key and keys.bearer(f"Bearer {key}") != key:
             raise HarkError("HARK_LOCAL_KEY may have letters, digits and . _ ~ + / - only, 512 at most.")

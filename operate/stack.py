@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 DEFAULT_NAME = "hark"
 NO_STACK = 3

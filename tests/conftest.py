@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from handler.recognizer import Recognizer
 from handler.settings import Settings
-from handler.spec import ModelSpec
+from hark.recognizer import Recognizer
+from hark.spec import ModelSpec
 from local.event import context_for, http_event, reply_body
 
 ROOT = Path(__file__).resolve().parent.parent

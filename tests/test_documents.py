@@ -9,10 +9,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from handler.decoding import Tuning
-from handler.language_model import LanguageModel
-from handler.recognizer import Recognizer
 from handler.settings import Settings
+from hark.decoding import Tuning
+from hark.language_model import LanguageModel
+from hark.recognizer import Recognizer
 from tests.conftest import EVENTS, ROOT, Post
 
 README = (ROOT / "README.md").read_text()

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from handler.audio import decode
-from handler.errors import RequestError
+from hark.audio import decode
+from hark.errors import RequestError
 from training.errors import ManifestError
 from training.manifest import Utterance
 

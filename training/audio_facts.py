@@ -11,8 +11,8 @@ import numpy as np
 import soundfile as sf
 from tqdm import tqdm
 
-from handler.audio import MIN_SAMPLE_RATE_HZ, decode
-from handler.errors import RequestError
+from hark.audio import MIN_SAMPLE_RATE_HZ, decode
+from hark.errors import RequestError
 
 # What has been clipped and then made a little softer, as encoders do, still counts.
 _FULL_SCALE = 0.99

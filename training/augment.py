@@ -15,9 +15,9 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from handler import voice
-from handler.audio import decode
-from handler.errors import RequestError
+from hark import vad
+from hark.audio import decode
+from hark.errors import RequestError
 from training.config import AugmentConfig, CodecConfig, NoiseConfig, RoomConfig
 from training.errors import ConfigError
 from training.torchaudio_guard import torchaudio
@@ -95,7 +95,7 @@ class WaveformAugment:
 def shorten_edges(samples: Samples, sample_rate_hz: int, lead_s: float, tail_s: float) -> Samples:
     """Leaves no more than so much silence before and after what is said in [samples], and no less where there was more.
 
-    The endpoint cuts recordings so (`handler.segments`), and so do people; corpora come with half a second or more, and
+    The endpoint cuts recordings so (`hark.segments`), and so do people; corpora come with half a second or more, and
     a network that knows nothing else hears the first and the last word badly.
     """
     first_s, end_s = spoken_span_s(samples, sample_rate_hz)
@@ -104,10 +104,10 @@ def shorten_edges(samples: Samples, sample_rate_hz: int, lead_s: float, tail_s: 
 
 def spoken_span_s(samples: Samples, sample_rate_hz: int) -> tuple[float, float]:
     """Returns where what is said in [samples] begins and ends; all of them where nothing is found."""
-    spoken = np.flatnonzero(voice.is_speech(voice.excess_db(voice.levels_db(samples, sample_rate_hz))))
+    spoken = np.flatnonzero(vad.is_speech(vad.excess_db(vad.levels_db(samples, sample_rate_hz))))
     if not len(spoken):
         return 0.0, len(samples) / sample_rate_hz
-    return float(spoken[0] * voice.STEP_S), float((spoken[-1] + 1) * voice.STEP_S)
+    return float(spoken[0] * vad.STEP_S), float((spoken[-1] + 1) * vad.STEP_S)
 
 
 def change_speed(samples: Samples, sample_rate_hz: int, speed: float) -> Samples:

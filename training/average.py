@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from training.checkpoint import checkpoint_of, load_checkpoint
 from training.errors import CheckpointError
 

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from handler.features import MIN_DEVIATION
-from handler.spec import ModelSpec
+from hark.features import MIN_DEVIATION
+from hark.spec import ModelSpec
 from training.augment import FAST_LENGTH, SILENCE, between, recordings
 from training.config import AugmentConfig
 from training.dataset import PADDED_TO

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from training.audio_facts import audio_facts
 from training.config import Config, load_config
 from training.errors import ManifestError

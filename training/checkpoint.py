@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from handler.spec import ModelSpec
+from hark.spec import ModelSpec
 from training.config import Config, config_from_dict, config_to_dict, model_spec
 from training.errors import CheckpointError
 from training.features import pad_batch
@@ -64,7 +64,7 @@ def save_weights(checkpoint: str | Path, path: str | Path) -> None:
 
 
 class TorchRecognizer:
-    """A network behind the interface of `handler.recognizer.Recognizer`, to evaluate checkpoints as they are served."""
+    """A network behind the interface of `hark.recognizer.Recognizer`, to evaluate checkpoints as they are served."""
 
     def __init__(self, model: Network, spec: ModelSpec) -> None:
         self.model = model.eval()

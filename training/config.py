@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from handler.spec import NO_BLANK, ModelSpec
+from hark.spec import NO_BLANK, ModelSpec
 from training.errors import ConfigError
 from training.text import ENGLISH_LABELS
 
@@ -18,7 +18,7 @@ WHISPER_SUBSAMPLING = WHISPER_STRIDES[0] * WHISPER_STRIDES[1]
 
 @dataclass
 class FeatureConfig:
-    """What the network sees; the fields are those of `handler.spec.ModelSpec`, where `kind` is `feature_kind`."""
+    """What the network sees; the fields are those of `hark.spec.ModelSpec`, where `kind` is `feature_kind`."""
 
     kind: str = "log_mel"
     sample_rate_hz: int = 16000
@@ -56,7 +56,7 @@ class ConformerConfig:
 
 @dataclass
 class SeparableConfig:
-    """The classifier of `training.keyword_model.SeparableCnn`.
+    """The classifier of `training.keywords.model.SeparableCnn`.
 
     Attributes:
         channels: of the convolutions over time.
@@ -72,7 +72,7 @@ class SeparableConfig:
 
 @dataclass
 class WhisperConfig:
-    """A Whisper encoder's shape, and what reads it: `training.whisper.WhisperCtc` or `training.keyword_whisper`.
+    """A Whisper encoder's shape, and what reads it: `training.whisper.WhisperCtc` or `training.keywords.whisper`.
 
     Attributes:
         layers: how many transformer blocks to keep, from the first on; tiny has 4, base 6, small 12.
@@ -95,7 +95,7 @@ class WhisperConfig:
 
 @dataclass
 class ModelConfig:
-    """A network: see `training.model`, `training.conformer`, `training.whisper` and `training.keyword_model`.
+    """A network: see `training.model`, `training.conformer`, `training.whisper` and `training.keywords.model`.
 
     Attributes:
         conv_channels: channels of the convolutions and the residual blocks.
@@ -435,7 +435,7 @@ def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelS
     """Makes the spec of the model this config trains.
 
     Raises:
-        handler.errors.ModelError: the feature settings contradict each other.
+        hark.errors.ModelError: the feature settings contradict each other.
     """
     features = config.features
     is_keywords = config.task == "keywords"

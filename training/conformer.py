@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from training.config import ModelConfig
 from training.errors import ConfigError
 from training.lengths import frame_mask, strided
-from training.stem import strided_convolutions
+from training.subsampling import strided_convolutions
 
 # Output frames that go through the encoder as one.
 STACKED = 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from handler.spec import ModelSpec
+from hark.spec import ModelSpec
 from training.audio_cache import AudioCache
 from training.augment import WaveformAugment
 from training.config import AugmentConfig, CorpusConfig, DataConfig, FeatureConfig

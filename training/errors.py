@@ -1,6 +1,6 @@
-"""Errors of the training side, all under `handler.errors.HarkError`; each message names the file or field to mend."""
+"""Errors of the training side, all under `hark.errors.HarkError`; each message names the file or field to mend."""
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 
 class ManifestError(HarkError):

@@ -15,7 +15,6 @@ Of a keyword model it prints recall and precision of every label, the commonest 
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,16 +23,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from handler.decoding import GREEDY, Decoder, Decoders
-from handler.errors import HarkError, RequestError
-from handler.options import parse
-from handler.pipeline import Runner, Timings, transcribe
-from handler.recognizer import Recognizer
-from handler.settings import DECODERS, Settings
+from hark import hotwords, model_files
+from hark.decoding import DECODERS, DEFAULT_DECODER, GREEDY, Decoder, Decoders, Decoding
+from hark.errors import HarkError, RequestError
+from hark.pipeline import Runner, Timings, transcribe
+from hark.recognizer import Recognizer
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import model_spec
 from training.errors import ManifestError
-from training.keyword_report import evaluate_keywords
+from training.keywords.report import evaluate_keywords
 from training.manifest import Utterance, read_manifest
 from training.metrics import ErrorCounts, ErrorRates, corpus_rates, count_errors
 from training.report import Result, as_json, as_text, make_report
@@ -135,8 +133,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"), help="an .onnx file or a checkpoint")
-    parser.add_argument("--decoder", choices=DECODERS, default=DECODERS[0], help="(default: %(default)s)")
-    parser.add_argument("--language-model", type=Path, default=Settings.language_model_path, help="for the beam search")
+    parser.add_argument("--decoder", choices=DECODERS, default=DEFAULT_DECODER, help="(default: %(default)s)")
+    parser.add_argument("--language-model", type=Path, default=model_files.LANGUAGE_MODEL, help="for the beam search")
     parser.add_argument("--hotwords", default="", metavar="WORDS", help="for the beam search, separated by commas")
     parser.add_argument("--json", type=Path, help="write figures and transcripts here")
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="utterances to show (default: %(default)s)")
@@ -148,9 +146,9 @@ def main(arguments: list[str] | None = None) -> int:
         runner = load_runner(options.model)
         if runner.spec.task == "keywords":
             return _evaluate_keywords(runner, utterances, options)
-        settings = Settings(options.model, math.inf, language_model_path=options.language_model)
-        asked = parse([("decoder", options.decoder), ("hotwords", options.hotwords)]).decoding
-        evaluation = evaluate(runner, utterances, decoder=Decoders(settings).decoder(asked, runner.spec))
+        asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
+        decoders = Decoders(options.model, options.language_model)
+        evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
     except HarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 """What the network sees: torchaudio's log-mel spectrogram (or MFCC, or samples) and SpecAugment.
 
-`handler.features` computes the same without torch. Both read their numbers from the `ModelSpec`.
+`hark.features` computes the same without torch. Both read their numbers from the `ModelSpec`.
 """
 
 import math
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from handler.features import (
+from hark.features import (
     MIN_DEVIATION,
     PEAK_RANGE,
     PEAK_VALUE,
@@ -20,7 +20,7 @@ from handler.features import (
     compute,
     lowest_peak,
 )
-from handler.spec import ModelSpec
+from hark.spec import ModelSpec
 from training.config import AugmentConfig
 from training.torchaudio_guard import torchaudio
 
@@ -85,7 +85,7 @@ class LogMel(nn.Module):
 def whisper_normalised(log_mel: Tensor, peak: Tensor) -> Tensor:
     """[..., frames, n_mels] in natural logarithms -> the same shape; `peak` [..., 1, 1] is the loudest cell's.
 
-    See `handler.features.normalise`.
+    See `hark.features.normalise`.
     """
     lowest = peak / math.log(10) - WHISPER_RANGE
     return ((log_mel / math.log(10)).maximum(lowest) + WHISPER_SHIFT) / WHISPER_SCALE

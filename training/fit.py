@@ -48,14 +48,14 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQ
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import OmegaConf
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from training.average import average
 from training.checkpoint import load_checkpoint
 from training.config import Config, TrainerConfig, load_config
 from training.errors import CheckpointError, ConfigError
-from training.keyword_data import KeywordData
-from training.keyword_task import KeywordTask
-from training.keyword_whisper import WhisperClassifier
+from training.keywords.data import KeywordData
+from training.keywords.task import KeywordTask
+from training.keywords.whisper import WhisperClassifier
 from training.network import Network
 from training.pretrained import is_pretrained, load_pretrained
 from training.task import SpeechData, SpeechTask

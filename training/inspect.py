@@ -16,7 +16,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from handler.errors import HarkError, RequestError
+from hark.errors import HarkError, RequestError
 from training.config import load_config, model_spec
 from training.evaluate import load_runner
 from training.manifest import read_manifest

@@ -2,7 +2,7 @@
 
 FILE has a sentence a line, as its source wrote it, and may be gzipped. Words are counted in runs of three;
 probabilities are smoothed by interpolated modified Kneser-Ney, n-grams that change least are left out until the file
-has the size that was asked for, and what remains is rounded to a byte. `handler.language_model` says what is in it.
+has the size that was asked for, and what remains is rounded to a byte. `hark.language_model` says what is in it.
 
 --published FILE mixes in a model that others have made of more text, in ARPA format or CMU Sphinx's.
 
@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from handler.errors import HarkError
-from handler.language_model import EDGE, LETTERS, MAX_WORDS, SPELLING_CONTEXT, write
+from hark.errors import HarkError
+from hark.language_model import EDGE, LETTERS, MAX_WORDS, SPELLING_CONTEXT, write
 from training import mixed_lm, published_lm
 from training.ngrams import SPECIAL, START, UNKNOWN, estimate, prune
 from training.published_lm import Published
@@ -35,6 +35,7 @@ from training.text import normalise
 
 # Log-probabilities are rounded to multiples of this: down to -20, below which no word of some millions lies.
 STEP = 0.08
+
 
 @dataclass(frozen=True)
 class Text:
@@ -55,14 +56,17 @@ def read(lines: Iterable[str], least_count: int, published: Published | None = N
     Args:
         lines: a sentence each, as its source wrote it.
         least_count: words that are rarer are left out of the vocabulary.
-        published, share: a model that is mixed in, whose words join it, and how much.
+        published: a model that is mixed in, whose words join the vocabulary.
+        share: of it in the mixture.
 
     Raises:
         HarkError: there are no words in them.
     """
     sentences = [normalise(line).split() for line in lines]
     counts = Counter(itertools.chain.from_iterable(sentences))
-    usual = Counter({word: count for word, count in counts.items() if count >= least_count and set(word) <= set(LETTERS)})
+    usual = Counter(
+        {word: count for word, count in counts.items() if count >= least_count and set(word) <= set(LETTERS)}
+    )
     if not usual:
         raise HarkError("The text holds no words of English letters; give a file with a sentence a line.")
     if published:
@@ -89,7 +93,7 @@ def trie(words: Sequence[str], log_probs: NDArray[np.float64]) -> tuple[NDArray[
         log_probs: [words].
 
     Returns:
-        [nodes] masks as `handler.language_model.ARRAYS` has them, and [nodes] log-probabilities of all words below.
+        [nodes] masks as `hark.language_model.ARRAYS` has them, and [nodes] log-probabilities of all words below.
     """
     masses = {"": 0.0}
     for word, probability in zip(words, np.exp(log_probs).tolist(), strict=True):
@@ -110,7 +114,7 @@ def spelling(words: Sequence[str]) -> NDArray[np.float64]:
     """Learns how words are spelt: each counts once, since words out of the vocabulary are like its rare ones.
 
     Returns:
-        [contexts * symbols] log-probabilities, as `handler.language_model.LanguageModel.spelling` reads them.
+        [contexts * symbols] log-probabilities, as `hark.language_model.LanguageModel.spelling` reads them.
     """
     symbols = len(LETTERS) + 1
     counts = np.zeros((symbols,) * (SPELLING_CONTEXT + 1))
@@ -147,7 +151,8 @@ def make(
         most_bytes: its size; n-grams are left out until it is no larger.
         least_count: how often a word must be in the text to be in the vocabulary.
         about: what the file says of itself.
-        published, share: a model that is mixed in, and how much.
+        published: a model that is mixed in.
+        share: of it in the mixture.
 
     Returns:
         its size in bytes.

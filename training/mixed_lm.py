@@ -1,8 +1,7 @@
 """Mixes a published language model into the counts of a text: the n-grams of both, each with a share of both.
 
-A few million words of one kind of text do not hold what people say; a model that others made of very much text does, but
-not what one's own text is about. Linear interpolation keeps both. What only one has an n-gram for, the other tells by
-backing off.
+A few million words of one kind of text lack much of what people say. A model made of far more text has it, but not what
+one's own text is about. Linear interpolation keeps both. Where only one has an n-gram, the other backs off.
 """
 
 from collections import Counter
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.language_model import MAX_WORDS
+from hark.language_model import MAX_WORDS
 from training.ngrams import SPECIAL, NGrams, backoffs, index_of
 from training.published_lm import Published
 
@@ -48,16 +47,14 @@ def mix(
     triples = np.union1d(own.triples, other.triples)
     # A triple needs its first two words, and its last two, as pairs.
     pairs = np.unique(np.concatenate([own.pairs, other.pairs, triples // base, triples % base**2]))
-    shares = (1 - share, share)
-    models = (own, other)
-    unigrams = sum(part * model.unigrams for part, model in zip(shares, models, strict=True))
-    bigrams = sum(part * model.after_one(pairs) for part, model in zip(shares, models, strict=True))
-    trigrams = sum(part * model.after_two(triples) for part, model in zip(shares, models, strict=True))
+    unigrams = (1 - share) * own.unigrams + share * other.unigrams
+    bigrams = (1 - share) * own.after_one(pairs) + share * other.after_one(pairs)
+    trigrams = (1 - share) * own.after_two(triples) + share * other.after_two(triples)
     counts_1, counts_2, counts_3 = (
         (1 - share) * _spread(keys, each.counts, wanted) + share * tokens * expected
         for each, keys, wanted, expected in zip(
             estimated,
-            (each.ids @ base ** np.arange(each.ids.shape[1])[::-1] for each in estimated),
+            (_keys(each.ids, base) for each in estimated),
             (np.arange(base), pairs, triples),
             other.expected(pairs, triples),
             strict=True,
@@ -116,8 +113,8 @@ def _of_text(estimated: tuple[NGrams, NGrams, NGrams], base: int) -> _Model:
     unigrams, bigrams, trigrams = estimated
     # The start of a sentence is no word, and the decoder does not look at it.
     kept_2, kept_3 = ((each.ids >= SPECIAL).all(1) for each in (bigrams, trigrams))
-    pairs, pair_probs = bigrams.ids[kept_2] @ [base, 1], bigrams.probabilities[kept_2]
-    triples, triple_probs = trigrams.ids[kept_3] @ [base**2, base, 1], trigrams.probabilities[kept_3]
+    pairs, pair_probs = _keys(bigrams.ids[kept_2], base), bigrams.probabilities[kept_2]
+    triples, triple_probs = _keys(trigrams.ids[kept_3], base), trigrams.probabilities[kept_3]
     p = unigrams.probabilities
     after_word = backoffs(pairs // base, pair_probs, p[pairs % base], base)
     before, after = index_of(pairs, triples // base), index_of(pairs, triples % base**2)
@@ -134,7 +131,7 @@ def _of_published(published: Published, words: list[str], base: int) -> _Model:
     unigrams, after_word = np.zeros(base), np.ones(base)
     unigrams[singles[known[0], 0]] = probs[0]
     after_word[singles[known[0], 0]] = np.exp(published.backoffs[0][known[0]])
-    pair_keys, triple_keys = pairs[known[1]] @ [base, 1], triples[known[2]] @ [base**2, base, 1]
+    pair_keys, triple_keys = _keys(pairs[known[1]], base), _keys(triples[known[2]], base)
     order_2, order_3 = np.argsort(pair_keys), np.argsort(triple_keys)
     return _Model(
         base,
@@ -146,6 +143,14 @@ def _of_published(published: Published, words: list[str], base: int) -> _Model:
         triple_keys[order_3],
         probs[2][order_3],
     )
+
+
+def _keys(ids: NDArray[np.int64], base: int) -> NDArray[np.int64]:
+    """[n-grams, n] words -> [n-grams], each as one number."""
+    keys = np.zeros(len(ids), np.int64)
+    for column in ids.T:
+        keys = keys * base + column
+    return keys
 
 
 def _spread(keys: NDArray[np.int64], counts: NDArray[np.float64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from training.config import ModelConfig
 from training.errors import ConfigError
 from training.lengths import frame_mask, strided
-from training.stem import strided_convolutions
+from training.subsampling import strided_convolutions
 
 _RECURRENCES: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 

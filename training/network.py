@@ -10,8 +10,8 @@ own).
 from training.config import ModelConfig
 from training.conformer import Conformer
 from training.errors import ConfigError
-from training.keyword_model import RawGru, SeparableCnn
-from training.keyword_whisper import WhisperClassifier
+from training.keywords.model import RawGru, SeparableCnn
+from training.keywords.whisper import WhisperClassifier
 from training.model import DeepSpeech2
 from training.whisper import POOLING, WhisperCtc
 

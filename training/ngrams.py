@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.errors import HarkError
-
 # Bytes of a bigram and of a trigram in the file.
 _BIGRAM_BYTES, _TRIGRAM_BYTES = 6, 3
 # In counts of n-grams, what stands before the first word of a sentence and at words out of the vocabulary. Neither is

@@ -32,7 +32,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from handler.errors import HarkError, RequestError
+from hark.errors import HarkError, RequestError
 from training.config import Config, load_config
 from training.errors import LabellingError
 from training.labelling.judgement import Limits, label

@@ -1,7 +1,7 @@
 """Reads n-gram language models that others have published: ARPA files, and the binary files of CMU Sphinx.
 
-`training.language_model --published FILE` mixes one into the model it makes. Words are taken as their file has them, but
-for case; what is not of English letters is left out.
+`training.language_model --published FILE` mixes one into the model it makes. Words are lower-cased; those that
+are not of English letters are left out.
 
 Sources: the ARPA format as SRILM documents it (ngram-format(5)); Sphinx's file as `lm_trie.c`, `lm_trie_quant.c` and
 `bitarr.c` of sphinxbase lay it out: a trie of reversed n-grams in bit-packed arrays, numbers looked up in tables.
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from handler.errors import HarkError
-from handler.language_model import LETTERS
+from hark.errors import HarkError
+from hark.language_model import LETTERS
 
 _SPHINX = b"Trie Language Model"
 # Sphinx keeps probabilities and back-offs of all but single words as indices of 16 bits into tables of as many numbers.
@@ -142,7 +142,7 @@ def _read_sphinx(path: Path) -> Published:
     words = [word.decode().lower() for word in file.take(length).split(b"\0")[: counts[0]]]
     # The trie is of reversed n-grams: its root has the last word, a child the word before. A node's children stand
     # between where it says that theirs begin and where the next one says so; a few rows at the end are no one's.
-    last = np.repeat(np.arange(counts[0]), np.diff(unigrams["next"].astype(np.int64)))
+    last = np.repeat(np.arange(counts[0]), np.diff(unigrams["next"].astype(np.int64)).astype(np.int64))
     pairs = len(last)
     pair_ids = np.stack([pair_words[:pairs], last], 1)
     of_pair = np.repeat(np.arange(pairs), np.diff(pair_next[: pairs + 1]))

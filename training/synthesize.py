@@ -41,7 +41,7 @@ import numpy as np
 import soundfile as sf
 from tqdm import tqdm
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from training.manifest import Utterance, write_manifest
 from training.synthesis.engine import Engine, Plan, SynthesisError
 from training.synthesis.espeak import Espeak

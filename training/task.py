@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from handler.ctc import greedy
+from hark.ctc import greedy
 from training import encoded
 from training.audio_cache import AudioCache
 from training.base_task import Task
@@ -29,9 +29,9 @@ from training.dataset import (
     within_limits,
 )
 from training.device_data import BatchMaker, Keys
+from training.distillation import Hints
 from training.encoded import Chained, EncodedDataset, encode_all
 from training.errors import ConfigError
-from training.hints import Hints
 from training.lengths import frame_mask
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates

@@ -30,7 +30,7 @@ POSITIONS = 1504
 _EXPANSION = 4
 _JOINED = 2
 HEADS = ("linear", "lstm", "conformer")
-# The head that classifies instead (`training.keyword_whisper`).
+# The head that classifies instead (`training.keywords.whisper`).
 POOLING = "pooling"
 
 

@@ -18,8 +18,8 @@ from benchmarks import fresh
 from benchmarks.conditions import conditions
 from benchmarks.documents import write_block
 from benchmarks.peers.engines import ENGINES, RATE_HZ
-from handler.audio import decode
-from handler.errors import HarkError
+from hark.audio import decode
+from hark.errors import HarkError
 from training.manifest import read_manifest
 from training.metrics import error_rates
 from training.text import normalise

@@ -1,5 +1,5 @@
-// A reply -> the files people take away, made here: no second upload. The layout of subtitles is handler/cues.py's and
-// handler/subtitles.py's; a test holds that both give the same files.
+// A reply -> the files people take away, made here: no second upload. The layout of subtitles is hark/cues.py's and
+// hark/subtitles.py's; a test holds that both give the same files.
 
 const MOST_LINES = 2;
 const LINE_CHARACTERS = 42;

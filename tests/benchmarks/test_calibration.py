@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import calibration
 from benchmarks.documents import write_block
-from handler.errors import HarkError
+from hark.errors import HarkError
 from tests.conftest import DATA, ROOT
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cost
-from handler.errors import HarkError
+from hark.errors import HarkError
 from tests.conftest import ROOT
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import decoding, hotwords
 from benchmarks.decoding import Listened, Measured
-from handler.decoding import Tuning
+from hark.decoding import Tuning
 from tests.conftest import DATA, ROOT
 from training.metrics import ErrorCounts
 

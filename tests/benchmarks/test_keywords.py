@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks import keywords
-from handler.keywords import Detection, Heard
-from handler.recognizer import Recognizer
 from handler.settings import Settings
+from hark.keywords import Detection, Heard
+from hark.recognizer import Recognizer
 from training.manifest import Utterance
 
 

@@ -11,7 +11,7 @@ import soundfile as sf
 from benchmarks import documents, fresh, serving, serving_work
 from benchmarks.serving import Figure
 from benchmarks.speech import speech
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 KEPT = [Figure("ratio", 2.0, most=3), Figure("seconds", 2.0, "s", compared=False), Figure("gone", 1.0)]
 

@@ -193,7 +193,7 @@ def test_downloads_are_what_the_api_itself_renders(page: Page, address: str) -> 
 
 
 def test_subtitles_of_any_text_are_laid_out_as_by_the_api(page: Page, address: str) -> None:
-    from handler import subtitles
+    from hark import subtitles
 
     random = np.random.default_rng(0)
     replies = []

@@ -104,7 +104,7 @@ def test_what_is_slow_in_numpy_is_in_c(docker: Engine, built: Built) -> None:
         *("run", "--rm", "--pull=never", "--entrypoint", "python3", built.image, "-c"),
         "from handler import compiled; print(compiled.library()._name)",
     )
-    assert found.stdout.strip() == "/var/task/handler/libhark.so"
+    assert found.stdout.strip() == "/var/task/hark/native/libhark.so"
 
 
 def test_its_recognisers_are_fused_already(docker: Engine, built: Built) -> None:

@@ -59,7 +59,7 @@ def test_its_version_is_the_projects() -> None:
 
 
 def test_every_error_code_is_described() -> None:
-    from handler import errors
+    from hark import errors
 
     described = json.dumps(CONTRACT["components"]["responses"])
     for error in errors.RequestError.__subclasses__():

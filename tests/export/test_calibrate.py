@@ -10,10 +10,10 @@ import pytest
 from export import calibrate
 from export.calibrate import Heard, Placed, Respecified, fit_confidence, fit_word_times, hear, place
 from export.spoken import speak
-from handler import voice
-from handler.confidence import logistic
-from handler.recognizer import Recognizer
-from handler.spec import CONFIDENCE_FEATURES
+from hark import vad
+from hark.confidence import logistic
+from hark.recognizer import Recognizer
+from hark.spec import CONFIDENCE_FEATURES
 from tests.conftest import DATA, ROOT
 from training.manifest import read_manifest
 from training.text import normalise
@@ -85,7 +85,7 @@ def test_spoken_words_are_where_they_are_said_to_be() -> None:
         assert len(spoken.words) == len(spoken.spans_s)
         assert (np.diff(spoken.spans_s.ravel()) >= 0).all()
         assert spoken.spans_s[-1, 1] < len(spoken.samples) / 16000
-        sound = np.flatnonzero(voice.is_speech(voice.excess_db(voice.levels_db(spoken.samples, 16000)))) * voice.STEP_S
+        sound = np.flatnonzero(vad.is_speech(vad.excess_db(vad.levels_db(spoken.samples, 16000)))) * vad.STEP_S
         assert spoken.spans_s[0, 0] == pytest.approx(sound[0], abs=0.1)
         assert spoken.spans_s[-1, 1] == pytest.approx(sound[-1], abs=0.15)
 

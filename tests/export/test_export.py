@@ -12,7 +12,7 @@ import torch
 from export import __main__ as command
 from export import graph, masks, proof
 from export.errors import ProofError
-from handler.recognizer import INPUT_NAMES, OUTPUT_NAMES, Recognizer
+from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES, Recognizer
 from tests.conftest import DATA
 from tests.training.toy import TINY, TINY_CONFORMER, toy_config
 from training.checkpoint import load_checkpoint

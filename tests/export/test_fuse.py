@@ -12,7 +12,7 @@ from export import fuse as command
 from export import graph
 from export.fuse import fuse, main
 from export.quantise import quantise
-from handler.recognizer import Recognizer
+from hark.recognizer import Recognizer
 from tests.conftest import ROOT
 from tests.training.toy import TINY, toy_config
 from training.config import model_spec

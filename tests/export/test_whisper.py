@@ -17,7 +17,7 @@ from export.padding import mask_where_padded
 from export.positions import compute_positions
 from export.quantise import quantise
 from export.scores import quantise_scores
-from handler.recognizer import INPUT_NAMES, OUTPUT_NAMES, Recognizer
+from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES, Recognizer
 from tests.training.toy import TINY, TINY_CONFORMER, toy_config
 from training.config import model_spec
 from training.network import Network, build

@@ -22,7 +22,7 @@ environment.prepare()
 from handler.app import lambda_handler  # noqa: E402
 from local.event import context_for, http_event  # noqa: E402
 from tests.conftest import EVENTS, encode, multipart  # noqa: E402
-from tests.handler.media_files import MEDIA, encode_media  # noqa: E402
+from tests.hark.media_files import MEDIA, encode_media  # noqa: E402
 
 RATE_HZ = 16_000
 SECONDS = 0.4

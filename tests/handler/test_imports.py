@@ -23,7 +23,7 @@ FORBIDDEN = {
 PROGRAM = """
 import json, sys
 import handler.app
-from handler.pipeline import Timings, transcribe
+from hark.pipeline import Timings, transcribe
 from pathlib import Path
 for name in ("sample.wav", "sample.ogg"):
     transcribe(Path("events", name).read_bytes(), handler.app.recognizer, 60, Timings())
@@ -74,4 +74,4 @@ def test_the_authorizer_loads_neither_model_nor_numpy() -> None:
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
     modules = set(json.loads(done.stdout))
     assert "boto3" in modules
-    assert not modules & {"numpy", "onnxruntime", "soundfile", "av", "handler.app", "handler.pipeline"}
+    assert not modules & {"numpy", "onnxruntime", "soundfile", "av", "handler.app", "hark.pipeline"}

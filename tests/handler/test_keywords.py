@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from events.synthesise import synthesise
-from handler.errors import InvalidParameter, ModelError
-from handler.keywords import check_fields, filled_up, in_running_speech, reply, spot_blocks
-from handler.pipeline import Timings
-from handler.recognizer import Recognizer
+from handler.keyword_reply import check_fields, reply
 from handler.settings import Settings
-from handler.spec import NO_BLANK, UNKNOWN, ModelSpec
+from hark.errors import InvalidParameter, ModelError
+from hark.keywords import filled_up, in_running_speech, spot_blocks
+from hark.pipeline import Timings
+from hark.recognizer import Recognizer
+from hark.spec import NO_BLANK, UNKNOWN, ModelSpec
 from local.event import http_event
 from tests.conftest import EVENTS, ROOT, Post, encode, invoke, make_spec, multipart
 

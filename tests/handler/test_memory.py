@@ -10,7 +10,7 @@ import pytest
 
 from handler import memory
 from tests.conftest import ROOT
-from tests.handler.bombs import BOMBS
+from tests.hark.bombs import BOMBS
 
 MEMORY_MB = 1024
 # The function as Lambda runs it: a file from standard input, and then a good recording.

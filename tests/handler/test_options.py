@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from handler import options
-from handler.decoding import Decoding
-from handler.errors import ConflictingParameters, InvalidParameter
 from handler.options import Options
+from hark.decoding import Decoding
+from hark.errors import ConflictingParameters, InvalidParameter
 
 
 def test_without_fields_the_defaults_hold() -> None:

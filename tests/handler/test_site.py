@@ -150,7 +150,7 @@ def test_a_cold_start_reads_no_file_of_the_page() -> None:
 
 
 def test_no_name_leads_out_of_the_folder() -> None:
-    from handler.errors import UnknownRoute
+    from hark.errors import UnknownRoute
 
     with pytest.raises(UnknownRoute):
         site.reply("../app.py", {})

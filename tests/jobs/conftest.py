@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from handler import app, worker
-from handler.recognizer import Recognizer
 from handler.settings import Settings
 from handler.worker import Worker
+from hark.recognizer import Recognizer
 from local.event import http_event
 from tests.conftest import encode, invoke
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from handler import job, worker
-from handler.recognizer import Recognizer
 from handler.settings import Settings
 from handler.storage import Storage
 from handler.worker import Worker
+from hark.recognizer import Recognizer
 
 from .aws import ANSWER_LOST, CUT_OFF, UNAVAILABLE, Aws, upload
 from .conftest import Context, create, tone

@@ -18,10 +18,10 @@ import pytest
 import trustme
 
 from handler import app, webhook, webhook_secret, worker
-from handler.errors import InvalidParameter
-from handler.recognizer import Recognizer
 from handler.settings import Settings
 from handler.worker import Worker
+from hark.errors import InvalidParameter
+from hark.recognizer import Recognizer
 from tests.conftest import EVENTS
 
 from .aws import Aws, upload

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from handler import job, worker
-from handler.notification import Arrival, arrivals
-from handler.recognizer import Recognizer
+from handler.s3_events import Arrival, arrivals
 from handler.settings import Settings
 from handler.worker import Worker
+from hark.recognizer import Recognizer
 from tests.conftest import EVENTS
 
 from .aws import ANSWER_LOST, BUCKET, CUT_OFF, MAX_RECEIVE_COUNT, UNAVAILABLE, Aws, notification, upload
@@ -375,7 +375,7 @@ def test_memory_does_not_grow_with_the_recording(settings: Settings, recognizer:
 
     import soundfile as sf
 
-    from handler.pipeline import Timings, transcribe
+    from hark.pipeline import Timings, transcribe
 
     def anonymous_mb() -> float:
         with open("/proc/self/status") as status:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import waitress
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from local import gateway, run
 from local.event import http_event
 from local.serve import MAX_BODY_BYTES, LocalServer

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from handler import job
-from handler.recognizer import Recognizer
 from handler.storage import Gone, Storage, Superseded
 from handler.worker import Deadline, Worker
+from hark.recognizer import Recognizer
 from local.event import http_event
 from tests.conftest import EVENTS, invoke
 from tests.jobs.aws import BUCKET, client, notification, upload

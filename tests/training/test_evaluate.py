@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handler.recognizer import Recognizer
+from hark.recognizer import Recognizer
 from tests.conftest import DATA
 from training import evaluate, metrics
 from training.errors import ManifestError

@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from handler.ctc import greedy
+from hark.ctc import greedy
 from tests.conftest import DATA
 from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, TINY_WHISPER, toy_config
 from training import average, fit

@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from torch.utils.tensorboard import SummaryWriter
 
-from handler.features import log_mel, mel_filters
-from handler.pipeline import Timings, transcribe
-from handler.recognizer import Recognizer
-from handler.segments import split
-from handler.spec import MEL_SCALES, NORMALISATIONS
+from hark.features import log_mel, mel_filters
+from hark.pipeline import Timings, transcribe
+from hark.recognizer import Recognizer
+from hark.segments import split
+from hark.spec import MEL_SCALES, NORMALISATIONS
 from tests.conftest import DATA, EVENTS, ROOT, encode, make_spec
 from tests.training.toy import SMALL
 from training import evaluate, inspect
@@ -104,7 +104,7 @@ def test_each_kind_of_augmentation_is_shown_alone_and_all_together(panels: dict[
 
 
 def test_the_first_panel_is_what_a_model_is_fed(panels: dict[str, augmentation.Panel]) -> None:
-    from handler.audio import decode
+    from hark.audio import decode
 
     spec = model_spec(load_config(SMALL))
     samples = decode(read_manifest(MANIFEST)[3].audio_path.read_bytes(), spec.sample_rate_hz, 60.0)
@@ -156,7 +156,7 @@ def test_augmentation_is_drawn_over_seconds_and_frequencies(panels: dict[str, au
 @pytest.fixture(scope="module")
 def long_speech() -> bytes:
     """All synthesised utterances in a row: longer than the model takes at once."""
-    from handler.audio import decode
+    from hark.audio import decode
 
     parts: list[Samples] = [decode(u.audio_path.read_bytes(), 16000, 60.0) for u in read_manifest(MANIFEST)]
     return encode(np.concatenate(parts), 16000)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from handler.recognizer import Recognizer
+from hark.recognizer import Recognizer
 from tests.conftest import EVENTS
-from training import keyword_cut
-from training.keyword_cut import Cut, choose, cut_out
+from training.keywords import cut
+from training.keywords.cut import Cut, choose, cut_out
 from training.manifest import Utterance, read_manifest, write_manifest
 
 CONFIG = "training/configs/keywords.yaml"
@@ -50,7 +50,7 @@ def test_the_command_writes_recordings_and_a_manifest(tmp_path: Path, capsys: py
     manifest, output = tmp_path / "manifest.jsonl", tmp_path / "cut"
     extra = {"speaker": "heart", "corpus": "sample", "license": "Apache-2.0"}
     write_manifest(manifest, [Utterance(EVENTS / "sample.wav", 6.0, TEXT, extra)])
-    assert keyword_cut.main([CONFIG, str(manifest), "--output", str(output), "--others", "4"]) == 0
+    assert cut.main([CONFIG, str(manifest), "--output", str(output), "--others", "4"]) == 0
     written = read_manifest(output / "manifest.jsonl")
     assert [utterance.text for utterance in written].count("nine") == 1
     assert "1 recordings of the model's words" in capsys.readouterr().out
@@ -64,10 +64,10 @@ def test_a_manifest_without_the_words_is_an_error_that_says_so(
 ) -> None:
     manifest = tmp_path / "manifest.jsonl"
     write_manifest(manifest, [Utterance(EVENTS / "sample.wav", 6.0, "a", {})])
-    assert keyword_cut.main([CONFIG, str(manifest), "--output", str(tmp_path / "cut")]) == 1
+    assert cut.main([CONFIG, str(manifest), "--output", str(tmp_path / "cut")]) == 1
     assert "No word of the config's labels was found" in capsys.readouterr().err
     write_manifest(manifest, [Utterance(manifest, 6.0, "nine", {})])
-    assert keyword_cut.main([CONFIG, str(manifest), "--output", str(tmp_path / "cut")]) == 1
+    assert cut.main([CONFIG, str(manifest), "--output", str(tmp_path / "cut")]) == 1
     assert "manifest.jsonl cannot be read" in capsys.readouterr().err
 
 

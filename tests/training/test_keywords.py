@@ -8,18 +8,19 @@ import pytest
 import torch
 
 from export import __main__ as export_command
-from handler.recognizer import Recognizer
+from hark.recognizer import Recognizer
 from tests.training import whisper_files
 from tests.training.whisper_files import write_transformers
 from tests.training.words import LABELS, WORDS, make_words, spoken, word_config
-from training import evaluate, fit, inspect, keyword_split, keyword_text
+from training import evaluate, fit, inspect
 from training.checkpoint import load_checkpoint
 from training.config import Config, load_config, model_spec
 from training.errors import ConfigError, ManifestError
-from training.keyword_data import KeywordBatch, KeywordData, KeywordDataset, label_of, place, training_words, trim
-from training.keyword_report import evaluate_keywords, wilson
-from training.keyword_task import KeywordTask
-from training.keyword_whisper import WhisperClassifier
+from training.keywords import split, text
+from training.keywords.data import KeywordBatch, KeywordData, KeywordDataset, label_of, place, training_words, trim
+from training.keywords.report import evaluate_keywords, wilson
+from training.keywords.task import KeywordTask
+from training.keywords.whisper import WhisperClassifier
 from training.manifest import Utterance, read_manifest
 from training.network import build
 from training.pretrained import load_pretrained
@@ -275,13 +276,13 @@ def test_named_speakers_and_those_of_the_published_rule_are_held_out() -> None:
         utterance(f"keywords-{name}", "Speech Commands subset") for name in ("026290a7", "bb05582b", "0a7c2a8d")
     ]
     digits = [utterance(f"digits-{name}", "Free Spoken Digit Dataset") for name in ("theo", "026290a7")]
-    kept, held_out = keyword_split.split([*commands, *digits], ["digits-theo"])
+    kept, held_out = split.split([*commands, *digits], ["digits-theo"])
     assert [each.extra["speaker"] for each in held_out] == ["keywords-026290a7", "keywords-bb05582b", "digits-theo"]
     assert [each.extra["speaker"] for each in kept] == ["keywords-0a7c2a8d", "digits-026290a7"]
     with pytest.raises(ManifestError, match="no speaker digits-nobody"):
-        keyword_split.split(digits, ["digits-nobody"])
+        split.split(digits, ["digits-nobody"])
     with pytest.raises(ManifestError, match="one side"):
-        keyword_split.split(digits, [])
+        split.split(digits, [])
 
 
 def test_each_person_is_in_one_half_but_for_the_one_who_said_most() -> None:
@@ -289,13 +290,13 @@ def test_each_person_is_in_one_half_but_for_the_one_who_said_most() -> None:
     digits = [
         Utterance(Path(f"{i}.wav"), 1.0, "one", {"speaker": "digits-theo", "corpus": "digits"}) for i in range(40)
     ]
-    dev, test = keyword_split.halves([*people, *digits], ["digits-theo"])
+    dev, test = split.halves([*people, *digits], ["digits-theo"])
     who_chooses, who_judges = ({each.extra["speaker"] for each in half} for half in (dev, test))
     assert who_chooses & who_judges == {"digits-theo"}
     assert len(dev) + len(test) == 100
     assert min(len(who_chooses), len(who_judges)) > 5
     # Where more are held out, everything stays on its side.
-    assert keyword_split.halves(digits, ["digits-theo"])[0] == [each for each in dev if each in digits]
+    assert split.halves(digits, ["digits-theo"])[0] == [each for each in dev if each in digits]
 
 
 def test_the_split_command_writes_all_manifests(tmp_path: Path) -> None:
@@ -303,7 +304,7 @@ def test_the_split_command_writes_all_manifests(tmp_path: Path) -> None:
     names = ("train", "dev", "test")
     outputs = [part for name in names for part in (f"--{name}", str(tmp_path / f"{name}.jsonl"))]
     arguments = [str(manifest), "--dev-speaker", "tone-3", "--held-out", str(others), *outputs]
-    assert keyword_split.main(arguments) == 0
+    assert split.main(arguments) == 0
     train, dev, test = (read_manifest(tmp_path / f"{name}.jsonl") for name in names)
     assert len(train) == 5 * len(WORDS)
     assert len(dev) + len(test) == 7 * len(WORDS)
@@ -319,7 +320,7 @@ def test_the_text_to_synthesize_has_every_word_and_others_that_sound_like_none(t
     sentences.write_text("She ate four apples and stopped.\nApples, apples: follow the fellow to the hour.\n")
     output = tmp_path / "words.txt"
     arguments = ["training/configs/keywords.yaml", str(sentences), "--output", str(output), "--rounds", "4"]
-    assert keyword_text.main(arguments) == 0
+    assert text.main(arguments) == 0
     lines = output.read_text().splitlines()
     assert len(lines) == 4 * (35 + 15)
     said = [line.strip(".!?").lower() for line in lines]
@@ -328,7 +329,7 @@ def test_the_text_to_synthesize_has_every_word_and_others_that_sound_like_none(t
     assert "apples" in said
     assert not {"ate", "to", "hour", "unknown", "silence"} & set(said)
     assert {line[-1] for line in lines} >= {".", "!", "?"}
-    assert keyword_text.main([arguments[0], str(tmp_path / "none.txt"), "--output", str(output)]) == 1
+    assert text.main([arguments[0], str(tmp_path / "none.txt"), "--output", str(output)]) == 1
 
 
 def test_a_recording_loses_its_quiet_ends_but_for_a_margin() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handler.errors import HarkError, ModelError
-from handler.language_model import ARRAYS, EDGE, LETTERS, MAGIC, LanguageModel, WordContext
+from hark.errors import HarkError, ModelError
+from hark.language_model import ARRAYS, EDGE, LETTERS, MAGIC, LanguageModel, WordContext
 from training import language_model
 
 _NONE = WordContext(np.array([-1]), np.array([-1]))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from handler.audio import decode
+from hark.audio import decode
 from tests.conftest import DATA, ROOT
 from training import check, pseudo_label
 from training.labelling.judgement import is_repetitive

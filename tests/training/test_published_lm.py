@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handler.errors import HarkError
-from handler.language_model import LanguageModel, WordContext
+from hark.errors import HarkError
+from hark.language_model import LanguageModel, WordContext
 from training import language_model, published_lm
 
 ARPA = r"""

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from tests.conftest import ROOT
 from training import synthesize
 from training.manifest import Utterance, read_manifest

@@ -10,10 +10,10 @@ from tests.training.toy import NO_AUGMENTATION, TINY, TINY_CONFORMER, TINY_WHISP
 from tests.training.whisper_files import write_ctranslate2, write_openai, write_transformers
 from training import teacher
 from training.checkpoint import load_checkpoint
+from training.distillation import Hints
 from training.errors import CheckpointError, ConfigError
 from training.features import LogMel
 from training.fit import fit
-from training.hints import Hints
 from training.task import SpeechTask
 
 SIZE = whisper_files.SIZE

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 from training.corpora import common_voice, speech_commands
 from training.corpora.durations import measure
 from training.corpora.librispeech import download, librispeech

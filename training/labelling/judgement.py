@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handler.audio import peak
+from hark.audio import peak
 from training.audio_facts import AudioFacts
 from training.config import Config
 from training.findings import Line, findings

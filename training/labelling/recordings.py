@@ -11,13 +11,13 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from handler import segments, voice
-from handler.audio import blocks, within_full_scale
+from hark import segments, vad
+from hark.audio import blocks, within_full_scale
 from training.corpora.listing import LIBSNDFILE_SUFFIXES, files_below
 from training.errors import LabellingError
 
 RATE_HZ = 16_000
-# What phones, browsers, cameras and video editors write, beside what libsndfile reads; see `handler.media`.
+# What phones, browsers, cameras and video editors write, beside what libsndfile reads; see `hark.media`.
 _SUFFIXES = LIBSNDFILE_SUFFIXES | {
     ".3gp", ".aac", ".amr", ".asf", ".avi", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".webm", ".wma",
 }  # fmt: skip
@@ -50,15 +50,15 @@ class Piece:
     @property
     def speech_s(self) -> float:
         """Seconds in which somebody may be speaking."""
-        levels = voice.levels_db(self.samples, RATE_HZ)
-        return float(np.count_nonzero(voice.is_speech(voice.excess_db(levels)))) * voice.STEP_S
+        levels = vad.levels_db(self.samples, RATE_HZ)
+        return float(np.count_nonzero(vad.is_speech(vad.excess_db(levels)))) * vad.STEP_S
 
 
 class Recording:
     """An audio file, decoded as its pieces are asked for.
 
     Args:
-        path: of a format that `handler.audio` decodes.
+        path: of a format that `hark.audio` decodes.
         longest_s: no piece is longer.
 
     Attributes:
@@ -77,7 +77,7 @@ class Recording:
 
         Raises:
             OSError: the file cannot be read.
-            handler.errors.RequestError: its audio cannot; pieces from before the fault may have been yielded.
+            hark.errors.RequestError: its audio cannot; pieces from before the fault may have been yielded.
         """
         decoded = self._decoded()
         first: list[NDArray[np.float32]] = []

@@ -9,10 +9,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from handler.decoding import Decoders, Decoding
-from handler.pipeline import Timings, transcribe_samples
-from handler.recognizer import Recognizer
-from handler.settings import Settings
+from hark import model_files
+from hark.decoding import Decoders, Decoding
+from hark.pipeline import Timings, transcribe_samples
+from hark.recognizer import Recognizer
 from training.errors import LabellingError
 from training.labelling.recordings import RATE_HZ
 
@@ -113,14 +113,14 @@ class Hark:
         path: an .onnx file.
 
     Raises:
-        handler.errors.ModelError: it cannot be read, or is a keyword model.
+        hark.errors.ModelError: it cannot be read, or is a keyword model.
     """
 
     def __init__(self, path: Path) -> None:
         self._recognizer = Recognizer(path, "transcription")
         spec = self._recognizer.spec
         self.name = f"{spec.name} {spec.version}"
-        self._decoder = Decoders(Settings(path, math.inf)).decoder(Decoding(), spec)
+        self._decoder = Decoders(path, model_files.LANGUAGE_MODEL).decoder(Decoding(), spec)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Heard:
         """As `Transcriber` has it."""

@@ -8,9 +8,9 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from handler.audio import decode
-from handler.errors import RequestError
-from handler.spec import ModelSpec
+from hark.audio import decode
+from hark.errors import RequestError
+from hark.spec import ModelSpec
 from training.config import AugmentConfig
 from training.dataset import Augment
 from training.errors import ManifestError

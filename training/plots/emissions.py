@@ -10,10 +10,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from handler import audio, ctc, features, segments, transcript
-from handler.pipeline import Runner
-from handler.spec import ModelSpec
-from handler.transcript import Transcript, Word
+from hark import audio, ctc, features, segments, transcript
+from hark.pipeline import Runner
+from hark.spec import ModelSpec
+from hark.transcript import Transcript, Word
 from training.plots.errors import PlotError
 from training.plots.style import GREY, SMALL, VERMILION, colour_range, draw_log_mel, log_mel_bar
 
@@ -46,10 +46,10 @@ class Window:
 
 
 def listen(data: bytes, runner: Runner) -> tuple[list[Window], Transcript]:
-    """Goes the way of `handler.pipeline.transcribe`, greedily, and keeps what it passes, what is taken for noise too.
+    """Goes the way of `hark.pipeline.transcribe`, greedily, and keeps what it passes, what is taken for noise too.
 
     Raises:
-        handler.errors.RequestError: the bytes are no audio that can be used.
+        hark.errors.RequestError: the bytes are no audio that can be used.
     """
     spec = runner.spec
     samples = audio.decode(data, spec.sample_rate_hz, float("inf"))

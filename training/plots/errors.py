@@ -1,6 +1,6 @@
 """The error of what is drawn; its message names the file to mend."""
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 
 class PlotError(HarkError):

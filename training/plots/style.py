@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from handler.features import to_mel
-from handler.spec import ModelSpec
+from hark.features import to_mel
+from hark.spec import ModelSpec
 from training.plots.errors import PlotError
 
 # Told apart by people of every colour vision. Source: Okabe and Ito, "Color Universal Design" (2008).

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from handler.errors import HarkError
+from hark.errors import HarkError
 
 
 class SynthesisError(HarkError):

@@ -1,0 +1,78 @@
+"""What became of a recording, as it is stored beside it: a transcript, or why there is none.
+
+A transcript is kept whole, so that every format can be made of it later, by the same code that renders the reply of
+the synchronous routes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from handler import render
+from handler.s3_events import Arrival
+from hark.errors import RequestError
+from hark.spec import ModelSpec
+from hark.transcript import Alternative, Segment, Transcript, Word
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A transcript and the spec of the model that made it, which may since have been replaced."""
+
+    transcript: Transcript
+    spec: ModelSpec
+
+
+def completed(arrival: Arrival, now: int, transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
+    """The content of a result object: what a reader wants, and what `stored` needs beyond it."""
+    return {
+        "status": "completed",
+        "source": _source(arrival),
+        "finished_at": now,
+        "transcript": render.full(transcript, spec),
+        "exact": {
+            "duration_s": transcript.duration_s,
+            "scores": [each.score for each in transcript.alternatives],
+            "tokens": [
+                {"ids": list(segment.token_ids), "log_probs": list(segment.token_log_probs)}
+                for segment in transcript.segments
+            ],
+            "spec": spec.to_json(),
+        },
+    }
+
+
+def failed(arrival: Arrival, now: int, error: RequestError) -> dict[str, Any]:
+    """The content of a result object that says what is wrong with the recording."""
+    return {"status": "failed", "source": _source(arrival), "finished_at": now, "error": error.body()["error"]}
+
+
+def is_of(content: dict[str, Any], arrival: Arrival) -> bool:
+    """Says whether a result is that of these very bytes."""
+    return bool(content["source"] == _source(arrival))
+
+
+def stored(content: dict[str, Any]) -> Stored:
+    """Reads a completed result back; the transcript equals the one it was made of."""
+    exact = content["exact"]
+    words = (
+        Word(word["word"], word["start"], word["end"], word["confidence"]) for word in content["transcript"]["words"]
+    )
+    segments = tuple(
+        Segment(tuple(_next(words, segment["text"])), tuple(tokens["ids"]), tuple(tokens["log_probs"]))
+        for segment, tokens in zip(content["transcript"]["segments"], exact["tokens"], strict=True)
+    )
+    # Results of before there were any list none.
+    texts = (each["text"] for each in content["transcript"].get("alternatives", []))
+    alternatives = tuple(map(Alternative, texts, exact.get("scores", [])))
+    return Stored(Transcript(segments, exact["duration_s"], alternatives), ModelSpec.from_json(exact["spec"]))
+
+
+def _next(words: Iterator[Word], text: str) -> Iterator[Word]:
+    """Yields the words a segment's text is made of; a word has no space in it."""
+    for _ in text.split(" "):
+        yield next(words)
+
+
+def _source(arrival: Arrival) -> dict[str, str]:
+    return {"bucket": arrival.bucket, "key": arrival.key, "etag": arrival.etag}

@@ -1,0 +1,1 @@
+"""Speech to text: bytes of audio in, a transcript out."""

@@ -1,0 +1,194 @@
+"""Bytes of an audio file -> mono float32 samples at the model's rate, block by block.
+
+libsndfile reads WAV, FLAC, Ogg (Opus, Vorbis), MP3, AIFF, AU and CAF; `hark.media` reads the rest; soxr resamples.
+Audio is decoded, mixed down and resampled as it is asked for, so memory is bounded whatever the file claims.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import soundfile as sf
+import soxr
+from numpy.typing import NDArray
+
+from hark import containers
+from hark.errors import AudioTooLong, InvalidAudio, InvalidBody
+from hark.mapped import Data, opened
+
+# Telephone speech is sampled at 8 kHz; what is sampled lower has lost its consonants. Studio recorders end at 192 kHz.
+MIN_SAMPLE_RATE_HZ = 8_000
+MAX_SAMPLE_RATE_HZ = 192_000
+
+# A second of the longest recording may have so many values, all channels together, on average: 48 kHz in stereo. Eight
+# silent channels of 192 kHz fit many minutes into few bytes, and decoding them takes longer than anybody waits. Ten
+# minutes' worth are no matter, however short the limit.
+_MOST_VALUES_PER_S = 2 * 48_000
+_HARMLESS_VALUES = 600 * _MOST_VALUES_PER_S
+# Values of a block, all channels together: enough to keep calls few, and 4 MB however many channels there are.
+_BLOCK_VALUES = 1 << 20
+_FORMATS = "WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, WMA or AMR"
+# Containers whose usual contents libsndfile does not know.
+_MEDIA = frozenset({"mov", "matroska", "aac", "asf", "amr", "avi"})
+# Formats whose header counts the frames; others estimate it from the file's size.
+_FRAME_COUNT_IS_EXACT = frozenset({"FLAC", "WAV", "WAVEX", "AIFF", "CAF", "AU"})
+# The lowest bit rate of these. A file that at this rate is within the limit needs no closer look.
+_LOWEST_BITS_PER_S = {"mp3": 8_000, "aac": 8_000, "amr": 4_750}
+
+_Source = Iterator[tuple[int, NDArray[np.float32]]]
+
+
+def decode(data: Data, sample_rate_hz: int, max_duration_s: float) -> NDArray[np.float32]:
+    """Decodes an audio file as a whole.
+
+    Args:
+        data: the whole file.
+        sample_rate_hz: rate to resample to.
+        max_duration_s: the longest audio accepted, in seconds.
+
+    Returns:
+        [samples] float32 mono, peak at most 1.
+
+    Raises:
+        RequestError: as `blocks` does.
+    """
+    return within_full_scale(np.concatenate(list(blocks(data, sample_rate_hz, max_duration_s))))
+
+
+def blocks(data: Data, sample_rate_hz: int, max_duration_s: float) -> Iterator[NDArray[np.float32]]:
+    """Decodes an audio file piece by piece.
+
+    What the file says of its own length is checked before the first block, what it holds with every block.
+
+    Args:
+        data: the whole file, in memory or mapped.
+        sample_rate_hz: rate to resample to.
+        max_duration_s: the longest audio accepted, in seconds.
+
+    Yields:
+        [samples] float32 mono; together they are the recording, which has a sample at least. Floating-point files may
+        go beyond full scale: see `within_full_scale`.
+
+    Raises:
+        InvalidBody: there are no bytes.
+        InvalidAudio: the bytes are not audio, are cut short, hold no samples or hold values that are not numbers.
+        AudioTooLong: the audio is longer than the limit.
+    """
+    if not data:
+        raise InvalidBody("The audio is empty; send the bytes of an audio file.")
+    containers.check_complete(data)
+    samples = 0
+    for block in _resampled(_source(data, max_duration_s), sample_rate_hz, max_duration_s):
+        if not np.isfinite(block).all():
+            raise InvalidAudio("The audio holds samples that are not numbers (NaN or infinite); export it again.")
+        samples += len(block)
+        yield block
+    if not samples:  # none were there, or too few to make one at the model's rate
+        raise InvalidAudio("The audio has no samples; record something and send it again.")
+
+
+def within_full_scale(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brings [samples] whose peak is above 1 to a peak of 1."""
+    highest = peak(samples)
+    return samples / np.float32(highest) if highest > 1 else samples
+
+
+def peak(samples: NDArray[np.float32]) -> float:
+    """Returns how far [samples] go from 0; 0 where there are none. Takes no copy of them, as `np.abs` would."""
+    return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
+
+
+def _source(data: Data, max_duration_s: float) -> _Source:
+    """Opens the file with the library that knows it, and refuses it where it says that it is too long."""
+    kind = containers.kind(data)
+    if kind not in _MEDIA and not containers.says_no_length(data):
+        try:
+            file = sf.SoundFile(opened(data))
+        except (sf.LibsndfileError, TypeError) as error:
+            # soundfile answers headerless formats with a TypeError that asks for their rate.
+            if not kind:
+                raise InvalidAudio(f"The audio cannot be decoded; send a whole {_FORMATS} file.") from error
+        else:
+            if kind != "mp3":  # for which libsndfile guesses from the first frame
+                _check_duration(file.frames / _checked_rate(file.samplerate), max_duration_s)
+                _check_values(file.frames * file.channels, max_duration_s)
+            elif len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
+                _check_media_duration(data, kind, max_duration_s)
+            return _read(file)
+    # A container that libsndfile knows may hold a codec that it does not.
+    if kind not in _LOWEST_BITS_PER_S or len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
+        _check_media_duration(data, kind, max_duration_s)
+    from hark import media  # large, and seldom needed
+
+    return media.blocks(data, kind)
+
+
+def _check_media_duration(data: Data, kind: str, max_duration_s: float) -> None:
+    from hark import media  # large, and seldom needed
+
+    _check_duration(media.duration_s(data, kind, max_duration_s), max_duration_s)
+
+
+def _check_duration(duration_s: float, max_duration_s: float) -> None:
+    if duration_s > max_duration_s:
+        raise AudioTooLong(f"The audio is longer than the limit of {max_duration_s:g} s; split it.")
+
+
+def _check_values(values: int, max_duration_s: float) -> None:
+    if values > max(max_duration_s * _MOST_VALUES_PER_S, _HARMLESS_VALUES):
+        raise AudioTooLong(
+            "The audio has too many samples, all channels together, for its length to be dealt with in time; "
+            "send fewer channels or a lower rate (16000 Hz mono is best)."
+        )
+
+
+def _read(file: sf.SoundFile) -> _Source:
+    with file:
+        block_frames = max(1, _BLOCK_VALUES // file.channels)
+        frames = 0
+        try:
+            while True:
+                block = file.read(block_frames, dtype="float32", always_2d=True)
+                frames += len(block)
+                yield file.samplerate, block
+                if len(block) < block_frames:
+                    break
+        except sf.LibsndfileError as error:
+            raise InvalidAudio(f"The audio cannot be decoded; send a whole {_FORMATS} file.") from error
+        if frames < file.frames and file.format in _FRAME_COUNT_IS_EXACT:
+            raise InvalidAudio(
+                f"The audio is cut short: {frames} of {file.frames} frames could be decoded; send the whole file."
+            )
+
+
+def _resampled(source: _Source, sample_rate_hz: int, max_duration_s: float) -> Iterator[NDArray[np.float32]]:
+    """Mixes down and resamples; the rate may change on the way, as it does where AAC turns into HE-AAC."""
+    rate_hz, resampler = 0, None
+    duration_s = 0.0
+    values = 0
+    for block_rate_hz, block in source:
+        if block_rate_hz != rate_hz:
+            if resampler is not None:
+                yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+            rate_hz = _checked_rate(block_rate_hz)
+            resampler = (
+                soxr.ResampleStream(rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
+                if rate_hz != sample_rate_hz
+                else None
+            )
+        duration_s += len(block) / rate_hz
+        _check_duration(duration_s, max_duration_s)
+        values += block.size
+        _check_values(values, max_duration_s)
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        yield mono if resampler is None else resampler.resample_chunk(mono)
+    if resampler is not None:
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _checked_rate(rate_hz: int) -> int:
+    if not MIN_SAMPLE_RATE_HZ <= rate_hz <= MAX_SAMPLE_RATE_HZ:
+        raise InvalidAudio(
+            f"The audio's sample rate is {rate_hz} Hz; "
+            f"send {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz (16000 Hz is best)."
+        )
+    return rate_hz

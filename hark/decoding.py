@@ -1,0 +1,219 @@
+"""How log-probabilities become text: greedily, or by a beam search with a language model and hot words.
+
+What of the two an endpoint can do depends on its files: without a language model (`HARK_LM`) it decodes greedily and
+refuses the rest.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hark import ctc
+from hark.beam import BeamSearch, Weights
+from hark.ctc import Tokens
+from hark.errors import InvalidParameter, ModelError
+from hark.language_model import LanguageModel
+from hark.spec import ModelSpec
+from hark.transcript import Alternative
+
+DECODERS = ("greedy", "beam")
+# A third fewer word errors (docs/decoding.md) for a few milliseconds of work per second of audio.
+DEFAULT_DECODER = "beam"
+_WEIGHTS_FORMAT = 1
+MOST_ALTERNATIVES = 10
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What a request asks for.
+
+    Attributes:
+        decoder: one of `DECODERS`; "" for the default.
+        hotwords: words to listen for, as `hark.hotwords.spelt` writes them.
+        prompted: the same, found in a prompt: of no effect where they cannot have any.
+        alternatives: how many of the best texts are wanted; 0 for the best one alone, not listed.
+    """
+
+    decoder: str = ""
+    hotwords: tuple[str, ...] = ()
+    prompted: tuple[str, ...] = ()
+    alternatives: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what `from_json` reads."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Decoding":
+        """Reads what `to_json` wrote; fields of a newer version are left out."""
+        known: dict[str, Any] = {}
+        for name in (each.name for each in dataclasses.fields(cls) if each.name in content):
+            value = content[name]
+            known[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**known)
+
+
+class Decoder(Protocol):
+    """A way to decode.
+
+    Attributes:
+        word_confidence: weights of `hark.spec.CONFIDENCE_FEATURES` for its words; none for the model's own.
+        alternatives: how many of the best texts are wanted.
+    """
+
+    word_confidence: Mapping[str, float]
+    alternatives: int
+
+    def __call__(self, log_probs: NDArray[np.float32], spec: ModelSpec) -> tuple[Tokens, tuple[Alternative, ...]]:
+        """Decodes [frames, labels] log-probabilities of one window: its tokens, and the best texts if wanted."""
+
+
+class Greedy:
+    """The best label of every frame."""
+
+    def __init__(self) -> None:
+        self.word_confidence: Mapping[str, float] = {}
+        self.alternatives = 0
+
+    def __call__(self, log_probs: NDArray[np.float32], spec: ModelSpec) -> tuple[Tokens, tuple[Alternative, ...]]:
+        """Decodes a window; it knows of no other text."""
+        return ctc.greedy(log_probs, spec.blank), ()
+
+
+GREEDY = Greedy()
+
+
+class Beam:
+    """A beam search.
+
+    Args:
+        search: for the model's labels.
+        alternatives: how many texts to return beside the tokens.
+        word_confidence: see `Decoder`.
+    """
+
+    def __init__(
+        self, search: BeamSearch, alternatives: int = 0, word_confidence: Mapping[str, float] | None = None
+    ) -> None:
+        self._search = search
+        self.alternatives = alternatives
+        self.word_confidence = word_confidence or {}
+
+    def __call__(self, log_probs: NDArray[np.float32], spec: ModelSpec) -> tuple[Tokens, tuple[Alternative, ...]]:
+        """Decodes a window; its tokens are those of the best text, on the likeliest path that spells it."""
+        found = self._search(log_probs, max(self.alternatives, 1))
+        tokens = ctc.align(log_probs, found[0].labels, spec.blank)
+        if not self.alternatives:
+            return tokens, ()
+        texts = (" ".join("".join(spec.labels[label] for label in each.labels).split()) for each in found)
+        return tokens, tuple(Alternative(text, each.score) for text, each in zip(texts, found, strict=True))
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What was found for a language model and an acoustic one together, by `python -m benchmarks.decoding`.
+
+    It lies beside the acoustic model, in a file of the same name that ends in .json, since it changes with every
+    acoustic model while the language model stays.
+
+    Attributes:
+        weights: of the search.
+        word_confidence: weights of `hark.spec.CONFIDENCE_FEATURES` for words that the beam search found.
+        measured: on what, and with which figures.
+    """
+
+    weights: Weights = field(default_factory=Weights)
+    word_confidence: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def beside(cls, model: Path) -> "Tuning":
+        """Reads the file that lies beside an acoustic model; defaults where there is none.
+
+        Raises:
+            ModelError: it cannot be read, or is of another format.
+        """
+        path = model.with_suffix(".json")
+        if not path.is_file():
+            return cls()
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content.pop("format") != _WEIGHTS_FORMAT:
+                raise ValueError("another format")
+            return cls(**{**content, "weights": Weights(**content["weights"])})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{path} cannot be read ({error}); make it with `python -m benchmarks.decoding`."
+            ) from error
+
+    def write(self, model: Path) -> Path:
+        """Writes the file that `beside` reads, and returns where it is."""
+        path = model.with_suffix(".json")
+        content = {"format": _WEIGHTS_FORMAT, **dataclasses.asdict(self)}
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        return path
+
+
+class Decoders:
+    """The decoders of an acoustic model. The language model is loaded when it is first asked for.
+
+    Args:
+        model_path: the acoustic model, beside which the weights of its search lie.
+        language_model_path: need not be there.
+        default: one of `DECODERS`, for who names none.
+    """
+
+    def __init__(self, model_path: Path, language_model_path: Path, default: str = DEFAULT_DECODER) -> None:
+        self._path, self._model_path, self._default = language_model_path, model_path, default
+        # The last search and what it was made for: most requests ask for what the one before did.
+        self._made: tuple[tuple[object, ...], BeamSearch] | None = None
+
+    @cached_property
+    def _loaded(self) -> tuple[LanguageModel, Tuning]:
+        return LanguageModel(self._path), Tuning.beside(self._model_path)
+
+    def check(self, asked: Decoding) -> None:
+        """Looks at whether this endpoint can do what is asked for, without loading anything.
+
+        Raises:
+            InvalidParameter: it has no language model, and a beam search was asked for.
+        """
+        if self._searches(asked) and not self._path.is_file():
+            param = "decoder" if asked.decoder else "hotwords" if asked.hotwords else "alternatives"
+            raise InvalidParameter(
+                f"This endpoint has no language model, so it cannot search; leave {param} out.", param=param
+            )
+
+    def decoder(self, asked: Decoding, spec: ModelSpec) -> Decoder:
+        """Returns what decodes as is asked for.
+
+        Raises:
+            InvalidParameter: see `check`.
+            ModelError: the language model cannot be read.
+        """
+        self.check(asked)
+        # A prompt that names nobody, and one that comes where there is nothing to search with, changes nothing.
+        prompted = bool(asked.prompted) and asked.decoder != "greedy" and self._path.is_file()
+        searches = self._searches(asked) or prompted
+        default = not asked.decoder and self._default == "beam" and self._path.is_file()
+        if not searches and not default:
+            return GREEDY
+        language_model, tuning = self._loaded
+        hot = tuple(dict.fromkeys([*asked.hotwords, *asked.prompted]))
+        wanted = (spec.labels, spec.blank, hot)
+        made = self._made  # read once: another thread may put another one there
+        if not made or made[0] != wanted:
+            made = wanted, BeamSearch(spec.labels, spec.blank, tuning.weights, language_model, hot)
+            self._made = made
+        return Beam(made[1], asked.alternatives, tuning.word_confidence)
+
+    @staticmethod
+    def _searches(asked: Decoding) -> bool:
+        return asked.decoder == "beam" or bool(asked.hotwords) or asked.alternatives > 0

@@ -1,0 +1,339 @@
+"""An n-gram language model of words, with a letter trie of its vocabulary, read from a file by memory map.
+
+`training.language_model` writes the file. Within a word the trie says how likely what it may become is (look-ahead);
+words that are not in it are spelt by a small model of letters. Log-probabilities are natural and were rounded to
+multiples of `step` to fit into a byte.
+
+Sources: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1998), for back-off;
+Ortmanns, Ney and Eiden, "Language-Model Look-Ahead for Large Vocabulary Speech Recognition" (ICSLP 1996).
+"""
+
+import json
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hark.errors import ModelError
+
+MAGIC = b"HARKLM\r\n"
+FORMAT = 1
+# The letters of words, in the order in which the file numbers them, from 0.
+LETTERS = "'abcdefghijklmnopqrstuvwxyz"
+# The edge of a word, as the model of letters numbers it; the letters of `LETTERS` follow from 1.
+EDGE = 0
+# How many letters before one the model of letters looks at.
+SPELLING_CONTEXT = 3
+# Words are numbered in 16 bits, and so are those that follow one word counted.
+_WORD_BITS = 16
+MAX_WORDS = (1 << _WORD_BITS) - 1
+# The bit of a trie node's mask that says that a word ends there; below it is one bit for each letter.
+_ENDS_WORD = np.uint32(1 << 31)
+_LETTER_BITS = np.uint32((1 << len(LETTERS)) - 1)
+_ALIGNMENT = 64
+
+# The arrays of a file: their names and types. Words are numbered in the order in which the trie has their ends, its
+# nodes breadth first.
+ARRAYS: Mapping[str, str] = {
+    "node_masks": "<u4",  # [nodes] which letters go on from it, and whether a word ends there
+    "node_log_probs": "u1",  # [nodes] look-ahead: of all words below it
+    "spelling_log_probs": "u1",  # [edges and letters ** context, edges and letters]
+    "unigram_log_probs": "u1",  # [words]
+    "unigram_backoffs": "i1",  # [words]
+    "bigram_counts": "<u2",  # [words] how many bigrams begin with it
+    "bigram_words": "<u2",  # [bigrams] second words, sorted within a first word
+    "bigram_log_probs": "u1",  # [bigrams]
+    "bigram_backoffs": "i1",  # [bigrams]
+    "trigram_counts": "<u2",  # [bigrams] how many trigrams begin with it
+    "trigram_words": "<u2",  # [trigrams] third words, sorted within a bigram
+    "trigram_log_probs": "u1",  # [trigrams]
+}
+
+
+def write(path: Path, arrays: Mapping[str, NDArray[Any]], step: float, about: Mapping[str, Any]) -> int:
+    """Writes a language model.
+
+    Args:
+        path: the file.
+        arrays: what `ARRAYS` names, already rounded.
+        step: what a log-probability of 1 in the arrays stands for.
+        about: what else a reader may want to know: the text, the options it was made with, figures.
+
+    Returns:
+        The file's size in bytes.
+    """
+    lengths = {name: len(arrays[name]) for name in ARRAYS}
+    header = json.dumps(
+        {"format": FORMAT, "letters": LETTERS, "step": step, "lengths": lengths, "about": about}, ensure_ascii=False
+    ).encode()
+    with path.open("wb") as file:
+        file.write(MAGIC + len(header).to_bytes(4, "little") + header)
+        for name, kind in ARRAYS.items():
+            file.write(bytes(-file.tell() % _ALIGNMENT))
+            file.write(np.ascontiguousarray(arrays[name], np.dtype(kind)).tobytes())
+        return file.tell()
+
+
+@dataclass(frozen=True)
+class WordContext:
+    """What words depend on: the one before, and the bigram it ends.
+
+    Attributes:
+        words: [hypotheses] the last word's number, -1 where it is not in the vocabulary or there is none.
+        bigrams: [hypotheses] the number of the bigram of the last two words, -1 where the model has none.
+    """
+
+    words: NDArray[np.int64]
+    bigrams: NDArray[np.int64]
+
+
+class LanguageModel:
+    """A language model whose file is mapped. Safe to use from several threads.
+
+    Args:
+        path: a file made by `python -m training.language_model`.
+
+    Raises:
+        ModelError: the file is missing, is no language model, is cut short, or of another format.
+    """
+
+    def __init__(self, path: Path) -> None:
+        data, header = _opened(path)
+        self.about: dict[str, Any] = header["about"]
+        arrays = _arrays(path, data, header)
+        _check(path, arrays)
+        # Taken from a table of 256 values, a byte is a log-probability in one step.
+        steps = np.arange(256, dtype=np.uint8)
+        self._log_probs: NDArray[np.float64] = steps.astype(np.float64) * -float(header["step"])
+        self._signed: NDArray[np.float64] = steps.view(np.int8).astype(np.float64) * float(header["step"])
+        # What is made of the file is made in place and in small types: a cold start waits for it.
+        self._masks = masks = arrays["node_masks"]
+        # Breadth first, a node's children follow those of the node before.
+        self._first_children = np.ones(len(masks), np.int32)
+        np.cumsum(np.bitwise_count(masks[:-1] & _LETTER_BITS), dtype=np.int32, out=self._first_children[1:])
+        self._first_children[1:] += 1
+        ends_word = masks >= _ENDS_WORD
+        self._words: NDArray[np.int32] = np.cumsum(ends_word, dtype=np.int32)
+        self._words -= 1
+        self._words[~ends_word] = -1
+        self._node_log_probs: NDArray[np.float64] = self._log_probs[arrays["node_log_probs"]]
+        self._spelling = arrays["spelling_log_probs"]
+        self._unigrams = self._log_probs[arrays["unigram_log_probs"]]
+        # The last entry is that of no word: it stands for -1.
+        self._unigram_backoffs = np.append(self._signed_of(arrays["unigram_backoffs"]), 0.0)
+        # The first half of a key is the first word, all bits of which stand for none.
+        self._bigram_keys: NDArray[np.uint32] = np.repeat(
+            np.arange(self.words, dtype=np.uint32) << _WORD_BITS, arrays["bigram_counts"]
+        )
+        self._bigram_keys |= arrays["bigram_words"]
+        self._bigram_log_probs = arrays["bigram_log_probs"]
+        self._bigram_backoffs = arrays["bigram_backoffs"]
+        # There are so many trigrams that keys of them would take longer to make than all the rest.
+        self._trigram_bounds = np.zeros(len(arrays["trigram_counts"]) + 1, np.int32)
+        np.cumsum(arrays["trigram_counts"], dtype=np.int32, out=self._trigram_bounds[1:])
+        self._trigram_words = arrays["trigram_words"]
+        self._trigram_log_probs = arrays["trigram_log_probs"]
+
+    def _signed_of(self, rounded: NDArray[np.int8]) -> NDArray[np.float64]:
+        log_probs: NDArray[np.float64] = self._signed[rounded.view(np.uint8)]
+        return log_probs
+
+    @property
+    def words(self) -> int:
+        """How many words it knows."""
+        return len(self._unigrams)
+
+    @property
+    def bigrams(self) -> int:
+        """How many pairs of words it has counted."""
+        return len(self._bigram_keys)
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Returns the arrays that `beam.c` reads, by the names they have there."""
+        return {
+            "masks": self._masks,
+            "first_children": self._first_children,
+            "node_words": self._words,
+            "node_log_probs": self._node_log_probs,
+            "spelling": self._spelling,
+            "log_probs": self._log_probs,
+            "signed_log_probs": self._signed,
+            "unigrams": self._unigrams,
+            "unigram_backoffs": self._unigram_backoffs,
+            "bigram_keys": self._bigram_keys,
+            "bigram_log_probs": self._bigram_log_probs,
+            "bigram_backoffs": self._bigram_backoffs,
+            "trigram_bounds": self._trigram_bounds,
+            "trigram_words": self._trigram_words,
+            "trigram_log_probs": self._trigram_log_probs,
+        }
+
+    @property
+    def node_log_probs(self) -> NDArray[np.float64]:
+        """[nodes] log-probability of all words that go on from a node together; the root's is 0."""
+        return self._node_log_probs
+
+    @property
+    def node_words(self) -> NDArray[np.int32]:
+        """[nodes] the number of the word that ends at a node, -1 where none does."""
+        return self._words
+
+    def children(self, nodes: NDArray[np.int64], letters: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Goes on in the trie, whose root is 0.
+
+        Args:
+            nodes: -1 for what has left the trie; broadcast with `letters`.
+            letters: indices into `LETTERS`, from 0.
+
+        Returns:
+            Nodes; -1 where no word goes on so.
+        """
+        masks = self._masks[nodes]
+        bits = np.left_shift(1, letters)
+        there = self._first_children[nodes] + np.bitwise_count(masks & (bits - 1))
+        return np.where((masks & bits != 0) & (nodes >= 0), there, -1)
+
+    def spelling(self, contexts: NDArray[np.int64], symbols: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Log-probabilities of letters after the last letters, in words that are not in the vocabulary.
+
+        Args:
+            contexts: what `next_context` made; 0 at the beginning of a word. Broadcast with `symbols`.
+            symbols: `EDGE` for the end of the word, or 1 + index into `LETTERS`.
+        """
+        log_probs: NDArray[np.float64] = self._log_probs[self._spelling[contexts * (len(LETTERS) + 1) + symbols]]
+        return log_probs
+
+    @staticmethod
+    def next_context(contexts: NDArray[np.int64], symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Puts symbols behind contexts of the model of letters."""
+        base = len(LETTERS) + 1
+        following: NDArray[np.int64] = contexts % base ** (SPELLING_CONTEXT - 1) * base + symbols
+        return following
+
+    def after(self, context: WordContext, words: NDArray[np.int64]) -> tuple[NDArray[np.float64], WordContext]:
+        """Log-probabilities of words after others.
+
+        Args:
+            context: [hypotheses] of the words before.
+            words: [hypotheses] numbers of words, none of them -1.
+
+        Returns:
+            [hypotheses] log-probabilities, and the context with the words behind it.
+        """
+        bigrams = _find_keys(self._bigram_keys, (context.words << _WORD_BITS | words).astype(np.uint32))
+        trigrams = _find_within(self._trigram_bounds, self._trigram_words, context.bigrams, words)
+        log_probs = self._unigrams[words] + self._unigram_backoffs[context.words]
+        if len(self._bigram_keys):
+            log_probs = np.where(bigrams >= 0, self._log_probs[self._bigram_log_probs[bigrams]], log_probs)
+            log_probs += np.where(context.bigrams >= 0, self._signed_of(self._bigram_backoffs[context.bigrams]), 0.0)
+        if len(self._trigram_words):
+            log_probs = np.where(trigrams >= 0, self._log_probs[self._trigram_log_probs[trigrams]], log_probs)
+        return log_probs, WordContext(words, bigrams)
+
+    def number(self, word: str) -> int:
+        """Returns a word's number; -1 where it is not in the vocabulary."""
+        node = 0
+        for letter in word:
+            if letter not in LETTERS:
+                return -1
+            node = int(self.children(np.array(node), np.array(LETTERS.index(letter))))
+            if node < 0:
+                return -1
+        return int(self._words[node]) if word else -1
+
+
+def _opened(path: Path) -> tuple[mmap.mmap, dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:  # mmap has no empty files
+        raise ModelError(
+            f"There is no language model at {path}; set HARK_LM to the path of one that `python -m "
+            "training.language_model` made."
+        ) from error
+    if data[: len(MAGIC)] != MAGIC:
+        raise ModelError(f"{path} is no language model; make one with `python -m training.language_model`.")
+    try:
+        begin = len(MAGIC) + 4
+        header = json.loads(data[begin : begin + int.from_bytes(data[len(MAGIC) : begin], "little")])
+        written_by, letters = header["format"], header["letters"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is cut short or damaged; make it again.") from error
+    if written_by != FORMAT or letters != LETTERS:
+        raise ModelError(
+            f"The language model {path} has format {written_by}; this Hark reads format {FORMAT}. Make it again with "
+            "`python -m training.language_model`."
+        )
+    if not {"step", "lengths", "about"} <= set(header):
+        raise ModelError(f"{path} is cut short or damaged; make it again.")
+    return data, header
+
+
+def _arrays(path: Path, data: mmap.mmap, header: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    at = len(MAGIC) + 4 + int.from_bytes(data[len(MAGIC) : len(MAGIC) + 4], "little")
+    for name, kind in ARRAYS.items():
+        at += -at % _ALIGNMENT
+        length = header["lengths"][name]
+        if length < 0 or at + length * np.dtype(kind).itemsize > len(data):
+            raise ModelError(f"{path} is cut short or damaged; make it again.")
+        arrays[name] = np.frombuffer(data, np.dtype(kind), length, at)
+        at += length * np.dtype(kind).itemsize
+    return arrays
+
+
+def _check(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Sees to it that numbers in the arrays lie within the arrays they are numbers of: `beam.c` goes by them."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    masks = arrays["node_masks"]
+    words, bigrams, trigrams = (lengths[name] for name in ("unigram_log_probs", "bigram_words", "trigram_words"))
+    sums = {name: int(arrays[name].sum(dtype=np.int64)) for name in ("bigram_counts", "trigram_counts")}
+    if not (
+        lengths["node_masks"] == lengths["node_log_probs"]
+        and int(np.bitwise_count(masks & _LETTER_BITS).sum(dtype=np.int64)) + 1 == lengths["node_masks"]
+        and np.count_nonzero(masks >= _ENDS_WORD) == words <= MAX_WORDS
+        and lengths["spelling_log_probs"] == (len(LETTERS) + 1) ** (SPELLING_CONTEXT + 1)
+        and lengths["unigram_backoffs"] == lengths["bigram_counts"] == words
+        and lengths["bigram_log_probs"] == lengths["bigram_backoffs"] == lengths["trigram_counts"] == bigrams
+        and lengths["trigram_log_probs"] == trigrams
+        and sums == {"bigram_counts": bigrams, "trigram_counts": trigrams}
+    ):
+        raise ModelError(f"{path} is cut short or damaged; make it again.")
+
+
+def _find_keys(keys: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Returns where in sorted numbers others are, -1 where they are not."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    found = np.searchsorted(keys, wanted)
+    found[found == len(keys)] = 0
+    return np.where(keys[found] == wanted, found, -1)
+
+
+def _find_within(
+    bounds: NDArray[np.int32], words: NDArray[np.uint16], beginnings: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Looks n-grams up among those that begin alike; they are few.
+
+    Args:
+        bounds: [beginnings + 1] where in `words` those of each beginning start, and where they end.
+        words: [n-grams] last words.
+        beginnings: [wanted] numbers, -1 where there is none.
+        wanted: last words.
+
+    Returns:
+        [wanted] numbers of n-grams; -1 where there is none.
+    """
+    firsts = bounds[beginnings]
+    counts = bounds[beginnings + 1] - firsts
+    counts[beginnings < 0] = 0
+    of = np.repeat(np.arange(len(wanted)), counts)
+    at = np.arange(len(of)) + np.repeat(firsts - counts.cumsum() + counts, counts)
+    same = words[at] == wanted[of]
+    found = np.full(len(wanted), -1)
+    found[of[same]] = at[same]
+    return found

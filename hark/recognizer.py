@@ -1,0 +1,114 @@
+"""Loads a model once and runs it: log-mel windows -> log-probabilities."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from hark.errors import ModelError
+from hark.spec import METADATA_KEY, ModelSpec
+
+# Names of the graph's inputs and outputs, in order; `export` gives them.
+INPUT_NAMES = ("log_mel", "lengths")
+OUTPUT_NAMES = ("log_probs", "output_lengths")
+
+# Seconds of padded audio that run through the network together: short windows share a call, long ones go alone. On one
+# thread more at once is no faster (4x LSTM: 68 s take 7 % longer and 55 MB more), and a Lambda is paid for its memory.
+_BATCH_S = 17.0
+
+
+def open_session(
+    path: Path,
+    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    optimised: Path | None = None,
+) -> ort.InferenceSession:
+    """Opens an ONNX file as everything here runs it, on one thread.
+
+    Args:
+        path: the file.
+        level: how far ONNX Runtime optimises the graph.
+        optimised: where to write it as it is then.
+
+    Raises:
+        ModelError: ONNX Runtime cannot open it.
+    """
+    options = ort.SessionOptions()
+    # A Lambda of 1769 MB has one vCPU: further threads, and threads that spin, take time from each other. Larger ones
+    # have more; two threads are no faster there, or by a fifth if they spin, for twice the price (docs/operations.md).
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors only; they reach the caller as exceptions
+    options.graph_optimization_level = level
+    if optimised:
+        options.optimized_model_filepath = str(optimised)
+    try:
+        return ort.InferenceSession(
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            # The fused kernel takes five times as long as the addition and the normalisation one by one.
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ModelError(f"{path} cannot be loaded as an ONNX model; export it again.") from error
+
+
+class Recognizer:
+    """An ONNX Runtime session and the spec that came with it. Safe to use from several threads.
+
+    Args:
+        path: an ONNX file made by `export`.
+        task: what the model must be for; by default it may be for any of `hark.spec.TASKS`.
+
+    Raises:
+        ModelError: the file is missing, is no model, carries no readable spec, or is for another task.
+    """
+
+    def __init__(self, path: str | Path, task: str | None = None) -> None:
+        if not Path(path).is_file():
+            raise ModelError(f"There is no model file at {path}; set HARK_MODEL to the path of an exported model.")
+        self._session = open_session(Path(path))
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise ModelError(f"{path} does not say how to feed it; export it with `make export`.")
+        self.spec = ModelSpec.from_json(metadata[METADATA_KEY])
+        if task and self.spec.task != task:
+            raise ModelError(f"{path} is a model for {self.spec.task}, not for {task}; name another one.")
+
+    def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Runs windows through the network; neighbours and padding do not change a window's result.
+
+        Args:
+            log_mels: windows of [frames, n_mels], of any lengths above 0.
+
+        Returns:
+            [output frames, labels] log-probabilities of each window.
+        """
+        results: list[NDArray[np.float32]] = [np.zeros((0, len(self.spec.labels)), np.float32)] * len(log_mels)
+        for batch in self._batches([len(log_mel) for log_mel in log_mels]):
+            lengths = np.array([len(log_mels[i]) for i in batch], np.int64)
+            padded = np.zeros((len(batch), lengths.max(), self.spec.feature_size), np.float32)
+            for row, i in zip(padded, batch, strict=True):
+                row[: len(log_mels[i])] = log_mels[i]
+            log_probs, output_lengths = self._session.run(
+                OUTPUT_NAMES, dict(zip(INPUT_NAMES, (padded, lengths), strict=True))
+            )
+            for i, row, length in zip(batch, log_probs, output_lengths, strict=True):
+                results[i] = row[:length]
+        return results
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Puts windows of similar lengths together, so that little is padded; yields their indices."""
+        most = _BATCH_S * self.spec.sample_rate_hz / self.spec.hop_samples
+        batch: list[int] = []
+        for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+            # In this order the window that would be added is the longest.
+            if batch and lengths[i] * (len(batch) + 1) > most:
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch

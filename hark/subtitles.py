@@ -1,0 +1,65 @@
+"""Transcript -> subtitle files: SubRip and WebVTT.
+
+Sources: W3C, "WebVTT: The Web Video Text Tracks Format"; SubRip has no specification but the files its players read.
+"""
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hark import cues
+from hark.transcript import Segment, Transcript
+
+
+@dataclass(frozen=True)
+class Cue:
+    """What stands on the screen from `start_ms` to `end_ms`."""
+
+    start_ms: int
+    end_ms: int
+    lines: tuple[str, ...]
+
+
+def lay_out(transcript: Transcript) -> list[Cue]:
+    """Makes a transcript's cues: they follow each other without overlap, each of two lines at most, for 1 to 7 seconds.
+
+    The last cue may stay past the end of a short recording, and one that follows a very short one begins late.
+    """
+    found: list[Cue] = []
+    for segment in transcript.segments:
+        for start_s, end_s, lines in _screens(segment):
+            start_ms = max(round(start_s * 1000), found[-1].end_ms if found else 0)
+            shown_s = min(max(end_s - start_ms / 1000, cues.MIN_S), cues.MAX_S)
+            found.append(Cue(start_ms, start_ms + round(shown_s * 1000), lines))
+    return found
+
+
+def _screens(segment: Segment) -> Iterator[tuple[float, float, tuple[str, ...]]]:
+    """Parts the lines of a segment; only a word of more than two lines makes more than one part."""
+    lines = cues.lines(segment.text)
+    line_s = (segment.end_s - segment.start_s) / len(lines)
+    for first in range(0, len(lines), cues.MAX_LINES):
+        last = min(first + cues.MAX_LINES, len(lines))
+        yield segment.start_s + first * line_s, segment.start_s + last * line_s, tuple(lines[first:last])
+
+
+def srt(transcript: Transcript) -> str:
+    """The transcript as a SubRip file; empty if nothing was said."""
+    return "\n".join(
+        f"{number}\n{_time(cue.start_ms, ',')} --> {_time(cue.end_ms, ',')}\n" + "\n".join(cue.lines) + "\n"
+        for number, cue in enumerate(lay_out(transcript), 1)
+    )
+
+
+def vtt(transcript: Transcript) -> str:
+    """The transcript as a WebVTT file; only its header if nothing was said."""
+    return "WEBVTT\n" + "".join(
+        f"\n{_time(cue.start_ms, '.')} --> {_time(cue.end_ms, '.')}\n"
+        + "".join(html.escape(line, quote=False) + "\n" for line in cue.lines)
+        for cue in lay_out(transcript)
+    )
+
+
+def _time(ms: int, point: str) -> str:
+    seconds, ms = divmod(ms, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{point}{ms:03}"

@@ -1,0 +1,266 @@
+"""Which decoder answers whom, and what the endpoint makes of it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handler import app
+from handler.settings import Settings, SettingsError
+from hark import confidence
+from hark.beam import BeamSearch, Weights
+from hark.decoding import GREEDY, Beam, Decoders, Decoding, Tuning
+from hark.errors import InvalidParameter, ModelError
+from hark.language_model import LanguageModel
+from hark.pipeline import Timings, transcribe_samples
+from hark.recognizer import Recognizer
+from tests.conftest import EVENTS, ROOT, Post, make_spec, multipart
+from training import language_model
+
+SPEECH = (EVENTS / "sample.wav").read_bytes()
+SPEC = make_spec()
+TEXT = ["the train to the coast leaves at nine in the morning", "the old man will wait for you at the station"] * 3
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small language model."""
+    made = tmp_path_factory.mktemp("lm") / "lm.bin"
+    language_model.make(TEXT, made, 2_000_000, 1, {})
+    return made
+
+
+def decoders_with(path: Path, decoder: str = "greedy") -> Decoders:
+    return Decoders(app.settings.model_path, path, decoder)
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "searches"),
+    [
+        (Decoding(), "greedy", False),
+        (Decoding(), "beam", True),
+        (Decoding("greedy"), "beam", False),
+        (Decoding("beam"), "greedy", True),
+        (Decoding(hotwords=("ahab",)), "greedy", True),
+        (Decoding(alternatives=1), "greedy", True),
+        (Decoding(prompted=("ahab",)), "greedy", True),
+        (Decoding("greedy", prompted=("ahab",)), "greedy", False),
+    ],
+)
+def test_who_needs_a_search_gets_one(path: Path, asked: Decoding, default: str, searches: bool) -> None:
+    assert isinstance(decoders_with(path, default).decoder(asked, SPEC), Beam) is searches
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        (Decoding("beam"), "decoder"),
+        (Decoding("beam", ("ahab",), alternatives=3), "decoder"),
+        (Decoding(hotwords=("ahab",)), "hotwords"),
+        (Decoding(alternatives=3), "alternatives"),
+    ],
+)
+def test_without_a_language_model_a_search_is_refused_by_name(tmp_path: Path, asked: Decoding, param: str) -> None:
+    decoders = decoders_with(tmp_path / "none.bin")
+    for refuse in (lambda: decoders.check(asked), lambda: decoders.decoder(asked, SPEC)):
+        with pytest.raises(InvalidParameter, match="no language model") as caught:
+            refuse()
+        assert caught.value.param == param
+
+
+@pytest.mark.parametrize("default", ["greedy", "beam"])
+@pytest.mark.parametrize("asked", [Decoding(), Decoding("greedy"), Decoding(prompted=("ahab",))])
+def test_without_a_language_model_all_others_are_decoded_greedily(
+    tmp_path: Path, asked: Decoding, default: str
+) -> None:
+    assert decoders_with(tmp_path / "none.bin", default).decoder(asked, SPEC) is GREEDY
+
+
+def test_what_is_asked_for_survives_a_record() -> None:
+    asked = Decoding("beam", ("ahab", "moby dick"), ("pip",), 3)
+    assert Decoding.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    assert Decoding.from_json({"decoder": "beam", "of a newer version": 1}) == Decoding("beam")
+    assert Decoding.from_json({}) == Decoding()
+
+
+def test_the_weights_beside_an_acoustic_model_are_those_of_the_search(tmp_path: Path) -> None:
+    model = tmp_path / "asr.onnx"
+    assert Tuning.beside(model) == Tuning()
+    tuning = Tuning(Weights(alpha=0.9, beam=7), {"bias": 1.0}, {"wer": 0.1})
+    assert tuning.write(model) == tmp_path / "asr.json"
+    assert Tuning.beside(model) == tuning
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "weights": {"gamma": 1}}'])
+def test_weights_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Path, content: str) -> None:
+    (tmp_path / "asr.json").write_text(content)
+    with pytest.raises(ModelError, match=r"asr\.json cannot be read .* make it with"):
+        Tuning.beside(tmp_path / "asr.onnx")
+
+
+def test_the_decoder_of_the_endpoint_is_a_setting() -> None:
+    assert Settings.from_environment({}).decoder == "beam"
+    assert Settings.from_environment({"HARK_DECODER": "beam", "HARK_LM": "a.bin"}).language_model_path == Path("a.bin")
+    with pytest.raises(SettingsError, match="HARK_DECODER must be greedy or beam"):
+        Settings.from_environment({"HARK_DECODER": "viterbi"})
+
+
+def test_where_both_find_the_same_text_they_find_it_in_the_same_frames(recognizer: Recognizer, speech: Any) -> None:
+    spec = recognizer.spec
+    search = Beam(BeamSearch(spec.labels, spec.blank, Weights(beam=20)), 0)
+    greedy, beam = (transcribe_samples(speech, recognizer, Timings(), decoder) for decoder in (GREEDY, search))
+    pairs = list(zip(greedy.words, beam.words, strict=True))
+    same = [ours.word == theirs.word for ours, theirs in pairs]
+    # Where a word begins and ends depends on its neighbours, too.
+    alike = [pair for i, pair in enumerate(pairs) if all(same[max(i - 1, 0) : i + 2])]
+    assert len(alike) > 0.6 * len(pairs)
+    for ours, theirs in alike:
+        assert (ours.start_s, ours.end_s) == (theirs.start_s, theirs.end_s)
+        assert ours.confidence == pytest.approx(theirs.confidence, abs=1e-3)
+
+
+def test_a_letter_the_language_model_chose_is_as_sure_as_it_was_heard(path: Path) -> None:
+    rows = np.full((2 * len("the train"), len(SPEC.labels)), 1e-6)
+    rows[1::2, SPEC.blank] = 1.0
+    for at, character in enumerate("the drain"):
+        rows[2 * at, SPEC.labels.index(character)] = 1.0
+    rows[8, SPEC.labels.index("d")], rows[8, SPEC.labels.index("t")] = 0.7, 0.3
+    log_probs = np.log(rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+    search = Beam(BeamSearch(SPEC.labels, SPEC.blank, Weights(alpha=1.0), LanguageModel(path)))
+    tokens, _ = search(log_probs, SPEC)
+    assert "".join(SPEC.labels[label] for label in tokens.labels) == "the train"
+    assert tokens.starts.tolist() == list(range(0, 18, 2))
+    assert tokens.ends.tolist() == list(range(1, 19, 2))
+    expected = np.ones(9)
+    expected[4] = 0.3
+    np.testing.assert_allclose(tokens.confidences, expected, atol=1e-3)
+
+
+def test_confidences_of_a_search_have_weights_of_their_own(recognizer: Recognizer, speech: Any) -> None:
+    spec = recognizer.spec
+    search = BeamSearch(spec.labels, spec.blank, Weights(beam=20))
+    sure = Beam(search, 0, {"bias": 50.0})
+    words = transcribe_samples(speech, recognizer, Timings(), sure).words
+    assert {word.confidence for word in words} == {1.0}
+    assert confidence.logistic(np.array([50.0]))[0] == 1
+
+
+def form_and_query(post: Post, fields: list[tuple[str, str]]) -> list[tuple[int, Any]]:
+    """What both routes reply to the same options."""
+    from urllib.parse import urlencode
+
+    from local.event import http_event
+    from tests.conftest import invoke
+
+    body, content_type = multipart([*fields, ("response_format", "verbose_json")], SPEECH)
+    form = post("/v1/audio/transcriptions", body, content_type)
+    query = urlencode([*fields, ("response_format", "verbose_json")])
+    raw = invoke(http_event("POST", "/transcribe", {"content-type": "audio/wav"}, SPEECH, query))
+    return [(form[0], form[2]), (raw[0], raw[2])]
+
+
+@pytest.fixture
+def searching(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint with the small language model."""
+    monkeypatch.setattr(app, "decoders", decoders_with(path))
+
+
+@pytest.mark.usefixtures("searching")
+def test_a_form_and_a_query_are_decoded_alike(post: Post) -> None:
+    fields = [("decoder", "beam"), ("hotwords[]", "coast"), ("alternatives", "3"), ("prompt", "Glossary: a, b")]
+    (status, form), (raw_status, raw) = form_and_query(post, fields)
+    assert (status, raw_status) == (200, 200)
+    assert form == raw
+    assert form["text"] == form["alternatives"][0]["text"]
+    assert len({each["text"] for each in form["alternatives"]}) == 3
+    scores = [each["score"] for each in form["alternatives"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("word", ["coast", "cost"])
+def test_a_search_writes_what_the_language_model_knows(
+    post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Whichever of the two greedy decoding finds."""
+    made = tmp_path / "lm.bin"
+    language_model.make([line.replace("coast", word) for line in TEXT], made, 2_000_000, 1, {})
+    monkeypatch.setattr(app, "decoders", decoders_with(made))
+    reply = form_and_query(post, [("decoder", "beam")])[0][1]
+    assert f"to the {word} leaves at nine" in reply["text"]
+
+
+@pytest.mark.usefixtures("searching")
+def test_without_options_the_reply_stays_harks_own_and_lists_alternatives(post: Post) -> None:
+    from local.event import http_event
+    from tests.conftest import invoke
+
+    event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, SPEECH, "alternatives=2&decoder=beam")
+    status, _, reply = invoke(event)
+    assert status == 200
+    assert reply["alternatives"][0]["text"] == reply["text"]
+    assert {"words", "segments", "model"} <= set(reply)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ([("decoder", "viterbi")], "decoder"),
+        ([("hotwords", "R2D2")], "hotwords"),
+        ([("alternatives", "11")], "alternatives"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_on_both_routes(
+    post: Post, fields: list[tuple[str, str]], param: str
+) -> None:
+    for status, reply in form_and_query(post, fields):
+        assert (status, reply["error"]["code"], reply["error"]["param"]) == (400, "invalid_parameter", param)
+
+
+def test_an_endpoint_without_a_language_model_says_so_and_takes_prompts(
+    post: Post, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app, "decoders", decoders_with(tmp_path / "none.bin"))
+    for status, reply in form_and_query(post, [("decoder", "beam")]):
+        assert (status, reply["error"]["param"]) == (400, "decoder")
+        assert "no language model" in reply["error"]["message"]
+    assert [status for status, _ in form_and_query(post, [("prompt", "Glossary: Ahab, Pip")])] == [200, 200]
+
+
+@pytest.mark.usefixtures("searching")
+def test_silence_has_one_text_the_empty_one(post: Post) -> None:
+    from local.event import http_event
+    from tests.conftest import encode, invoke
+
+    silence = encode(np.zeros(16_000, np.float32), 16_000)
+    event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, silence, "alternatives=3")
+    assert invoke(event)[2]["alternatives"] == [{"text": "", "score": 0.0}]
+
+
+def test_the_language_model_is_not_opened_before_it_is_asked_for() -> None:
+    program = (
+        "import builtins, pathlib, handler.app as app; from hark.decoding import Decoding\n"
+        "assert '_loaded' not in vars(app.decoders)\n"
+        "app.decoders.decoder(Decoding('greedy'), app.recognizer.spec)\n"
+        "print('_loaded' in vars(app.decoders))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_language_model_that_comes_with_hark_is_small_and_can_be_read() -> None:
+    path = Settings.language_model_path
+    assert path.stat().st_size <= 15e6
+    model = LanguageModel(path)
+    assert model.words > 40_000
+
+
+@pytest.mark.parametrize("name", ["asr", "small"])
+def test_each_recogniser_comes_with_weights_of_its_own(name: str) -> None:
+    path = ROOT / "models" / f"{name}.onnx"
+    spec, tuning = Recognizer(path).spec, Tuning.beside(path)
+    assert tuning.weights.beam == 50
+    assert tuning.measured["model"] == f"{spec.name} {spec.version}"

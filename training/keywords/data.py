@@ -1,0 +1,296 @@
+"""Manifests -> stretches of one length, each with its label.
+
+What an utterance is labelled follows from its text: one of the model's words, or `unknown`. Sentences are `unknown`
+too, unless a word of the model stands in them: a stretch of them might be that word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from hark.keywords import filled_up
+from hark.spec import SILENCE, UNKNOWN, ModelSpec
+from training.audio_cache import AudioCache
+from training.augment import WaveformAugment, change_gain, coloured_noise, stretch_of
+from training.config import WHISPER_SUBSAMPLING, AugmentConfig, Config, DataConfig, model_spec
+from training.dataset import Augment, BucketSampler, ItemKey, chosen_utterances, described
+from training.encoded import EncodedDataset, encode_all
+from training.errors import ManifestError
+from training.features import LogMel
+from training.manifest import Utterance, read_manifest
+from training.text import normalise
+from training.whisper import WhisperEncoder
+
+# A word that fills the window is moved by up to this share of it.
+_SHIFT = 0.1
+# Of the recordings that are shorter than the window, so many are alone in it, as short recordings are served: their
+# features are normalised over what they are, and what fills the window up has the mean of every band. The others lie in
+# digital silence with whatever noise comes over both, as in a window that slides over a longer recording.
+_ALONE = 0.5
+# So many of the recordings lose what is quiet before and after the word: below a share of the loudest, drawn between
+# these two for either end, but for a margin of up to so long. Programs that cut at a level leave silence, or take a
+# soft first consonant with it, and of both there must be examples.
+_TRIMMED = 0.6
+_TRIM_BELOW = (0.003, 0.15)
+_TRIM_MARGIN_S = 0.08
+# Loudest and softest of what nobody speaks in, as root mean square.
+_NOISE_LEVEL = (1e-4, 0.1)
+# And so much of it is digital silence.
+_NOTHING_AT_ALL = 0.05
+
+
+@dataclass  # not frozen: Lightning moves its fields between devices in place
+class KeywordBatch:
+    """Stretches of one length.
+
+    Attributes:
+        features: [batch, frames, feature_size] float32.
+        lengths: [batch] int64, frames.
+        labels: [batch] int64.
+    """
+
+    features: Tensor
+    lengths: Tensor
+    labels: Tensor
+
+
+def label_of(text: str, labels: Sequence[str]) -> str | None:
+    """Returns the label of an utterance with this text; None where a word of the model is among others in it."""
+    words = normalise(text).split()
+    if not words:
+        return SILENCE
+    heard = set(words) & (set(labels) - {UNKNOWN, SILENCE})
+    if not heard:
+        return UNKNOWN
+    return words[0] if len(words) == 1 else None
+
+
+def place(samples: NDArray[np.float32], length: int, share: float) -> NDArray[np.float32]:
+    """Returns [length] samples with a recording in them, or a part of it: at `share` 0 its start, at 1 its end.
+
+    A shorter recording lies at the beginning at 0, in the middle at 0.5, at the end at 1, amid digital silence.
+    """
+    if len(samples) >= length:
+        start = round((len(samples) - length) * share)
+        return samples[start : start + length]
+    before = round((length - len(samples)) * share)
+    return np.pad(samples, (before, length - len(samples) - before))
+
+
+def trim(samples: NDArray[np.float32], shares: tuple[float, float], margins: tuple[int, int]) -> NDArray[np.float32]:
+    """Returns a recording without its quiet ends.
+
+    Args:
+        samples: [samples].
+        shares: what is quieter than this share of the loudest 10 ms is quiet, at its beginning and at its end.
+        margins: how many samples of the quiet stay there.
+    """
+    block = 160
+    levels = np.sqrt(np.square(samples[: len(samples) // block * block].reshape(-1, block)).mean(axis=1))
+    loud = [np.flatnonzero(levels > share * levels.max(initial=0)) for share in shares]
+    if not all(map(len, loud)):
+        return samples
+    return samples[max(loud[0][0] * block - margins[0], 0) : (loud[1][-1] + 1) * block + margins[1]]
+
+
+class KeywordDataset(Dataset[tuple[Tensor, int]]):
+    """Stretches as (features, label). Where there is augmentation, `silences` more follow, in which nobody speaks.
+
+    Items depend only on the seed, the epoch and the index, as `training.dataset.SpeechDataset`'s do.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        spec: ModelSpec,
+        cache_dir: str,
+        augment: AugmentConfig | None = None,
+        seed: int = 0,
+        silences: int = 0,
+    ) -> None:
+        names = [label_of(utterance.text, spec.labels) for utterance in utterances]
+        self.labels = [spec.labels.index(name or UNKNOWN) for name in names]
+        self.is_word = [name not in (UNKNOWN, SILENCE) for name in names]
+        self.silence = spec.labels.index(SILENCE)
+        self.silences = silences
+        self.audio = AudioCache(utterances, spec.sample_rate_hz, cache_dir)
+        self.length = round(spec.max_window_s * spec.sample_rate_hz)
+        self.frames = len(LogMel(spec)(torch.zeros(self.length)))
+        self.plain = LogMel(spec)
+        self.augment = Augment(augment, spec) if augment else None
+        self.noises = WaveformAugment(augment, spec.sample_rate_hz).noises if augment else ()
+        self.spec = spec
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.labels) + self.silences
+
+    def __getitem__(self, key: ItemKey) -> tuple[Tensor, int]:
+        epoch, index = key
+        (label,) = self.labelled(index)
+        rng = np.random.default_rng([self.seed, epoch, index])
+        if index >= len(self.labels):
+            samples = self._noise(rng)
+        else:
+            samples = self.audio[index]
+            if self.augment and self.is_word[index] and rng.random() < _TRIMMED:
+                samples = self._trimmed(samples, rng)
+            if len(samples) >= self.length or (self.augment and rng.random() >= _ALONE):
+                samples = place(samples, self.length, self._share(index, samples, rng) if self.augment else 0.5)
+        if not self.augment:
+            return self._of_one_length(self.plain(torch.from_numpy(samples)), 0.5), label
+        return self._of_one_length(self.augment(samples, rng), rng.random()), label
+
+    def described(self) -> dict[str, Any]:
+        """Says what an item depends on besides the recordings."""
+        return {**described(self.spec, self.augment), "silences": self.silences, "words": self.is_word}
+
+    def labelled(self, index: int) -> tuple[int]:
+        """What an item goes on with."""
+        return (self.labels[index] if index < len(self.labels) else self.silence,)
+
+    def _share(self, index: int, samples: NDArray[np.float32], rng: np.random.Generator) -> float:
+        spare = len(samples) - self.length
+        if spare <= 0 or not self.is_word[index]:
+            return float(rng.random())
+        return float(np.clip(0.5 + rng.uniform(-_SHIFT, _SHIFT) * self.length / max(spare, 1), 0, 1))
+
+    def _trimmed(self, samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        lowest, highest = np.log(_TRIM_BELOW)
+        before, after = np.exp(rng.uniform(lowest, highest, 2)).tolist()
+        margin_before, margin_after = rng.integers(0, round(_TRIM_MARGIN_S * self.spec.sample_rate_hz), 2).tolist()
+        return trim(samples, (before, after), (margin_before, margin_after))
+
+    def _noise(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        if rng.random() < _NOTHING_AT_ALL:
+            return np.zeros(self.length, np.float32)
+        if self.noises and rng.random() < 0.7:
+            noise = stretch_of(self.noises[rng.integers(len(self.noises))], self.length, rng)
+        else:
+            noise = coloured_noise(self.length, rng.uniform(-1.0, 2.0), rng)
+        level = np.exp(rng.uniform(*np.log(_NOISE_LEVEL)))
+        now = max(float(np.sqrt(np.square(noise).mean())), 1e-8)
+        return change_gain(noise, 20 * float(np.log10(level / now)))
+
+    def _of_one_length(self, features: Tensor, share: float) -> Tensor:
+        """Returns the window's frames; what is shorter, by itself or by speed and tempo, is filled up as in serving."""
+        return torch.from_numpy(filled_up(features.numpy(), self.frames, share, self.spec))
+
+
+def collate(items: list[tuple[Tensor, int]]) -> KeywordBatch:
+    """Makes a batch of dataset items, which are all of one length."""
+    features, labels = zip(*items, strict=True)
+    lengths = torch.full((len(items),), len(features[0]))
+    return KeywordBatch(torch.stack(list(features)), lengths, torch.tensor(labels))
+
+
+def training_words(config: DataConfig, labels: Sequence[str]) -> tuple[list[Utterance], list[float]]:
+    """Reads the training manifests; returns the utterances that can be labelled and how often an epoch takes each.
+
+    Raises:
+        ManifestError: a manifest cannot be used, or nothing is left.
+    """
+
+    def fits(utterance: Utterance) -> bool:
+        return utterance.duration_s >= config.min_duration_s and label_of(utterance.text, labels) is not None
+
+    utterances, repeats = chosen_utterances(config.train, fits)
+    if not utterances:
+        raise ManifestError("data.train names no utterance that is one word of the model or has none of them.")
+    return utterances, repeats
+
+
+class KeywordData(L.LightningDataModule):
+    """The batches of a run, planned by seed and epoch.
+
+    Args:
+        config: the run.
+        encoder: one that does not learn, whose features the network is given; None for the features of the config.
+    """
+
+    def __init__(self, config: Config, encoder: WhisperEncoder | None = None) -> None:
+        super().__init__()
+        self.config, self.encoder = config, encoder
+        self.spec = model_spec(config)
+        self.train, self.repeats = training_words(config.data, self.spec.labels)
+        self.dev = read_manifest(config.data.dev)
+        share = config.data.silence_share
+        self.silences = round(sum(self.repeats) * share / (1 - share))
+
+    def prepare_data(self) -> None:
+        """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
+        for utterances in (self.train, self.dev):
+            AudioCache(utterances, self.spec.sample_rate_hz, self.config.data.cache_dir)
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
+        """Opens the decoded recordings, in every process."""
+        config, cache_dir = self.config, self.config.data.cache_dir
+        self.train_set = KeywordDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.silences)
+        self.dev_set = KeywordDataset(self.dev, self.spec, cache_dir)
+        self.train_items: KeywordDataset | EncodedDataset = self.train_set
+        self.dev_items: KeywordDataset | EncodedDataset = self.dev_set
+        if self.encoder:
+            self._encode(self.encoder)
+
+    def _encode(self, encoder: WhisperEncoder) -> None:
+        """Puts the features of a frozen encoder in the place of the log-mel spectrograms."""
+        augment, cache_dir = self.config.augment, self.config.data.cache_dir
+        # As for transcribers, masks are for what is learnt from: hidden in every epoch anew.
+        self.train_set.augment = Augment(replace(augment, frequency_masks=0, time_masks=0), self.spec)
+        masks = replace(augment, time_mask_frames=augment.time_mask_frames // WHISPER_SUBSAMPLING)
+        items = EncodedDataset(self.train_set, encoder, cache_dir, self.config.data.encoded_copies, masks)
+        dev_items = EncodedDataset(self.dev_set, encoder, cache_dir)
+        self.train_items, self.dev_items = items, dev_items
+        encode_all([dev_items, items], self.trainer)
+
+    def _sampler(self, repeats: list[float], seed: int) -> BucketSampler:
+        trainer = self.trainer
+        return BucketSampler(
+            [self.spec.max_window_s] * len(repeats),
+            repeats,
+            self.config.data.batch_seconds,
+            seed,
+            rank=trainer.global_rank if trainer else 0,
+            processes=trainer.world_size if trainer else 1,
+        )
+
+    def _train_sampler(self) -> BucketSampler:
+        return self._sampler([*self.repeats, *[1.0] * self.silences], self.config.seed)
+
+    def train_dataloader(self) -> DataLoader[KeywordBatch]:
+        """Batches of the epoch the trainer is in."""
+        sampler = self._train_sampler()
+        if self.trainer:
+            sampler.set_epoch(self.trainer.current_epoch)
+            loop = self.trainer.fit_loop
+            # Lightning counts on from where a resumed run stopped, but leaves finding that place to the data.
+            sampler.skip(loop.epoch_loop.batch_progress.current.ready if loop.restarting else 0)
+        workers = self.config.data.workers
+        return DataLoader(
+            self.train_items,  # type: ignore[arg-type]  # collate makes batches of its items
+            batch_sampler=sampler,
+            collate_fn=collate,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+        )
+
+    def val_dataloader(self) -> DataLoader[KeywordBatch]:
+        """The dev set, each utterance once, always in the same batches."""
+        sampler = self._sampler([1.0] * len(self.dev), 0)
+        return DataLoader(self.dev_items, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+
+    def steps(self, processes: int) -> int:
+        """Optimiser steps of the whole run."""
+        trainer = self.config.trainer
+        if trainer.max_steps > 0:
+            return trainer.max_steps
+        sampler = self._train_sampler()
+        batches = (len(sampler.plan(epoch)) // processes for epoch in range(trainer.max_epochs))
+        return sum(-(-count // trainer.accumulate) for count in batches)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from .conftest import ROOT, Built
 from .engine import Engine
 
@@ -102,7 +104,7 @@ def test_its_labels_say_what_it_is(docker: Engine, built: Built) -> None:
 def test_what_is_slow_in_numpy_is_in_c(docker: Engine, built: Built) -> None:
     found = docker.docker(
         *("run", "--rm", "--pull=never", "--entrypoint", "python3", built.image, "-c"),
-        "from handler import compiled; print(compiled.library()._name)",
+        "from hark import compiled; print(compiled.library()._name)",
     )
     assert found.stdout.strip() == "/var/task/hark/native/libhark.so"
 
@@ -134,7 +136,9 @@ def test_a_change_of_the_handler_leaves_the_packages_layer_as_it_is(
     with (context / "handler/app.py").open("a") as file:
         file.write("\n# changed\n")
     changed = "hark-test:changed"
-    docker.docker("build", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "--tag", changed, context, timeout_s=300)
+    docker.docker(
+        "build", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "--tag", changed, context, timeout_s=PATIENCE_S
+    )
     try:
         before, after = (_layers(docker, name) for name in (built.image, changed))
     finally:

@@ -93,7 +93,7 @@ def test_a_small_file_of_long_silence_is_refused_with_little_memory(name: str, t
         "import resource, sys; from pathlib import Path\n"
         "from hark.audio import decode; from hark.errors import AudioTooLong\n"
         "data = Path(sys.argv[1]).read_bytes()\n"
-        "from handler import media\n"
+        "from hark import media\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: decode(data, 16000, 600)\n"
         "except AudioTooLong: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"

@@ -16,7 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import contract, memory, options, render
+from handler import contract, memory, options, render, routes
 from handler.metrics import collector, refused, transcribed
 from handler.options import Options
 from handler.render import Body
@@ -42,7 +42,6 @@ from hark.recognizer import Recognizer
 
 # What only some requests need is imported where it is needed: a cold start waits for every import.
 if TYPE_CHECKING:
-    from handler import jobs
     from handler.jobs import Jobs
 
 memory.bound(os.environ)
@@ -57,22 +56,6 @@ _METRICS_DISABLED = is_metrics_disabled()
 
 app = Router()
 
-_READ = ["GET", "HEAD"]
-_MODELS = "/v1/models"
-_JOBS = "/v1/jobs"
-# The methods of each path, for a 405 that says what would work.
-_METHODS = {
-    "/transcribe": ["POST"],
-    "/v1/audio/transcriptions": ["POST"],
-    "/v1/audio/translations": ["POST"],
-    "/v1/audio/keywords": ["POST"],
-    _MODELS: _READ,
-    _JOBS: ["POST"],
-    "/": _READ,
-    "/health": _READ,
-    "/openapi.json": _READ,
-    "/docs": _READ,
-}
 # Bodies of these types are certainly not audio. Anything else is tried: clients label audio in many ways, and curl
 # labels what nobody labelled application/x-www-form-urlencoded.
 _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "image/", "application/pdf")
@@ -82,7 +65,7 @@ _MAX_QUERY_FIELDS = 32
 _MAX_REPLY_BYTES = 6_000_000
 
 
-@app.route("/", _READ)
+@app.answers(routes.PAGE)
 def get_page() -> Response:
     """Sends the web page."""
     from handler import site
@@ -90,14 +73,14 @@ def get_page() -> Response:
     return site.reply(site.PAGE, app.request.headers)
 
 
-@app.route("", _READ)
+@app.answers(routes.PAGE_WITHOUT_SLASH)
 def get_page_without_slash() -> Response:
     """Leads from the bare name of a stage to its page, whose addresses are relative."""
     return Response(308, "text/plain", "", {"Location": f"{app.request.stage}/"})
 
 
-@app.route("/static/<name>", _READ)
-@app.route("/static/<version>/<name>", _READ)
+@app.answers(routes.STATIC)
+@app.answers(routes.STATIC_OF_VERSION)
 def get_static(name: str, version: str = "") -> Response:
     """Sends a file of the web page."""
     from handler import site
@@ -105,14 +88,14 @@ def get_static(name: str, version: str = "") -> Response:
     return site.reply(name, app.request.headers, version)
 
 
-@app.post("/transcribe")
+@app.answers(routes.TRANSCRIBE)
 def post_transcribe() -> Response:
     """Transcribes the raw bytes of the body; replies with text, word times and confidences."""
-    _check_is_audio("a form to /v1/audio/transcriptions")
+    _check_is_audio(f"a form to {routes.TRANSCRIPTIONS.path}")
     return _transcribe(_body(), options.parse(_query()), Timings(), full_by_default=True)
 
 
-@app.post("/v1/audio/transcriptions")
+@app.answers(routes.TRANSCRIPTIONS)
 def post_transcriptions() -> Response:
     """Transcribes the file of a multipart form, as clients of OpenAI's API send it."""
     from handler import form
@@ -123,16 +106,16 @@ def post_transcriptions() -> Response:
     return _transcribe(request.audio, request.options, timings)
 
 
-@app.post("/v1/audio/translations")
+@app.answers(routes.TRANSLATIONS)
 def post_translations() -> Response:
     """Says that there are none."""
     raise UnsupportedOperation(
-        "The model transcribes English and translates nothing; post the recording to /v1/audio/transcriptions.",
+        f"The model transcribes English and translates nothing; post the recording to {routes.TRANSCRIPTIONS.path}.",
         param="model",
     )
 
 
-@app.post("/v1/audio/keywords")
+@app.answers(routes.KEYWORDS)
 def post_keywords() -> Response:
     """Says which keywords are in a recording, which is the body or the file of a multipart form."""
     from handler import form, keyword_reply
@@ -152,13 +135,13 @@ def post_keywords() -> Response:
     return _reply(200, render.json_body(keyword_reply.reply(heard, model.spec)), timings)
 
 
-@app.route(_MODELS, _READ)
+@app.answers(routes.MODELS)
 def get_models() -> Response:
     """Lists the deployed model."""
     return _reply(200, render.json_body(render.models(recognizer.spec)))
 
 
-@app.route(f"{_MODELS}/<model>", _READ)
+@app.answers(routes.MODEL)
 def get_model(model: str) -> Response:
     """Describes the deployed model."""
     if model != recognizer.spec.name:
@@ -170,19 +153,19 @@ def get_model(model: str) -> Response:
     return _reply(200, render.json_body(render.model(recognizer.spec)))
 
 
-@app.post(_JOBS)
+@app.answers(routes.JOBS)
 def post_jobs() -> Response:
     """Makes a job for a recording that is too large for a request."""
     return _job_reply(_jobs().create(_body(), _content_type()))
 
 
-@app.route(f"{_JOBS}/<job_id>", _READ)
+@app.answers(routes.JOB)
 def get_job(job_id: str) -> Response:
     """Says what became of a job, or sends its transcript."""
     return _job_reply(_jobs().get(job_id, options.parse(_query())))
 
 
-@app.route("/health", _READ)
+@app.answers(routes.HEALTH)
 def get_health() -> Response:
     """Says which model answers, how well it was measured to do, and what is the most it takes."""
     return _reply(
@@ -190,13 +173,13 @@ def get_health() -> Response:
     )
 
 
-@app.route("/openapi.json", _READ)
+@app.answers(routes.OPENAPI)
 def get_openapi() -> Response:
     """Describes this API for programs."""
     return _reply(200, contract.document())
 
 
-@app.route("/docs", _READ)
+@app.answers(routes.DOCS)
 def get_docs() -> Response:
     """Describes this API for people."""
     reply = _reply(200, contract.page())
@@ -212,7 +195,9 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         body = render.json_body(render.full(transcript, recognizer.spec))
     else:
         body = render.transcription(transcript, recognizer.spec, asked)
-    _check_size(body, "leave include or stream out, or split the recording.", "include" if asked.logprobs else None)
+    _check_size(
+        body.text, "leave include or stream out, or split the recording.", "include" if asked.logprobs else None
+    )
     return _reply(200, body, timings)
 
 
@@ -227,8 +212,8 @@ def _log_work(message: str, audio_s: float, timings: Timings, model: Recognizer)
     transcribed(metrics, audio_s, timings)
 
 
-def _check_size(body: Body, remedy: str, param: str | None) -> None:
-    if len(json.dumps(body.text)) > _MAX_REPLY_BYTES:
+def _check_size(body: str | bytes, remedy: str, param: str | None) -> None:
+    if isinstance(body, str) and len(json.dumps(body)) > _MAX_REPLY_BYTES:
         raise ReplyTooLarge(f"The reply is larger than what Lambda sends back; {remedy}", param=param)
 
 
@@ -247,11 +232,9 @@ def _jobs() -> "Jobs":
     return Jobs(settings, decoders)
 
 
-def _job_reply(found: "jobs.Reply") -> Response:
-    _check_size(found.body, "ask for response_format text, or read the result from the bucket.", None)
-    reply = _reply(found.status, found.body)
-    reply.headers.update(found.headers)
-    return reply
+def _job_reply(reply: Response) -> Response:
+    _check_size(reply.body, "ask for response_format text, or read the result from the bucket.", None)
+    return _common(reply)
 
 
 def _query() -> list[tuple[str, str]]:
@@ -305,12 +288,19 @@ def _body() -> bytes:
 
 
 def _reply(status: int, body: Body, timings: Timings | None = None) -> Response:
-    # No browser shall take a reply for another kind of file, whatever a transcript looks like.
-    headers = {"X-Content-Type-Options": "nosniff"}
+    reply = body.response(status)
     if timings:  # https://www.w3.org/TR/server-timing/
-        headers["Server-Timing"] = ", ".join(f"{name};dur={ms:.2f}" for name, ms in timings.stages_ms.items())
-    text = "" if app.request.method == "HEAD" else body.text
-    return Response(status, body.content_type, text, headers)
+        reply.headers["Server-Timing"] = ", ".join(f"{name};dur={ms:.2f}" for name, ms in timings.stages_ms.items())
+    return _common(reply)
+
+
+def _common(reply: Response) -> Response:
+    """Gives a reply what all replies of the API have in common."""
+    # No browser shall take a reply for another kind of file, whatever a transcript looks like.
+    reply.headers["X-Content-Type-Options"] = "nosniff"
+    if app.request.method == "HEAD":
+        reply.body = ""
+    return reply
 
 
 @app.on_error(RequestError)
@@ -331,9 +321,10 @@ def _refusal(error: RequestError) -> Response:
 def on_not_found() -> Response:
     """Tells an unknown path from a wrong method, and answers what methods a path has."""
     path, method = app.request.path, app.request.method
-    methods = _READ if path.startswith((f"{_MODELS}/", f"{_JOBS}/")) else _METHODS.get(path)
-    if not methods or method in methods:  # a path below these that cannot be a name
-        return _refusal(UnknownRoute(f"There is no such route; use one of {', '.join(_METHODS)}."))
+    methods = app.methods(path)
+    if not methods:
+        paths = [route.path for route in routes.ALL if route.path and "{" not in route.path]
+        return _refusal(UnknownRoute(f"There is no such route; use one of {', '.join(paths)}."))
     if method == "OPTIONS":
         return Response(204, None, "", {"Allow": ", ".join([*methods, "OPTIONS"])})
     allowed = ", ".join(methods)

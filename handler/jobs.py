@@ -7,15 +7,14 @@ import dataclasses
 import json
 import re
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from handler import job, options, render, webhook
+from handler import job, options, render, routes, webhook
 from handler.job import Job
 from handler.options import Options
-from handler.render import Body
 from handler.result import stored
+from handler.router import Response
 from handler.settings import Settings
 from handler.storage import Storage
 from hark.decoding import Decoders, Decoding
@@ -37,15 +36,6 @@ _FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "
 _RECORDING_TYPE = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}|application/octet-stream", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A body, its status, and the headers it needs."""
-
-    status: int
-    body: Body
-    headers: dict[str, str]
-
-
 class Jobs:
     """The jobs of one bucket.
 
@@ -63,11 +53,11 @@ class Jobs:
         if not self._settings.bucket:
             raise JobsUnavailable(
                 "This endpoint has no bucket for jobs (HARK_BUCKET is not set); post the recording to "
-                "/v1/audio/transcriptions."
+                f"{routes.TRANSCRIPTIONS.path}."
             )
         return Storage(self._settings.bucket)
 
-    def create(self, body: bytes, content_type: str) -> Reply:
+    def create(self, body: bytes, content_type: str) -> Response:
         """Makes a job.
 
         Args:
@@ -94,7 +84,8 @@ class Jobs:
         storage.write_json(job.record_key(made.id), made.to_json(), replacing=None)
         content = _described(made, "queued")
         content["upload"] = {**upload, "max_bytes": most, "expires_at": made.upload_expires_at}
-        return Reply(201, render.json_body(content), {"Location": f"/v1/jobs/{made.id}", "Cache-Control": "no-store"})
+        location = routes.JOB.path.format(job_id=made.id)
+        return render.json_body(content).response(201, {"Location": location, "Cache-Control": "no-store"})
 
     def _lengths(self, asked: dict[str, Any]) -> tuple[int, int]:
         most = self._settings.job_max_bytes
@@ -118,7 +109,7 @@ class Jobs:
             )
         webhook.check_url(url)
 
-    def get(self, job_id: str, asked: Options) -> Reply:
+    def get(self, job_id: str, asked: Options) -> Response:
         """Says what became of a job.
 
         Args:
@@ -142,11 +133,11 @@ class Jobs:
         if result is None:
             return _unfinished(made, as_object=asked.is_default)
         if asked.is_default:
-            return Reply(200, render.json_body(_finished(made, result.content)), {})
+            return render.json_body(_finished(made, result.content)).response(200)
         if result.content["status"] == "failed":
             raise JobFailed(f"The job failed: {result.content['error']['message']}")
-        found = stored(result.content)
-        return Reply(200, render.transcription(found.transcript, found.spec, asked), {})
+        kept = stored(result.content)
+        return render.transcription(kept.transcript, kept.spec, asked).response(200)
 
 
 def _parse(body: bytes, content_type: str) -> dict[str, Any]:
@@ -206,10 +197,10 @@ def _recording_type(asked: dict[str, Any]) -> str:
     return value
 
 
-def _unfinished(made: Job, as_object: bool) -> Reply:
+def _unfinished(made: Job, as_object: bool) -> Response:
     content = _described(made, "processing" if made.started_at else "queued")
     # 202 where a transcript was asked for and is not there yet, so that nobody takes this for one.
-    return Reply(200 if as_object else 202, render.json_body(content), {"Retry-After": "5"})
+    return render.json_body(content).response(200 if as_object else 202, {"Retry-After": "5"})
 
 
 def _finished(made: Job, result: dict[str, Any]) -> dict[str, Any]:

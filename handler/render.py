@@ -6,11 +6,12 @@ Sources: OpenAI, "Create transcription" and "The transcription object"; for Hark
 import json
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from handler.options import Options
+from handler.router import Response
 from hark import subtitles
 from hark.spec import ModelSpec
 from hark.transcript import Segment, Transcript
@@ -31,6 +32,10 @@ class Body:
 
     content_type: str
     text: str
+
+    def response(self, status: int, headers: Mapping[str, str] | None = None) -> Response:
+        """Returns a reply of this body, with headers of its own."""
+        return Response(status, self.content_type, self.text, dict(headers or {}))
 
 
 def transcription(transcript: Transcript, spec: ModelSpec, options: Options) -> Body:

@@ -8,11 +8,12 @@ Source: AWS, "Create AWS Lambda proxy integrations for HTTP APIs".
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-Route = Callable[..., "Response"]
+Answer = Callable[..., "Response"]
 OnError = Callable[[Any], "Response"]
 
 
@@ -83,6 +84,32 @@ class Request:
         )
 
 
+@dataclass(frozen=True)
+class Route:
+    """A path and what it answers.
+
+    Attributes:
+        path: `{name}` in it is whatever stands there, up to the next slash.
+        methods: of HTTP.
+        needs_key: whether a guarded endpoint answers it only to those who have a key.
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    needs_key: bool = True
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Returns what stands for each name in the path; None where the path is another."""
+        if "{" not in self.path:
+            return {} if path == self.path else None
+        match = self._pattern.fullmatch(path)
+        return match.groupdict() if match else None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", self.path))
+
+
 class Router:
     """Finds the function for a request, and answers for those that fail.
 
@@ -93,23 +120,27 @@ class Router:
     request: Request
 
     def __init__(self) -> None:
-        self._routes: list[tuple[re.Pattern[str] | str, Sequence[str], Route]] = []
+        self._answers: list[tuple[Route, Answer]] = []
         self._errors: list[tuple[type[Exception], OnError]] = []
         self._not_found: Callable[[], Response] | None = None
 
-    def route(self, path: str, methods: Sequence[str]) -> Callable[[Route], Route]:
-        """Decorates the function for a path; `<name>` in it is whatever stands there, up to the next slash."""
-        pattern = re.compile(re.sub(r"<(\w+)>", r"(?P<\1>[^/]+)", path)) if "<" in path else path
+    @property
+    def routes(self) -> list[Route]:
+        """What is answered."""
+        return [route for route, _ in self._answers]
 
-        def keep(function: Route) -> Route:
-            self._routes.append((pattern, methods, function))
+    def answers(self, route: Route) -> Callable[[Answer], Answer]:
+        """Decorates the function that answers a route; it gets what stands for the names in the path."""
+
+        def keep(function: Answer) -> Answer:
+            self._answers.append((route, function))
             return function
 
         return keep
 
-    def post(self, path: str) -> Callable[[Route], Route]:
-        """Decorates the function that answers POST."""
-        return self.route(path, ["POST"])
+    def methods(self, path: str) -> list[str]:
+        """Returns the methods that a path answers; none where there is no such path."""
+        return [method for route in self.routes if route.match(path) is not None for method in route.methods]
 
     def not_found(self, function: Callable[[], Response]) -> Callable[[], Response]:
         """Decorates the function that answers what no other does."""
@@ -137,13 +168,8 @@ class Router:
             raise
 
     def _answer(self) -> Response:
-        for pattern, methods, function in self._routes:
-            if self.request.method not in methods:
-                continue
-            if isinstance(pattern, str):
-                if pattern == self.request.path:
-                    return function()
-            elif found := pattern.fullmatch(self.request.path):
-                return function(**found.groupdict())
+        for route, function in self._answers:
+            if self.request.method in route.methods and (names := route.match(self.request.path)) is not None:
+                return function(**names)
         assert self._not_found
         return self._not_found()

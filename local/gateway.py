@@ -4,11 +4,15 @@ import threading
 import time
 from collections.abc import Callable
 
+from handler import routes
+
 # API Gateway's answer to a request over the limit; HTTP APIs let nobody change it.
 THROTTLED_BODY = '{"message":"Too Many Requests"}'
 # The paths without a guard, as in template.yaml: what the page needs before anybody can type a key, and what is public.
-OPEN_PATHS = ("/", "/health", "/openapi.json", "/docs")
-OPEN_FOLDER = "/static/"
+OPEN_PATHS = tuple(
+    route.path for route in routes.ALL if not route.needs_key and route.path.startswith("/") and "{" not in route.path
+)
+OPEN_FOLDER = routes.STATIC.path.partition("{")[0]
 
 
 def wants_key(method: str, path: str) -> bool:

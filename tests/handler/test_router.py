@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handler.router import Request, Response, Router
+from handler.router import Request, Response, Route, Router
 
 
 def event(method: str, path: str, **fields: Any) -> dict[str, Any]:
@@ -17,16 +17,16 @@ def event(method: str, path: str, **fields: Any) -> dict[str, Any]:
 def router() -> Router:
     made = Router()
 
-    @made.route("/things", ["GET", "HEAD"])
+    @made.answers(Route("/things", ("GET", "HEAD")))
     def things() -> Response:
         return Response(200, "text/plain", "all")
 
-    @made.route("/things/<name>", ["GET"])
-    @made.route("/things/<name>/<part>", ["GET"])
+    @made.answers(Route("/things/{name}", ("GET",)))
+    @made.answers(Route("/things/{name}/{part}", ("GET",)))
     def thing(name: str, part: str = "whole") -> Response:
         return Response(200, "text/plain", f"{name}, {part}")
 
-    @made.post("/things")
+    @made.answers(Route("/things", ("POST",)))
     def fail() -> Response:
         raise KeyError("lost")
 
@@ -64,6 +64,18 @@ def test_a_request_finds_its_function(router: Router, method: str, path: str, st
     assert (reply["statusCode"], reply["body"], reply["isBase64Encoded"]) == (status, body, False)
 
 
+def test_a_router_knows_the_methods_of_a_path(router: Router) -> None:
+    assert router.methods("/things") == ["GET", "HEAD", "POST"]
+    assert router.methods("/things/a") == ["GET"]
+    assert router.methods("/things/") == []
+
+
+def test_what_stands_for_a_name_is_part_of_one_segment() -> None:
+    assert Route("/things/{name}", ("GET",)).match("/things/a%2Fb") == {"name": "a%2Fb"}
+    assert Route("/things/{name}", ("GET",)).match("/things/a/b") is None
+    assert Route("/things", ("GET",)).match("/things") == {}
+
+
 def test_the_stage_is_no_part_of_the_path_and_headers_are_found_in_lower_case() -> None:
     request = Request.of(event("GET", "/prod/things", stage="prod", headers={"Content-Type": "audio/wav"}))
     assert (request.path, request.stage, request.headers) == ("/things", "prod", {"content-type": "audio/wav"})
@@ -86,7 +98,7 @@ def test_bytes_travel_as_base64_and_no_type_is_named_where_there_is_no_body() ->
 def test_an_error_that_nobody_answers_for_is_raised() -> None:
     router = Router()
 
-    @router.post("/")
+    @router.answers(Route("/", ("POST",)))
     def fail() -> Response:
         raise KeyError("lost")
 

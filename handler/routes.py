@@ -1,0 +1,32 @@
+"""The paths that are answered, with their methods: the one table that the function and the local server read.
+
+`openapi.yaml` describes the same paths to callers and `template.yaml` opens the same ones; tests hold them to this.
+Paths are written as OpenAPI writes them: `{name}` is whatever stands there, up to the next slash.
+"""
+
+from handler.router import Route
+
+_READ = ("GET", "HEAD")
+_POST = ("POST",)
+
+PAGE = Route("/", _READ, needs_key=False)
+# A stage's bare name, which leads to the page.
+PAGE_WITHOUT_SLASH = Route("", _READ, needs_key=False)
+STATIC = Route("/static/{name}", _READ, needs_key=False)
+STATIC_OF_VERSION = Route("/static/{version}/{name}", _READ, needs_key=False)
+TRANSCRIBE = Route("/transcribe", _POST)
+TRANSCRIPTIONS = Route("/v1/audio/transcriptions", _POST)
+TRANSLATIONS = Route("/v1/audio/translations", _POST)
+KEYWORDS = Route("/v1/audio/keywords", _POST)
+MODELS = Route("/v1/models", _READ)
+MODEL = Route("/v1/models/{model}", _READ)
+JOBS = Route("/v1/jobs", _POST)
+JOB = Route("/v1/jobs/{job_id}", _READ)
+HEALTH = Route("/health", _READ, needs_key=False)
+OPENAPI = Route("/openapi.json", _READ, needs_key=False)
+DOCS = Route("/docs", _READ, needs_key=False)
+
+ALL = (
+    *(TRANSCRIBE, TRANSCRIPTIONS, TRANSLATIONS, KEYWORDS, MODELS, MODEL, JOBS, JOB),
+    *(PAGE, PAGE_WITHOUT_SLASH, STATIC, STATIC_OF_VERSION, HEALTH, OPENAPI, DOCS),
+)

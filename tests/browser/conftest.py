@@ -13,13 +13,14 @@ import pytest
 from playwright.sync_api import Browser, JSHandle, Page, expect, sync_playwright
 
 from tests.conftest import EVENTS
+from tests.patience import PATIENCE_S
 
 from . import chromium, server
 
 SAMPLE = EVENTS / "sample.wav"
 KEY = "a-key-of-the-tests"
-# A machine that trains a model beside the tests is slow.
-WAIT_MS = 60_000
+# Less than for a process to start: one page that never gets there shall not hold all the others up.
+WAIT_MS = 1000 * PATIENCE_S // 4
 
 Open = Callable[..., Page]
 
@@ -27,7 +28,7 @@ Open = Callable[..., Page]
 def ask(url: str, audio: bytes | None = None) -> tuple[int, dict[str, str], str]:
     """Asks the server without a browser; returns status, headers and text."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_S)
     target = f"{parts.path}?{parts.query}"
     connection.request("POST" if audio else "GET", target, audio, {"Content-Type": "audio/wav"} if audio else {})
     response = connection.getresponse()

@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from tests.server import serve
 
 CLIENTS = Path(__file__).parent
@@ -18,7 +19,7 @@ def test_openais_client_for_node_is_answered() -> None:
             env={**os.environ, "HARK_URL": server.url, "HARK_KEY": "key-123"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
     assert done.returncode == 0, done.stdout + done.stderr
     passed = re.search(r"pass (\d+)", done.stdout)

@@ -13,11 +13,11 @@ import yaml
 from handler import keys
 from handler.keys import Keyring
 from tests.jobs.aws import BUCKET, Aws, account, environment, serving
+from tests.patience import PATIENCE_S
 
 from .engine import Engine
 from .sam import Sam
 
-_INVOKE_S = 120
 # What `sam local` takes a reference to the secret for: the resource's name.
 _SECRET = "KeysSecret"
 
@@ -47,7 +47,7 @@ class Api:
         headers = {"Content-Type": content_type} if content_type else {}
         if key or authorization:
             headers["Authorization"] = authorization or f"Bearer {key}"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_INVOKE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body or None, headers)
             response = connection.getresponse()

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 from . import debian
 from .commands import CommandError, run
 from .engine import Engine
@@ -19,7 +21,6 @@ from .engine import Engine
 _SUITE = "trixie"  # its Python is 3.13, as in AWS's python:3.13
 _PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-_DEBOOTSTRAP_S, _IMPORT_S = 600, 300
 # What of this machine's pip settings says how to reach an index. Others name files of this machine, or are its affair.
 _PIP_OPTIONS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 
@@ -33,7 +34,7 @@ def provide(engine: Engine) -> str:
     chosen = os.environ.get("BASE_IMAGE")
     if chosen:
         if not engine.has_image(chosen):
-            engine.docker("pull", "--quiet", chosen, timeout_s=600)
+            engine.docker("pull", "--quiet", chosen, timeout_s=PATIENCE_S)
         return chosen
     settings = _pip_settings()
     recipe = json.dumps([_SUITE, _PACKAGES, settings, _CA_BUNDLE.read_text() if _CA_BUNDLE.is_file() else ""])
@@ -53,7 +54,7 @@ def _make(engine: Engine, name: str, settings: str) -> None:
         include = f"--include={','.join(_PACKAGES)}"
         run(
             ["debootstrap", "--variant=minbase", include, _SUITE, root, debian.mirror()],
-            timeout_s=_DEBOOTSTRAP_S,
+            timeout_s=PATIENCE_S,
             environment={**debian.proxy(), "PATH": debian.PATH},
         )
         for cache in ("var/cache/apt", "var/lib/apt/lists"):
@@ -62,15 +63,15 @@ def _make(engine: Engine, name: str, settings: str) -> None:
         if _CA_BUNDLE.is_file():
             shutil.copyfile(_CA_BUNDLE, root / _CA_BUNDLE.relative_to("/"))
         (root / "etc/pip.conf").write_text(settings)
-        run(["tar", "--numeric-owner", "-C", root, "-cf", archive, "."], timeout_s=_IMPORT_S)
-        engine.docker("import", "--change", 'CMD ["python3"]', archive, name, timeout_s=_IMPORT_S)
+        run(["tar", "--numeric-owner", "-C", root, "-cf", archive, "."], timeout_s=PATIENCE_S)
+        engine.docker("import", "--change", 'CMD ["python3"]', archive, name, timeout_s=PATIENCE_S)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pip_settings() -> str:
     """Returns a pip.conf for the container with this machine's way to the package index."""
-    listing = run([sys.executable, "-m", "pip", "config", "list"], timeout_s=60, check=False).stdout
+    listing = run([sys.executable, "-m", "pip", "config", "list"], timeout_s=PATIENCE_S, check=False).stdout
     found: dict[str, str] = {}
     for line in listing.splitlines():  # such as global.index-url='https://...' or :env:.proxy='http://...'
         key, _, value = line.partition("=")

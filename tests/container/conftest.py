@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 from . import api as apis
 from . import base_image, emulator, engine, sam
 
@@ -15,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EVENTS = {path.stem: path for path in sorted((ROOT / "events").glob("*.json"))}
 # Images and programs outlive a run, so that the next one takes a fraction of the time; ignored by git.
 CACHE = ROOT / ".cache"
-_BUILD_S = 600
+_BUILD_S = 2 * PATIENCE_S
 _FIGURES = pytest.StashKey[dict[str, str]]()
 
 

@@ -3,10 +3,11 @@
 import os
 import shutil
 
+from tests.patience import PATIENCE_S
+
 from .commands import CommandError, run
 
 _APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
-_UPDATE_S, _INSTALL_S = 180, 300
 # Root's administration programs are not on every PATH.
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -27,8 +28,8 @@ def install(programs: dict[str, str]) -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise CommandError(f"{names}: not installed; root on a Debian machine could install it here, you must do it")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run([*_APT, "update"], timeout_s=_UPDATE_S, environment=quiet)
-    run([*_APT, "install", "-y", "--no-install-recommends", *missing], timeout_s=_INSTALL_S, environment=quiet)
+    run([*_APT, "update"], timeout_s=PATIENCE_S, environment=quiet)
+    run([*_APT, "install", "-y", "--no-install-recommends", *missing], timeout_s=PATIENCE_S, environment=quiet)
 
 
 def mirror() -> str:
@@ -39,7 +40,7 @@ def mirror() -> str:
     """
     found = _mirror()
     if not found:  # a fresh machine whose package lists were removed
-        run([*_APT, "update"], timeout_s=_UPDATE_S)
+        run([*_APT, "update"], timeout_s=PATIENCE_S)
         found = _mirror()
     if not found:
         raise CommandError("apt's sources here name no Debian mirror; set BASE_IMAGE to an image to build on")
@@ -48,7 +49,7 @@ def mirror() -> str:
 
 def _mirror() -> str | None:
     columns = "$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)"  # the label tells the archive from its security updates
-    listing = run(["apt-get", "indextargets", "--format", columns, "Created-By: Packages"], timeout_s=30)
+    listing = run(["apt-get", "indextargets", "--format", columns, "Created-By: Packages"], timeout_s=PATIENCE_S)
     for line in listing.stdout.splitlines():
         origin, label, component, uri = line.split("|")
         if (origin, label, component) == ("Debian", "Debian", "main"):
@@ -58,5 +59,5 @@ def _mirror() -> str | None:
 
 def proxy() -> dict[str, str]:
     """Returns apt's HTTP proxy, where one is set, as the environment variable other programs read."""
-    settings = run(["apt-config", "shell", "proxy", "Acquire::http::Proxy"], timeout_s=30).stdout.strip()
+    settings = run(["apt-config", "shell", "proxy", "Acquire::http::Proxy"], timeout_s=PATIENCE_S).stdout.strip()
     return {"http_proxy": settings.partition("=")[2].strip("'")} if settings else {}

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
+
 from .commands import CommandError
 from .engine import Engine
 
 MEMORY_MB = 1024
 TIMEOUT_S = 29
-_LISTENS_S = 20
 # Neither root nor anybody the image knows of, as Lambda's sandbox user.
 USER = "993:990"
 _PORT = 8080
@@ -45,9 +46,9 @@ class Function:
         Raises:
             CommandError: it does not.
         """
-        deadline = time.monotonic() + _LISTENS_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_LISTENS_S)
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
             try:
                 connection.request("GET", "/")
                 connection.getresponse().read()

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 from . import debian
 from .commands import CommandError, run, tail
 
-_START_S, _STOP_S = 60, 30
+_STOP_S = 30
 # Another run of these tests on the same checkout uses the same state: the second waits until the first is done.
 _TURN_S = 900
 
@@ -35,7 +37,7 @@ class Engine:
             self.environment["DOCKER_HOST"] = host
 
     def docker(
-        self, *arguments: str | Path, timeout_s: float = 60, check: bool = True, stdin: str | None = None
+        self, *arguments: str | Path, timeout_s: float = PATIENCE_S, check: bool = True, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs the docker command.
 
@@ -130,7 +132,7 @@ def _started(state: Path) -> Iterator[Engine]:
         )
     engine = Engine(host)
     try:
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + PATIENCE_S
         while not engine.answers():
             if daemon.poll() is not None or time.monotonic() > deadline:
                 raise CommandError(f"the container engine did not start:\n{tail(log.read_text())}")

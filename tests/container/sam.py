@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
+
 from .commands import CommandError, inherited, run, tail
 from .engine import Engine
 
 VERSION = "1.170.0"
-_INSTALL_S, _START_S, _STOP_S, _INVOKE_S = 420, 90, 60, 240
+_STOP_S = 60
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Sam:
         """
         result = self.run(
             *("local", "invoke", function, "--template", template, "--event", event, "--skip-pull-image"),
-            timeout_s=_INVOKE_S,
+            timeout_s=PATIENCE_S,
         )
         # It exits with 0 whatever became of the call; what counts is the JSON it prints last.
         try:
@@ -108,7 +110,7 @@ class Sam:
                 start_new_session=True,
             )
         try:
-            deadline = time.monotonic() + _START_S
+            deadline = time.monotonic() + PATIENCE_S
             while not _listens(port):
                 if server.poll() is not None or time.monotonic() > deadline:
                     raise CommandError(f"sam local start-api does not listen:\n{tail(log.read_text())}")
@@ -132,9 +134,9 @@ def install(venv: Path) -> None:
     done = venv / f"sam-{VERSION}.done"  # written last: a venv without it was cut short
     if done.exists():
         return
-    run([sys.executable, "-m", "venv", "--clear", venv], timeout_s=120)
+    run([sys.executable, "-m", "venv", "--clear", venv], timeout_s=PATIENCE_S)
     pip: list[str | Path] = [venv / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, f"aws-sam-cli=={VERSION}"], timeout_s=_INSTALL_S)
+    run([*pip, f"aws-sam-cli=={VERSION}"], timeout_s=PATIENCE_S)
     done.touch()
 
 

@@ -8,6 +8,7 @@ import pytest
 from handler import keys
 from handler.keys import Keyring
 from local import gateway
+from tests.patience import PATIENCE_S
 
 from .api import Api
 
@@ -57,7 +58,7 @@ def test_a_key_in_the_query_is_refused(api: Api) -> None:
 
 
 def test_a_second_header_does_not_help_a_wrong_one(api: Api) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE_S)
     try:
         connection.putrequest("GET", "/v1/models")
         for key in (keys.generate(), api.keys["alice"]):

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -13,9 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from handler import contract
+import hark
+from handler import contract, routes
+from handler.app import app
+from local import gateway
 from local.event import http_event
 from tests.conftest import ROOT, invoke
+from tests.patience import PATIENCE_S
 from tests.server import Server, serve
 
 CONTRACT: dict[str, Any] = yaml.safe_load((ROOT / "openapi.yaml").read_text())
@@ -38,7 +41,7 @@ def test_schemathesis_finds_no_failure(server: Server, capsys: pytest.CaptureFix
         *("--suppress-health-check", "all"),
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.contract.hooks", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     counts = re.search(r"(\d+) generated", done.stdout)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
     assert counts
@@ -54,8 +57,7 @@ def test_the_json_that_is_served_is_the_yaml() -> None:
 
 
 def test_its_version_is_the_projects() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert CONTRACT["info"]["version"] == project["version"]
+    assert CONTRACT["info"]["version"] == hark.__version__
 
 
 def test_every_error_code_is_described() -> None:
@@ -105,6 +107,22 @@ def test_the_page_describes_every_operation_and_every_object(page: Page) -> None
         assert (f"schema-{name}" in page.ids) is ("properties" in schema)
         for field in schema.get("properties", {}):
             assert field in page.text
+
+
+def test_the_table_of_routes_is_what_the_contract_describes_and_the_handler_answers() -> None:
+    described = {
+        path: ({method.upper() for method in operations}, all("security" in each for each in operations.values()))
+        for path, operations in CONTRACT["paths"].items()
+    }
+    # HEAD goes without saying; the files of the page, and what leads to it, are the page's own affair.
+    table = {
+        route.path: ({*route.methods} - {"HEAD"}, route.needs_key)
+        for route in routes.ALL
+        if route.path and not route.path.startswith(gateway.OPEN_FOLDER)
+    }
+    assert table == described
+    assert set(app.routes) == set(routes.ALL)
+    assert len(app.routes) == len(routes.ALL)
 
 
 def test_every_link_of_the_page_leads_somewhere(page: Page) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from local.event import http_event
 from tests.conftest import EVENTS, Post, encode, invoke, multipart
+from tests.patience import PATIENCE_S
 
 RATE = 16000
 
@@ -443,7 +444,7 @@ def test_the_log_holds_figures_and_neither_audio_nor_text_nor_headers() -> None:
     events = [EVENTS / "transcribe.json", EVENTS / "transcriptions.json", EVENTS / "not-audio.json"]
     done = subprocess.run(
         [sys.executable, "-c", AS_LAMBDA, *map(str, events)],
-        check=True, capture_output=True, text=True, env=environment, timeout=60,
+        check=True, capture_output=True, text=True, env=environment, timeout=PATIENCE_S,
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if not line.startswith("REPLY ")]
     replies = [json.loads(line[6:]) for line in done.stdout.splitlines() if line.startswith("REPLY ")]

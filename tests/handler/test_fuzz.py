@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from tests.patience import PATIENCE_S
 
 INPUTS = int(os.environ.get("HARK_FUZZ_INPUTS", "2000"))
 SEED = int(os.environ.get("HARK_FUZZ_SEED", "1"))
@@ -18,7 +19,7 @@ GROWTH_MB = 25
 
 def test_no_input_makes_the_handler_fail_hang_or_grow(capsys: pytest.CaptureFixture[str]) -> None:
     command = [sys.executable, "-m", "tests.handler.fuzz", str(INPUTS), str(SEED)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300 + INPUTS)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S + INPUTS)
     last = done.stderr.splitlines()[-1:]
     assert done.returncode == 0, f"the process ended with {done.returncode} at input {last}: {done.stderr[-3000:]}"
     seen = json.loads(done.stdout.splitlines()[-1])

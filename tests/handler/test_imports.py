@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from tests.conftest import ROOT
+from tests.patience import PATIENCE_S
 
 # av is for recordings that libsndfile cannot read, multipart for forms; most never need them.
 FORBIDDEN = {
@@ -38,7 +39,7 @@ def loaded(environment: dict[str, str]) -> set[str]:
         capture_output=True,
         text=True,
         env=environment,
-        timeout=60,
+        timeout=PATIENCE_S,
         cwd=ROOT,
     )
     return set(json.loads(done.stdout))

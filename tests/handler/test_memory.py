@@ -11,6 +11,7 @@ import pytest
 from handler import memory
 from tests.conftest import ROOT
 from tests.hark.bombs import BOMBS
+from tests.patience import PATIENCE_S
 
 MEMORY_MB = 1024
 # The function as Lambda runs it: a file from standard input, and then a good recording.
@@ -41,7 +42,7 @@ def test_a_small_file_that_becomes_a_huge_one_stays_within_the_functions_memory(
         capture_output=True,
         cwd=ROOT,
         env={**os.environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB)},
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     (refused, good), peak_mb = json.loads(done.stdout.splitlines()[-1])

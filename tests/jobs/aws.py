@@ -26,6 +26,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
 from handler.storage import Storage
+from tests.patience import PATIENCE_S
 
 from . import post_policy
 
@@ -268,7 +269,7 @@ def upload(target: dict[str, Any], data: bytes, **changes: Any) -> tuple[int, st
     body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
     request = urllib.request.Request(target["url"], body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -21,11 +21,11 @@ from typing import Any
 
 from tests.conftest import ROOT
 from tests.container.sam import VERSION
+from tests.patience import PATIENCE_S
 
 _CACHE = ROOT / ".cache" / "emulator"  # ignored by git
 _ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 _PATH = "/2015-03-31/functions/function/invocations"
-_START_S, _CALL_S = 60, 120
 
 
 class Function:
@@ -36,7 +36,7 @@ class Function:
 
     def invoke(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Returns what the handler returned; None where the call ended in an error."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_CALL_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         try:
             connection.request("POST", _PATH, json.dumps(event).encode())
             body = connection.getresponse().read()
@@ -74,7 +74,7 @@ def running(handler: str, environment: dict[str, str]) -> Iterator[Function]:
         yield Function(process, port)
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # its own children too
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def _binary() -> Path:
@@ -85,7 +85,7 @@ def _binary() -> Path:
         # Tests run in several processes: each fetches into a folder of its own, and the last to be ready puts it there.
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-            subprocess.run([*pip, "--dest", folder, f"aws-sam-cli=={VERSION}"], check=True, timeout=300)
+            subprocess.run([*pip, "--dest", folder, f"aws-sam-cli=={VERSION}"], check=True, timeout=PATIENCE_S)
             (wheel,) = Path(folder).glob("*.whl")
             part = Path(folder) / path.name
             with zipfile.ZipFile(wheel) as archive:
@@ -102,7 +102,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import EVENTS, ROOT
+from tests.patience import PATIENCE_S
 from tests.server import serve
 
 from .aws import BUCKET, Aws
@@ -32,7 +33,7 @@ def test_the_commands_upload_a_recording_and_get_its_subtitles(
         def run(*lines: str) -> str:
             script = "\n".join(["set -eu", "KEY=secret", *lines])
             return subprocess.run(
-                ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+                ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE_S
             ).stdout
 
         run(*upload)

@@ -16,6 +16,7 @@ from local import gateway, run
 from local.event import http_event
 from local.serve import MAX_BODY_BYTES, LocalServer
 from tests.conftest import EVENTS, ROOT, encode
+from tests.patience import PATIENCE_S
 from tests.server import serve
 
 SAMPLE = EVENTS / "sample.wav"
@@ -29,7 +30,7 @@ def address() -> tuple[str, int]:
 
 
 def request(address: tuple[str, int], method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(*address, timeout=60)
+    connection = http.client.HTTPConnection(*address, timeout=PATIENCE_S)
     connection.request(method, path, body or None, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
     content = response.read()

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-_START_S, _STOP_S = 60, 10
+from tests.patience import PATIENCE_S
+
+_STOP_S = 10
 _HOST = "127.0.0.1"
 
 
@@ -90,7 +92,7 @@ def _free_ports(count: int) -> list[int]:
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Waits until it refuses a stranger, which it does once all its parts are up."""
-    deadline = time.monotonic() + _START_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):

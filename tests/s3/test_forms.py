@@ -20,6 +20,7 @@ from tests.conftest import EVENTS
 from tests.jobs import post_policy
 from tests.jobs.aws import ACCESS_KEY, BUCKET, SECRET_KEY, client, upload
 from tests.jobs.conftest import create
+from tests.patience import PATIENCE_S
 
 from .conftest import MAX_BYTES, S3
 
@@ -174,7 +175,7 @@ def test_a_form_makes_nothing_public(s3: S3) -> None:
     upload(target, SPEECH)
     for path in ("", f"/{target['fields']['key']}"):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(target["url"] + path, timeout=20)
+            urllib.request.urlopen(target["url"] + path, timeout=PATIENCE_S)
         with refused.value:
             assert refused.value.code == 403
 
@@ -202,7 +203,7 @@ def test_what_a_form_was_signed_with_opens_no_other_door(s3: S3) -> None:
             urllib.request.Request(address, data, headers, method=method),
         ):
             with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(asked, timeout=20)
+                urllib.request.urlopen(asked, timeout=PATIENCE_S)
             with refused.value:
                 assert refused.value.code == 403
     assert s3.storage.etag(fields["key"])

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from hark.ctc import greedy
 from tests.conftest import DATA
+from tests.patience import PATIENCE_S
 from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, TINY_WHISPER, toy_config
 from training import average, fit
 from training.checkpoint import TorchRecognizer, load_checkpoint
@@ -309,7 +310,7 @@ def test_two_processes_learn_what_one_learns_from_both_their_batches(
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
     command = [*launch, "-m", "training.fit", str(tmp_path / "pair.yaml")]
     done = subprocess.run(
-        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 0, done.stderr
     one, two = (weights(tmp_path / run / "toy" / "last.ckpt") for run in ("alone", "pair"))

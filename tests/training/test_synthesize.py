@@ -17,6 +17,7 @@ import soundfile as sf
 
 from hark.errors import HarkError
 from tests.conftest import ROOT
+from tests.patience import PATIENCE_S
 from training import synthesize
 from training.manifest import Utterance, read_manifest
 from training.synthesis import engine as engine_module
@@ -166,11 +167,11 @@ def test_a_killed_run_goes_on_where_it_was_and_leaves_no_worker(tmp_path: Path) 
     command = [sys.executable, script, "--text", tmp_path / "out.txt", "--output", folder, "--engines", "tone"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, env=environment) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while len(list(folder.rglob("*.flac"))) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
         process.kill()
-        process.communicate(timeout=30)  # returns once no worker holds the pipe
+        process.communicate(timeout=PATIENCE_S)  # returns once no worker holds the pipe
     made = {path: path.stat().st_mtime_ns for path in folder.rglob("*.flac")}
     assert 3 <= len(made) < len(lines)
     half = folder / "audio" / "0000" / "0000059.part"
@@ -301,7 +302,7 @@ def test_every_missing_engine_is_named_with_what_to_install(
     assert run(tmp_path, "out", engines="kokoro,hibari,piper,flite,espeak,tone") == 1
     errors = capsys.readouterr().err
     for name in ("kokoro", "hibari", "piper"):
-        assert f"The engine {name} is not installed: pip install 'hark[synthesize]'" in errors
+        assert f"The engine {name} is not installed: pip install 'hark-asr[synthesize]'" in errors
     assert "The engine flite is not installed: apt-get install flite " in errors
     assert "The engine espeak is not installed: apt-get install espeak-ng " in errors
     assert not (tmp_path / "out").exists()

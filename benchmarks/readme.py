@@ -1,0 +1,126 @@
+"""Writes what README.md shows of the model, from what was measured and what is printed: `python -m benchmarks.readme`.
+
+The table of figures is taken from models/results.json, where `benchmarks.error_rates` put them, and from
+`benchmarks.cost`; what `make run` and the endpoint answer is asked of them. Run it after every new model.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks import cost
+from benchmarks.documents import write_block
+from hark import model_files
+from hark.command import command
+from local import environment
+from local.event import context_for, http_event, reply_body
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+SAMPLE = ROOT / "events" / "sample.wav"
+# Sets that chose nothing, and what they are.
+SETS = {
+    "test": "read aloud: a chapter of LibriSpeech test-clean",
+    "test_mic": "ordinary microphones and accents: Common Voice, AN4",
+}
+_SHOWN_WORDS = 2
+
+
+def figures(results: dict[str, Any], language_model_bytes: int) -> str:
+    """Lays the default model's figures out as Markdown.
+
+    Args:
+        results: of models/results.json.
+        language_model_bytes: the size of the language model's file.
+    """
+    model = results["models"]["asr"]
+    rows = []
+    for name, described in SETS.items():
+        of_set = model["sets"][name]
+        rows.append(f"| WER, {described} | **{of_set['beam']['wer']:.3f}** | {of_set['greedy']['wer']:.3f} |")
+    rtfs = [model["sets"]["dev"][decoder]["real_time_factor"] for decoder in ("beam", "greedy")]
+    rows.append(f"| seconds of work per second of audio, one thread | {rtfs[0]:.4f} | {rtfs[1]:.4f} |")
+    megabytes = model["bytes"] / 1e6
+    rows.append(f"| size, MB | {megabytes + language_model_bytes / 1e6:.1f} | {megabytes:.1f} |")
+    speed, memory_mb = cost.Speed.read(), cost.memory_mb()
+    prices = sorted([cost.as_job(speed, memory_mb), cost.as_requests(speed, memory_mb)])
+    return "\n".join([
+        f"| {model['model']}, the default model | beam search, the default | greedy |",
+        "|---|---|---|",
+        *rows,
+        "",
+        "No recording of these two sets was used to train or to choose anything. Measured on: "
+        f"{results['machine'].split(',')[0]}.",
+        f"An hour of audio costs ${prices[0]:.4f} to ${prices[1]:.4f} on AWS "
+        "([computed](docs/operations.md#what-it-costs)). More: [the model's card](models/MODEL_CARD.md).",
+    ])  # fmt: skip
+
+
+def first_run() -> str:
+    """Returns what `make run` prints, without most of its words and without its times, as a block of Markdown."""
+    from local import run
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        run.main([])
+    lines = printed.getvalue().rstrip().splitlines()
+    head = next(number for number, line in enumerate(lines) if line.split()[:2] == ["start", "end"])
+    return _console("make run", [*lines[: head + 1 + _SHOWN_WORDS], "      ..."])
+
+
+def first_reply(reply: dict[str, Any]) -> str:
+    """Returns a reply of `POST /transcribe`, without most of its words and segments, as a block of Markdown."""
+    words = [json.dumps(word) for word in reply["words"][:_SHOWN_WORDS]]
+    lines = [
+        f'{{"text": {json.dumps(reply["text"])},',
+        f' "language": {json.dumps(reply["language"])}, "duration": {reply["duration"]}, '
+        f'"model": {json.dumps(reply["model"])},',
+        f' "words": [{words[0]},',
+        *(f"           {word}," for word in words[1:]),
+        "           ...],",
+        f' "segments": [{json.dumps(reply["segments"][0])}, ...]}}',
+    ]
+    return _console(
+        "curl --data-binary @events/sample.wav -H 'Content-Type: audio/wav' http://127.0.0.1:8000/transcribe", lines
+    )
+
+
+def reply_to_sample() -> dict[str, Any]:
+    """Returns what the endpoint answers to the sample recording."""
+    environment.prepare()
+    from handler.app import lambda_handler  # after the environment is set
+
+    event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, SAMPLE.read_bytes())
+    reply: dict[str, Any] = json.loads(reply_body(lambda_handler(event, context_for(event))))
+    return reply
+
+
+def _console(command_line: str, lines: list[str]) -> str:
+    return "\n".join(["```console", f"$ {command_line}", *lines, "```"])
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(arguments)
+    environment.prepare()
+    results = json.loads((ROOT / "models" / "results.json").read_text(encoding="utf-8"))
+    blocks = {
+        "benchmarks.readme": figures(results, model_files.LANGUAGE_MODEL.stat().st_size),
+        "local.run": first_run(),
+        "local.serve": first_reply(reply_to_sample()),
+    }
+    for name, block in blocks.items():
+        write_block(README, name, block)
+        print(block)
+    return 0
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.exit(main())

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.documents import write_block
 from hark import audio
-from hark.errors import HarkError
+from hark.command import command
 from hark.pipeline import Timings, transcribe_samples
 from training.augment import WaveformAugment
 from training.checkpoint import TorchRecognizer, load_checkpoint
@@ -135,6 +135,7 @@ def _higher(counts: list[ErrorCounts], first: list[ErrorCounts]) -> str:
     return f"{difference:+.3f}" + (f" ({interval.low:+.3f} to {interval.high:+.3f})" if interval else "")
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,19 +148,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
     rows: dict[str, dict[str, list[ErrorCounts]]] = {}
-    try:
-        for name in options.variants:
-            config = variant_config(load_config(options.config, options.overrides), name, options.start, options.steps)
-            ended = Path(config.output_dir) / config.name / "best.ckpt"  # the one validation is at the run's end
-            checkpoint = ended if options.trained and ended.is_file() else fit(config, progress=False)
-            rows[name] = errors(checkpoint, read_manifest(Path(config.data.dev)))
-            rates = (f"{condition}: {corpus_rates(counts).wer:.3f}" for condition, counts in rows[name].items())
-            print(name, *rates, sep=", ", flush=True)
-        block = table(rows, options.steps)
-        write_block(options.output, "benchmarks.augmentation", block)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    for name in options.variants:
+        config = variant_config(load_config(options.config, options.overrides), name, options.start, options.steps)
+        ended = Path(config.output_dir) / config.name / "best.ckpt"  # the one validation is at the run's end
+        checkpoint = ended if options.trained and ended.is_file() else fit(config, progress=False)
+        rows[name] = errors(checkpoint, read_manifest(Path(config.data.dev)))
+        rates = (f"{condition}: {corpus_rates(counts).wer:.3f}" for condition, counts in rows[name].items())
+        print(name, *rates, sep=", ", flush=True)
+    block = table(rows, options.steps)
+    write_block(options.output, "benchmarks.augmentation", block)
     print(block)
     return 0
 

@@ -19,8 +19,8 @@ from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from export.calibrate import Heard, Respecified, fit_confidence, fit_word_times, hear, place
 from hark import confidence
+from hark.command import command
 from hark.decoding import Decoder
-from hark.errors import HarkError
 from hark.pipeline import Runner
 from hark.recognizer import Recognizer
 from hark.spec import CONFIDENCE_FEATURES
@@ -154,6 +154,7 @@ def _word_times(recognizer: Runner, utterances: Sequence[Utterance]) -> list[str
     return lines
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -161,14 +162,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
-    try:
-        recognizer = Recognizer(options.model)
-        decoders = {name: decoder_named(name, recognizer.spec, options.model) for name in ("beam", "greedy")}
-        block = tables(recognizer, read_manifest(options.manifest), options.manifest.name, decoders)
-        write_block(options.output, "benchmarks.calibration", block)
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    recognizer = Recognizer(options.model)
+    decoders = {name: decoder_named(name, recognizer.spec, options.model) for name in ("beam", "greedy")}
+    block = tables(recognizer, read_manifest(options.manifest), options.manifest.name, decoders)
+    write_block(options.output, "benchmarks.calibration", block)
     print(block)
     return 0
 

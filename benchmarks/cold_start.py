@@ -16,7 +16,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.fresh import WorkFailed
 from benchmarks.speech import request, speech
+from hark.command import command
 from hark.decoding import DECODERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +76,7 @@ def cpu_s(program: str, arguments: list[str], environment: dict[str, str]) -> fl
     """Runs a program in a fresh interpreter; returns the processor time it took from exec to exit.
 
     Raises:
-        RuntimeError: it failed.
+        WorkFailed: it failed.
     """
     command = [sys.executable, "-c", program, *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
@@ -84,7 +86,7 @@ def cpu_s(program: str, arguments: list[str], environment: dict[str, str]) -> fl
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"the program ended with {process.returncode}: {said.decode(errors='replace')[-500:]}")
+        raise WorkFailed(f"the program ended with {process.returncode}: {said.decode(errors='replace')[-500:]}")
     return usage.ru_utime + usage.ru_stime
 
 
@@ -121,6 +123,7 @@ def table(found: ColdStart) -> str:
     return "\n".join([head, "|---|---|---|", *rows])
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,13 +1,13 @@
 """What an hour of audio costs on AWS: `python -m benchmarks.cost [--write]`.
 
-Computed, not billed: from the speed that was measured (docs/long-recordings.md for an hour at once,
+Computed, not billed: from the speed that was measured (benchmarks/long_recording.json for an hour at once,
 models/results.json for utterances), from the memory that template.yaml gives the functions, and from AWS's list
 prices. Lambda gives a function one vCPU for 1769 MB and less in proportion, and bills memory times time:
 
     seconds of work = hour x real-time factor / share of a vCPU        share = min(1, MB / 1769)
     price           = seconds of work x GB x price of a GB-second + what each request costs
 
-`--write` puts the table into README.md.
+`--write` puts the table into docs/operations.md.
 """
 
 import argparse
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.documents import write_block
+from benchmarks.long_figures import FIGURES, LongFigures
+from hark.command import command
 from hark.errors import HarkError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,8 +69,6 @@ class Speed:
         Raises:
             HarkError: they are not there.
         """
-        long_text = (root / "docs" / "long-recordings.md").read_text(encoding="utf-8")
-        long_found = re.search(r"([\d.]+) s per second; peak memory (\d+) MB", long_text)
         try:
             results = json.loads((root / "models" / "results.json").read_text(encoding="utf-8"))
             short_rtf = float(results["models"]["asr"]["sets"]["dev"]["beam"]["real_time_factor"])
@@ -76,9 +76,8 @@ class Speed:
             raise HarkError(
                 "models/results.json does not say how fast the model is; measure it: python -m benchmarks.error_rates"
             ) from error
-        if not long_found:
-            raise HarkError("docs/long-recordings.md does not say how fast an hour is; measure it.")
-        return cls(float(long_found[1]), short_rtf, int(long_found[2]))
+        hour = LongFigures.read(root / "benchmarks" / FIGURES.name)
+        return cls(hour.real_time_factor, short_rtf, round(hour.peak_mb))
 
 
 def memory_mb(root: Path = ROOT) -> int:
@@ -113,7 +112,7 @@ def as_job(speed: Speed, mb: int) -> float:
 
 
 def table(speed: Speed, mb: int) -> str:
-    """Lays out the table of the README."""
+    """Lays the table out as Markdown."""
     rows = [
         (f"Hark, {_HOUR_S // _PIECE_S} requests of {_PIECE_S} s", f"{as_requests(speed, mb):.5f}"),
         ("Hark, one job of an hour", f"{as_job(speed, mb):.5f}"),
@@ -133,18 +132,15 @@ def table(speed: Speed, mb: int) -> str:
     return "\n".join([*head, *(f"| {name} | {price} |" for name, price in rows), "", *textwrap.wrap(formula, 118)])
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/operations.md")
     options = parser.parse_args(arguments)
-    try:
-        block = table(Speed.read(), memory_mb())
-        if options.write:
-            write_block(ROOT / "README.md", "benchmarks.cost", block)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    block = table(Speed.read(), memory_mb())
+    if options.write:
+        write_block(ROOT / "docs" / "operations.md", "benchmarks.cost", block)
     print(block)
     return 0
 

@@ -30,8 +30,8 @@ from handler.settings import Settings
 from hark import ctc
 from hark.audio import decode
 from hark.beam import BeamSearch, Weights
+from hark.command import command
 from hark.decoding import Beam, Tuning
-from hark.errors import HarkError
 from hark.language_model import LanguageModel
 from hark.pipeline import Runner, emissions
 from hark.recognizer import Recognizer
@@ -192,6 +192,7 @@ def table(listened: Sequence[Listened], spec: ModelSpec, language_model: Languag
     return lines
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -201,23 +202,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tune", action="store_true", help="look for weights, and write them")
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
-    try:
-        recognizer = Recognizer(options.model)
-        language_model = LanguageModel(options.language_model)
-        tuning = Tuning.beside(options.model)
-        utterances = read_manifests(options.manifest)
-        listened = evenly(
-            [list(listen(recognizer, read_manifest(manifest))) for manifest in options.manifest],
-        )
-        if options.tune:
-            tuning = _tuned(recognizer, listened, utterances, language_model, tuning)
-            print(f"wrote {tuning.write(options.model)}")
-        lines = [_heading(recognizer.spec, options.manifest, listened, tuning), ""]
-        lines += table(listened, recognizer.spec, language_model, tuning.weights)
-        write_block(options.output, "benchmarks.decoding", "\n".join(lines))
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    recognizer = Recognizer(options.model)
+    language_model = LanguageModel(options.language_model)
+    tuning = Tuning.beside(options.model)
+    utterances = read_manifests(options.manifest)
+    listened = evenly(
+        [list(listen(recognizer, read_manifest(manifest))) for manifest in options.manifest],
+    )
+    if options.tune:
+        tuning = _tuned(recognizer, listened, utterances, language_model, tuning)
+        print(f"wrote {tuning.write(options.model)}")
+    lines = [_heading(recognizer.spec, options.manifest, listened, tuning), ""]
+    lines += table(listened, recognizer.spec, language_model, tuning.weights)
+    write_block(options.output, "benchmarks.decoding", "\n".join(lines))
     print("\n".join(lines))
     return 0
 

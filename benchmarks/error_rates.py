@@ -15,8 +15,8 @@ from typing import Any
 from benchmarks.conditions import machine, model_name
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
+from hark.command import command
 from hark.decoding import DECODERS
-from hark.errors import HarkError
 from hark.recognizer import Recognizer
 from training.evaluate import evaluate
 from training.manifest import read_manifest
@@ -75,6 +75,7 @@ def _row(cells: Iterable[object]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -83,13 +84,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--output", type=Path, default=CARD, help="a document with the two marks")
     options = parser.parse_args(arguments)
-    try:
-        results = measure(options.manifest, options.model)
-        options.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        write_block(options.output, "benchmarks.error_rates", tables(results))
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    results = measure(options.manifest, options.model)
+    options.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_block(options.output, "benchmarks.error_rates", tables(results))
     print(tables(results))
     return 0
 

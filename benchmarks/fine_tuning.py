@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hark.errors import HarkError
+from hark.command import command
 from training import synthesize
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import Config, CorpusConfig, model_spec
@@ -98,6 +98,7 @@ def fine_tuning_config(start: Path, folder: Path, steps: int) -> Config:
     return config
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -110,25 +111,21 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder: Path = options.output
     names = product_names(options.names, options.seed)
-    try:
-        if not options.start.is_file():
-            raise CheckpointError(f"There is no checkpoint {options.start} to start from.")
-        for split, frames, seed in (("train", _TAUGHT, options.seed), ("dev", _ASKED, options.seed + 1)):
-            text = folder / f"{split}.txt"
-            text.parent.mkdir(parents=True, exist_ok=True)
-            text.write_text("\n".join(sentences(names, frames)) + "\n")
-            command = ["--text", str(text), "--output", str(folder / split), "--engines", options.engines]
-            if failed := synthesize.main([*command, "--seed", str(seed)]):
-                return failed
-        dev = folder / "dev" / "manifest.jsonl"
-        before = score(options.start, dev, names)
-        since = time.monotonic()
-        best = fit(fine_tuning_config(options.start, folder, options.steps))
-        minutes = (time.monotonic() - since) / 60
-        after = score(best, dev, names)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if not options.start.is_file():
+        raise CheckpointError(f"There is no checkpoint {options.start} to start from.")
+    for split, frames, seed in (("train", _TAUGHT, options.seed), ("dev", _ASKED, options.seed + 1)):
+        text = folder / f"{split}.txt"
+        text.parent.mkdir(parents=True, exist_ok=True)
+        text.write_text("\n".join(sentences(names, frames)) + "\n")
+        wanted = ["--text", str(text), "--output", str(folder / split), "--engines", options.engines]
+        if failed := synthesize.main([*wanted, "--seed", str(seed)]):
+            return failed
+    dev = folder / "dev" / "manifest.jsonl"
+    before = score(options.start, dev, names)
+    since = time.monotonic()
+    best = fit(fine_tuning_config(options.start, folder, options.steps))
+    minutes = (time.monotonic() - since) / 60
+    after = score(best, dev, names)
     print(f"{len(names)} product names, {options.steps} steps in {minutes:.1f} min: {best}")
     print(f"before: WER {before.wer:.3f}, names right {before.names:.1%}")
     print(f"after:  WER {after.wer:.3f}, names right {after.names:.1%}")

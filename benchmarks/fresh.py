@@ -9,9 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hark.errors import HarkError
+
 ROOT = Path(__file__).resolve().parent.parent
 # Whatever has a pool of threads, and asks one of these how many.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class WorkFailed(HarkError):
+    """The process ended with an error."""
 
 
 def peak_mb() -> float:
@@ -28,7 +34,7 @@ def run(
     """Runs `python -m module` pinned to one core; returns what it prints, which must be JSON, on its last line.
 
     Raises:
-        RuntimeError: it failed; with the end of what it said.
+        WorkFailed: it failed; with the end of what it said.
     """
     core = max(os.sched_getaffinity(0))
     done = subprocess.run(  # noqa: S603  # ourselves
@@ -41,5 +47,5 @@ def run(
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
     if done.returncode:
-        raise RuntimeError(f"{module} {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-1000:]}")
+        raise WorkFailed(f"{module} {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-1000:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -18,8 +18,8 @@ from export.spoken import speak
 from handler.settings import Settings
 from hark import ctc
 from hark.beam import BeamSearch
+from hark.command import command
 from hark.decoding import Tuning
-from hark.errors import HarkError
 from hark.language_model import LanguageModel
 from hark.pipeline import Runner, emissions
 from hark.recognizer import Recognizer
@@ -63,6 +63,7 @@ def names_right(listened: Sequence[Listened], recognizer: Runner, search: BeamSe
     return right / len(listened)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,50 +73,44 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--letter-weights", type=float, nargs="+", default=_LETTER_WEIGHTS)
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
-    try:
-        recognizer = Recognizer(options.model)
-        spec = recognizer.spec
-        language_model, weights = LanguageModel(options.language_model), Tuning.beside(options.model).weights
-        named, others = spoken(recognizer), list(listen(recognizer, read_manifest(options.manifest)))
+    recognizer = Recognizer(options.model)
+    spec = recognizer.spec
+    language_model, weights = LanguageModel(options.language_model), Tuning.beside(options.model).weights
+    named, others = spoken(recognizer), list(listen(recognizer, read_manifest(options.manifest)))
 
-        def row(name: str, search: BeamSearch | None) -> str:
-            def of(listened: Sequence[Listened]) -> Measured:
-                return measure(
-                    listened,
-                    lambda window: (
-                        search(window)[0].labels if search else ctc.greedy(window, spec.blank).labels.tolist()
-                    ),
-                    spec,
-                )
+    def row(name: str, search: BeamSearch | None) -> str:
+        def of(listened: Sequence[Listened]) -> Measured:
+            return measure(
+                listened,
+                lambda window: search(window)[0].labels if search else ctc.greedy(window, spec.blank).labels.tolist(),
+                spec,
+            )
 
-            share = names_right(named, recognizer, search)
-            sentences, elsewhere = (corpus_rates(of(each).counts).wer for each in (named, others))
-            return f"| {name} | {share:.0%} | {sentences:.3f} | {elsewhere:.4f} |"
+        share = names_right(named, recognizer, search)
+        sentences, elsewhere = (corpus_rates(of(each).counts).wer for each in (named, others))
+        return f"| {name} | {share:.0%} | {sentences:.3f} | {elsewhere:.4f} |"
 
-        known = sum(language_model.number(name) >= 0 for name in NAMES)
-        wider = dataclasses.replace(weights, beam=weights.hotword_beam)
-        lines = [
-            f"{spec.name} {spec.version} on {len(named)} sentences with {len(NAMES)} names, {known} of them in the "
-            f"language model's vocabulary, and on {options.manifest.name}. With hot words the beam is "
-            f"{weights.hotword_beam} wide; to the language model each has a log-probability of "
-            f"{weights.hotword_log_prob:g} at least:",
-            "",
-            f"| decoder | names right | WER of their sentences | WER of {options.manifest.name} |",
-            "|---|---|---|---|",
-            row("greedy", None),
-            row(f"beam {weights.beam}", BeamSearch(spec.labels, spec.blank, weights, language_model)),
-            row(f"beam {wider.beam}", BeamSearch(spec.labels, spec.blank, wider, language_model)),
-        ]
-        for letter in options.letter_weights:
-            changed = dataclasses.replace(weights, hotword_letter=letter)
-            search = BeamSearch(spec.labels, spec.blank, changed, language_model, NAMES)
-            chosen = "**" if letter == weights.hotword_letter else ""
-            lines.append(row(f"{chosen}{len(NAMES)} hot words, {letter:g} a letter{chosen}", search))
-            print(lines[-1], flush=True)
-        write_block(options.output, "benchmarks.hotwords", "\n".join(lines))
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    known = sum(language_model.number(name) >= 0 for name in NAMES)
+    wider = dataclasses.replace(weights, beam=weights.hotword_beam)
+    lines = [
+        f"{spec.name} {spec.version} on {len(named)} sentences with {len(NAMES)} names, {known} of them in the "
+        f"language model's vocabulary, and on {options.manifest.name}. With hot words the beam is "
+        f"{weights.hotword_beam} wide; to the language model each has a log-probability of "
+        f"{weights.hotword_log_prob:g} at least:",
+        "",
+        f"| decoder | names right | WER of their sentences | WER of {options.manifest.name} |",
+        "|---|---|---|---|",
+        row("greedy", None),
+        row(f"beam {weights.beam}", BeamSearch(spec.labels, spec.blank, weights, language_model)),
+        row(f"beam {wider.beam}", BeamSearch(spec.labels, spec.blank, wider, language_model)),
+    ]
+    for letter in options.letter_weights:
+        changed = dataclasses.replace(weights, hotword_letter=letter)
+        search = BeamSearch(spec.labels, spec.blank, changed, language_model, NAMES)
+        chosen = "**" if letter == weights.hotword_letter else ""
+        lines.append(row(f"{chosen}{len(NAMES)} hot words, {letter:g} a letter{chosen}", search))
+        print(lines[-1], flush=True)
+    write_block(options.output, "benchmarks.hotwords", "\n".join(lines))
     print("\n".join(lines))
     return 0
 

@@ -6,6 +6,7 @@ device that listens all day would have them; and the share of the words said ami
 """
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from hark import features
+from hark.command import command
 from hark.keywords import spot, spot_blocks
 from hark.pipeline import Runner, Timings
 from hark.recognizer import Recognizer
@@ -55,7 +57,8 @@ def in_speech(recognizer: Runner, utterances: Sequence[Utterance]) -> tuple[int,
     return false, said, detected, audio_s / 3600
 
 
-def main(arguments: list[str] | None = None) -> None:
+@command
+def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("models/keywords.onnx"))
@@ -79,7 +82,8 @@ def main(arguments: list[str] | None = None) -> None:
             f"{hours:.2f} h of {options.speech}: {false} false alarms, {false / hours:.1f} an hour; "
             f"{detected} of {said} words said amid others detected"
         )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.documents import write_block
 from handler.settings import Settings
 from hark.audio import decode
-from hark.errors import HarkError
+from hark.command import command
 from hark.segments import split
 from training.manifest import read_manifest
 
@@ -69,6 +69,7 @@ def table(words: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> str
     return "\n".join(lines)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -78,18 +79,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="a document with two marks to put the table between")
     options = parser.parse_args(arguments)
     rng = np.random.default_rng(options.seed)
-    try:
-        utterances = read_manifest(options.manifest)
-        drawn = rng.permutation(len(utterances))[: options.words].tolist()
-        limit_s = Settings.from_environment({}).max_audio_s
-        words = [decode(utterances[i].audio_path.read_bytes(), RATE_HZ, limit_s) for i in drawn]
-        lines = f"Of {len(words)} in {options.manifest.name} are found:\n\n{table(words, rng)}"
-        print(lines)
-        if options.output:
-            write_block(options.output, "benchmarks.lone_words", lines)
-    except (HarkError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    utterances = read_manifest(options.manifest)
+    drawn = rng.permutation(len(utterances))[: options.words].tolist()
+    limit_s = Settings.from_environment({}).max_audio_s
+    words = [decode(utterances[i].audio_path.read_bytes(), RATE_HZ, limit_s) for i in drawn]
+    lines = f"Of {len(words)} in {options.manifest.name} are found:\n\n{table(words, rng)}"
+    print(lines)
+    if options.output:
+        write_block(options.output, "benchmarks.lone_words", lines)
     return 0
 
 

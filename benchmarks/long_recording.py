@@ -3,7 +3,8 @@
 Assembles a recording from a manifest's utterances, in drawn order with drawn pauses of faint noise, as often as it
 takes, and transcribes it in a fresh process. Prints WER of the whole and of the same utterances one by one, how far
 word times are apart, what voice activity detection missed and kept, time and peak memory. `--snr-db`, `--noise` and
-`--gain-db` make it harder; `--output docs/long-recordings.md` writes it down.
+`--gain-db` make it harder; `--output docs/long-recordings.md --save benchmarks/long_recording.json` writes it down for
+readers and for `benchmarks.cost`.
 """
 
 import argparse
@@ -21,12 +22,14 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from benchmarks import fresh
+from benchmarks.conditions import model_name
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
+from benchmarks.long_figures import LongFigures
 from hark import segments
 from hark.audio import decode
+from hark.command import command
 from hark.decoding import DECODERS, DEFAULT_DECODER, Decoder
-from hark.errors import HarkError
 from hark.pipeline import Timings, transcribe, transcribe_samples
 from hark.recognizer import Recognizer
 from hark.transcript import Word
@@ -153,30 +156,47 @@ def one_by_one(assembled: Assembled, recognizer: Recognizer, decoder: Decoder) -
     return words
 
 
-def report(assembled: Assembled, alone: list[Word], together: Long, recognizer: Recognizer) -> str:
-    """Says in words what was found."""
+def figures_of(
+    assembled: Assembled,
+    alone: list[Word],
+    together: Long,
+    recognizer: Recognizer,
+    *,
+    manifest: str,
+    format_: str,
+    decoder: str,
+) -> LongFigures:
+    """Compares a long recording with its utterances; the last three say what was measured, and how."""
     spec = recognizer.spec
     duration_s = len(assembled.samples) / spec.sample_rate_hz
-    rates = [word_error_rate(assembled.texts, [word.word for word in words]) for words in (alone, together.words)]
-    differences_s = time_differences_s(alone, together.words)
-    spoken = sum(len(text.split()) for text in assembled.texts)
+    differences_ms = 1000 * time_differences_s(alone, together.words)
     windows = segments.split(assembled.samples, spec.sample_rate_hz, spec.max_window_s)
     missed, kept = activity(assembled, windows)
     lengths_s = np.array([end - start for start, end in windows]) / spec.sample_rate_hz
-    return "\n".join(
-        [
-            f"{duration_s / 3600:.2f} h, {len(assembled.texts)} utterances, {spoken} words",
-            f"WER  utterances {rates[0]:.4f}  whole {rates[1]:.4f}  difference {rates[1] - rates[0]:+.4f}",
-            f"times of equal words, whole against utterances: median {np.median(differences_s) * 1000:.0f} ms, "
-            f"95 % within {np.quantile(differences_s, 0.95) * 1000:.0f} ms",
-            f"windows  {len(windows)}, median {np.median(lengths_s):.1f} s, longest {lengths_s.max():.1f} s",
-            f"voice activity  {missed:.1%} of the utterances outside, {kept:.1%} of the pauses inside",
-            f"took {together.seconds:.1f} s, {together.seconds / duration_s:.4f} s per second; "
-            f"peak memory {together.peak_mb:.0f} MB",
-        ]
+    return LongFigures(
+        model=model_name(recognizer),
+        manifest=manifest,
+        format=format_,
+        decoder=decoder,
+        hours=round(duration_s / 3600, 4),
+        utterances=len(assembled.texts),
+        words=sum(len(text.split()) for text in assembled.texts),
+        utterances_wer=round(word_error_rate(assembled.texts, [word.word for word in alone]), 5),
+        whole_wer=round(word_error_rate(assembled.texts, [word.word for word in together.words]), 5),
+        median_time_difference_ms=round(float(np.median(differences_ms)), 1),
+        q95_time_difference_ms=round(float(np.quantile(differences_ms, 0.95)), 1),
+        windows=len(windows),
+        median_window_s=round(float(np.median(lengths_s)), 2),
+        longest_window_s=round(float(lengths_s.max()), 2),
+        missed_speech=round(missed, 4),
+        kept_pauses=round(kept, 4),
+        seconds=round(together.seconds, 2),
+        real_time_factor=round(together.seconds / duration_s, 4),
+        peak_mb=round(together.peak_mb, 1),
     )
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -190,36 +210,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gain-db", type=float, default=0.0, help="what goes beyond full scale is clipped")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, help="a document with two marks to put the figures between")
+    parser.add_argument(
+        "--save", type=Path, help="a file to keep the figures in, for benchmarks.cost"
+    )
     parser.add_argument("--transcribe", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.transcribe:
         _transcribe(options.transcribe, options.model, options.decoder)
         return 0
     rng = np.random.default_rng(options.seed)
-    try:
-        recognizer = Recognizer(options.model)
-        rate_hz = recognizer.spec.sample_rate_hz
-        assembled = assemble(read_manifest(options.manifest), options.hours, rate_hz, rng)
-        noise = decode(options.noise.read_bytes(), rate_hz, float("inf")) if options.noise else None
-        assembled = make_harder(assembled, noise, options.snr_db, options.gain_db, rng)
-        alone = one_by_one(assembled, recognizer, decoder_named(options.decoder, recognizer.spec, options.model))
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    recognizer = Recognizer(options.model)
+    rate_hz = recognizer.spec.sample_rate_hz
+    assembled = assemble(read_manifest(options.manifest), options.hours, rate_hz, rng)
+    noise = decode(options.noise.read_bytes(), rate_hz, float("inf")) if options.noise else None
+    assembled = make_harder(assembled, noise, options.snr_db, options.gain_db, rng)
+    alone = one_by_one(assembled, recognizer, decoder_named(options.decoder, recognizer.spec, options.model))
     with tempfile.NamedTemporaryFile(suffix=f".{options.format}") as file:
         format_, subtype = _FORMATS[options.format]
         sf.write(file.name, assembled.samples, rate_hz, format=format_, subtype=subtype)
         together = in_fresh_process(Path(file.name), options.model, options.decoder)
-    figures = report(assembled, alone, together, recognizer)
-    print(figures)
+    how = {"manifest": options.manifest.name, "format_": options.format, "decoder": options.decoder}
+    figures = figures_of(assembled, alone, together, recognizer, **how)
+    print(figures.as_text())
     if options.output:
-        spec, how = recognizer.spec, f"{options.format}, decoder={options.decoder}"
-        heading = f"{spec.name} {spec.version} on {options.manifest.name}, {how}:"
-        try:
-            write_block(options.output, "benchmarks.long_recording", f"{heading}\n\n```\n{figures}\n```")
-        except (HarkError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+        write_block(options.output, "benchmarks.long_recording", figures.as_block())
+    if options.save:
+        figures.write(options.save)
     return 0
 
 

@@ -18,6 +18,7 @@ from benchmarks.conditions import machine
 from benchmarks.cost import GB_SECOND
 from benchmarks.documents import write_block
 from benchmarks.speech import request, speech
+from hark.command import command
 from hark.errors import HarkError
 from tests.container import base_image, emulator, engine, sam
 from tests.container.commands import CommandError
@@ -104,6 +105,7 @@ def advice(sizes: list[Size]) -> str:
     )
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -122,9 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(found)
         if options.output:
             write_block(options.output, "benchmarks.memory_sizes", found)
-    except (CommandError, HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except CommandError as error:
+        raise HarkError(str(error)) from error
     return 0
 
 

@@ -18,6 +18,7 @@ from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from export.calibrate import Respecified
 from hark.audio import decode
+from hark.command import command
 from hark.decoding import DECODERS, DEFAULT_DECODER, Decoder
 from hark.errors import HarkError, RequestError
 from hark.pipeline import Runner, Timings, transcribe_samples
@@ -116,6 +117,7 @@ def speech_table(
     return lines
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,26 +128,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, help="a document with two marks to put the tables between")
     options = parser.parse_args(arguments)
-    try:
-        recognizer = Recognizer(options.model)
-        decoder = decoder_named(options.decoder, recognizer.spec, options.model)
-        noises = read_noises(options.noise, recognizer.spec.sample_rate_hz)
-        rng = np.random.default_rng(options.seed)
-        spec = recognizer.spec
-        lines = [
-            f"{spec.name} {spec.version} on {options.manifest.name}, decoder={options.decoder}, "
-            f"noise below {spec.least_log_prob}:",
-            "",
-            *noise_table(noises, recognizer, decoder),
-            "",
-            *speech_table(read_manifest(options.manifest), noises, recognizer, decoder, rng),
-        ]
-        print("\n".join(lines))
-        if options.output:
-            write_block(options.output, "benchmarks.noise", "\n".join(lines))
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    recognizer = Recognizer(options.model)
+    decoder = decoder_named(options.decoder, recognizer.spec, options.model)
+    noises = read_noises(options.noise, recognizer.spec.sample_rate_hz)
+    rng = np.random.default_rng(options.seed)
+    spec = recognizer.spec
+    lines = [
+        f"{spec.name} {spec.version} on {options.manifest.name}, decoder={options.decoder}, "
+        f"noise below {spec.least_log_prob}:",
+        "",
+        *noise_table(noises, recognizer, decoder),
+        "",
+        *speech_table(read_manifest(options.manifest), noises, recognizer, decoder, rng),
+    ]
+    print("\n".join(lines))
+    if options.output:
+        write_block(options.output, "benchmarks.noise", "\n".join(lines))
     return 0
 
 

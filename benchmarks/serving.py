@@ -21,6 +21,7 @@ from benchmarks.conditions import conditions, model_name
 from benchmarks.documents import write_block
 from benchmarks.speech import RATE_HZ, speech
 from hark import model_files
+from hark.command import command
 from hark.decoding import DECODERS, DEFAULT_DECODER
 from hark.errors import HarkError
 from hark.recognizer import Recognizer
@@ -142,6 +143,7 @@ def load(path: Path) -> tuple[str, list[Figure]]:
         raise HarkError(f"{path} holds no figures to compare with; make it with `make bench`.") from error
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,19 +153,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=10, help="of cold starts (default: %(default)s)")
     parser.add_argument("--hour-s", type=int, default=_HOUR_S, help="less, to try it (default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        kept = load(options.check)[1] if options.check else []
-        figures = measure(options.hour_s, options.runs)
-        head = f"{model_name(Recognizer(model_files.RECOGNISER))}; {conditions()}"
-        print(f"{head}\n\n{table(figures)}")
-        if options.output:
-            write_block(options.output, "benchmarks.serving", f"{head}\n\n{table(figures)}")
-        if options.save:
-            saved = {"conditions": head, "figures": [asdict(each) for each in figures]}
-            options.save.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    kept = load(options.check)[1] if options.check else []
+    figures = measure(options.hour_s, options.runs)
+    head = f"{model_name(Recognizer(model_files.RECOGNISER))}; {conditions()}"
+    print(f"{head}\n\n{table(figures)}")
+    if options.output:
+        write_block(options.output, "benchmarks.serving", f"{head}\n\n{table(figures)}")
+    if options.save:
+        saved = {"conditions": head, "figures": [asdict(each) for each in figures]}
+        options.save.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
     if found := worse(figures, kept):
         print("\nworse by more than 15 %:", *found, sep="\n  ", file=sys.stderr)
         return 1

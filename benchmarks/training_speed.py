@@ -6,11 +6,13 @@ encoder, whose features are computed once, it is the speed of the head.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 import torch
 
+from hark.command import command
 from training.config import Config, load_config
 from training.dataset import Batch
 from training.task import SpeechTask
@@ -56,7 +58,8 @@ def step_seconds(config: Config, batch: Batch, dtype: torch.dtype, steps: int) -
     return times[_WARM_UP_STEPS:]
 
 
-def main() -> None:
+@command
+def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, nargs="?", default=Path("training/configs/small.yaml"))
@@ -64,7 +67,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="utterances")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each utterance")
     parser.add_argument("--steps", type=int, default=10)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     config = load_config(options.config)
     batch = random_batch(SpeechTask(config), options.batch, options.seconds)
@@ -77,7 +80,8 @@ def main() -> None:
             f"{config.name}, {options.batch} x {options.seconds:g} s, {options.threads} threads, {dtype}: "
             f"{speed:.0f} x real time ({median_s:.3f} s a step, median of {len(times)})"
         )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

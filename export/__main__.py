@@ -27,7 +27,7 @@ from export.keywords import measure_keywords
 from export.masks import fold_mask
 from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
-from hark.errors import HarkError
+from hark.command import command
 from hark.recognizer import Recognizer
 from training.checkpoint import load_checkpoint, save_weights
 from training.config import model_spec
@@ -106,6 +106,7 @@ def measure_transcripts(
     return {**measured[chosen].summary(), "fp32_wer": round(fp32.wer, 5), "fp32_cer": round(fp32.cer, 5)}
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,14 +117,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, help="also write the weights in half precision here, to fine-tune from")
     parser.add_argument("--max-wer-loss", type=float, default=MAX_WER_LOSS, help="against fp32, or of accuracy")
     options = parser.parse_args(arguments)
-    try:
-        export(options.checkpoint, options.dev, options.output, options.precision, options.max_wer_loss)
-        if options.weights:
-            save_weights(options.checkpoint, options.weights)
-            print(f"wrote {options.weights}")
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    export(options.checkpoint, options.dev, options.output, options.precision, options.max_wer_loss)
+    if options.weights:
+        save_weights(options.checkpoint, options.weights)
+        print(f"wrote {options.weights}")
     return 0
 
 

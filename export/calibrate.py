@@ -20,8 +20,8 @@ from export.graph import write_spec
 from export.spoken import speak
 from hark import confidence, ctc, word_times
 from hark.audio import decode
+from hark.command import command
 from hark.decoding import GREEDY, Decoder
-from hark.errors import HarkError
 from hark.pipeline import Runner, Timings, recognize
 from hark.recognizer import Recognizer
 from hark.spec import CONFIDENCE_FEATURES, ModelSpec
@@ -235,17 +235,14 @@ def _equal_words(reference: list[str], hypothesis: list[str]) -> list[tuple[int,
     ]
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="an exported model, which is changed in place")
     parser.add_argument("--dev", type=Path, nargs="+", default=[Path("data/dev.jsonl")], help="manifests to fit on")
     options = parser.parse_args(arguments)
-    try:
-        write_spec(options.model, calibrated(Recognizer(options.model), read_manifests(options.dev)))
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    write_spec(options.model, calibrated(Recognizer(options.model), read_manifests(options.dev)))
     print(f"wrote {options.model}")
     return 0
 

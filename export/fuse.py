@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from hark.errors import HarkError
+from hark.command import command
 from hark.recognizer import Recognizer, open_session
 
 # Of the windows, alone and side by side, that the model must answer as before, to the last bit.
@@ -42,17 +42,14 @@ def fuse(path: Path) -> bool:
     return True
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="+")
-    try:
-        for path in parser.parse_args(arguments).model:
-            done = fuse(path)
-            print(f"fused {path}" if done else f"left {path} as it is: fused, it answers differently in the last bits")
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    for path in parser.parse_args(arguments).model:
+        done = fuse(path)
+        print(f"fused {path}" if done else f"left {path} as it is: fused, it answers differently in the last bits")
     return 0
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
+from hark.command import command
 from hark.errors import HarkError
 from local import environment, gateway
 from local.event import context_for, http_event, reply_body
@@ -103,6 +104,7 @@ def _refusal(error: Any) -> Response:
     return Response(json.dumps(error.body()), error.status, error.headers, content_type="application/json")
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line; runs until it is interrupted."""
     import waitress
@@ -114,11 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     limit = options.requests_per_second
     throttle = gateway.Throttle(limit, max(1, round(limit))) if limit else None
-    try:
-        app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle)
     server = waitress.create_server(app, host=options.host, port=options.port, threads=_THREADS)
     print(f"Hark listens on http://{options.host}:{server.effective_port}  (Ctrl-C ends it)", flush=True)
     print(

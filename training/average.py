@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from hark.errors import HarkError
+from hark.command import command
 from training.checkpoint import checkpoint_of, load_checkpoint
 from training.errors import CheckpointError
 
@@ -41,17 +41,14 @@ def average(paths: Sequence[str | Path], output: str | Path) -> None:
     torch.save(checkpoint_of(first, config), output)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("checkpoints", type=Path, nargs="+")
     options = parser.parse_args(arguments)
-    try:
-        average(options.checkpoints, options.output)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    average(options.checkpoints, options.output)
     print(f"mean of {len(options.checkpoints)} checkpoints: {options.output}")
     return 0
 

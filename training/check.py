@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hark.errors import HarkError
+from hark.command import command
 from training.audio_facts import audio_facts
 from training.config import Config, load_config
 from training.errors import ManifestError
@@ -25,30 +25,27 @@ from training.manifest import write_manifest
 _EXAMPLES = 3
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.write_clean and len(options.manifests) > 1:
         parser.error("--write-clean takes the lines of one manifest; name one.")
-    try:
-        config = load_config(options.labels) if options.labels else Config()
-        lines = [line for manifest in options.manifests for line in manifest_lines(manifest)]
-        against = [line for manifest in options.against for line in manifest_lines(manifest)]
-        facts = audio_facts(line.utterance.audio_path for line in [*lines, *against])
-        found = findings(lines, facts, config, against, options.duration_tolerance)
-        print(table(found))
-        print(_summary(lines, found))
-        if options.json:
-            options.json.parent.mkdir(parents=True, exist_ok=True)
-            options.json.write_text(json.dumps(report(lines, found), indent=1, ensure_ascii=False) + "\n", "utf-8")
-        if options.write_clean:
-            kept = clean(lines, found)
-            write_manifest(options.write_clean, [line.utterance for line in kept])
-            print(f"{options.write_clean}: {len(kept):,} of {len(lines):,} lines")
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    config = load_config(options.labels) if options.labels else Config()
+    lines = [line for manifest in options.manifests for line in manifest_lines(manifest)]
+    against = [line for manifest in options.against for line in manifest_lines(manifest)]
+    facts = audio_facts(line.utterance.audio_path for line in [*lines, *against])
+    found = findings(lines, facts, config, against, options.duration_tolerance)
+    print(table(found))
+    print(_summary(lines, found))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(report(lines, found), indent=1, ensure_ascii=False) + "\n", "utf-8")
+    if options.write_clean:
+        kept = clean(lines, found)
+        write_manifest(options.write_clean, [line.utterance for line in kept])
+        print(f"{options.write_clean}: {len(kept):,} of {len(lines):,} lines")
     return 1 if any(finding.kind.is_error for finding in found) else 0
 
 

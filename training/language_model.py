@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from hark.command import command
 from hark.errors import HarkError
 from hark.language_model import EDGE, LETTERS, MAX_WORDS, SPELLING_CONTEXT, write
 from training import mixed_lm, published_lm
@@ -208,9 +209,13 @@ def _rounded_signed(log_probs: NDArray[np.float64]) -> NDArray[np.int8]:
 
 def _lines(path: Path) -> Iterator[str]:
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-        yield from tqdm(file, desc="reading", unit=" lines", disable=None, leave=False)
+        try:
+            yield from tqdm(file, desc="reading", unit=" lines", disable=None, leave=False)
+        except UnicodeDecodeError as error:
+            raise HarkError(f"{path} is not UTF-8: {error}; convert it first, with iconv for instance.") from error
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -223,27 +228,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--published", type=Path, help="a language model to mix in, in ARPA format or CMU Sphinx's")
     parser.add_argument("--share", type=float, default=0.5, help="of it in the mixture (default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        if not math.isfinite(options.megabytes):
-            raise HarkError("--megabytes must be a number.")
-        if not 0 < options.share < 1:
-            raise HarkError("--share must lie between 0 and 1.")
-        published = published_lm.read(options.published) if options.published else None
-        about = {"text": " ".join(each.name for each in options.text)}
-        if options.published:
-            about |= {"published": options.published.name, "share": options.share}
-        size = make(
-            itertools.chain.from_iterable(map(_lines, options.text)),
-            options.output,
-            int(options.megabytes * 1e6),
-            options.least_count,
-            about,
-            published,
-            options.share,
-        )
-    except (HarkError, OSError, UnicodeDecodeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if not math.isfinite(options.megabytes):
+        raise HarkError("--megabytes must be a number.")
+    if not 0 < options.share < 1:
+        raise HarkError("--share must lie between 0 and 1.")
+    published = published_lm.read(options.published) if options.published else None
+    about = {"text": " ".join(each.name for each in options.text)}
+    if options.published:
+        about |= {"published": options.published.name, "share": options.share}
+    size = make(
+        itertools.chain.from_iterable(map(_lines, options.text)),
+        options.output,
+        int(options.megabytes * 1e6),
+        options.least_count,
+        about,
+        published,
+        options.share,
+    )
     print(f"{options.output}: {size / 1e6:.1f} MB")
     return 0
 

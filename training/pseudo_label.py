@@ -18,7 +18,7 @@ models/asr.onnx as the second model a third of it is left, with 2 % wrong.
 
 Each piece is written down when it is done: the same command goes on where one was ended, and with further AUDIO adds
 them. Recordings that cannot be read are named, left out, and tried again then; the exit status is 1 if there were any.
-Needs `pip install 'hark[pseudo-label]'`; a model that is named is downloaded once, a folder is one that
+Needs `pip install 'hark-asr[pseudo-label]'`; a model that is named is downloaded once, a folder is one that
 ct2-transformers-converter or faster-whisper made.
 """
 
@@ -32,7 +32,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from hark.errors import HarkError, RequestError
+from hark.command import command
+from hark.errors import RequestError
 from training.config import Config, load_config
 from training.errors import LabellingError
 from training.labelling.judgement import Limits, label
@@ -130,6 +131,7 @@ def summary(ledger: Ledger) -> str:
     return "\n".join(rows)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = _parser()
@@ -152,9 +154,6 @@ def main(arguments: list[str] | None = None) -> int:
             second = open_transcriber(options.second_model, options.threads) if options.second_model else None
             limits = Limits(options.min_confidence, options.max_disagreement, config)
             failures = label_all(recordings, Labeller(first, second, limits, ledger, clips))
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130

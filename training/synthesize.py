@@ -3,8 +3,8 @@
 FILE has one sentence a line. FOLDER gets 16 kHz mono FLAC files and `manifest.jsonl`, ready to train on. Every line
 draws an engine, a speaker, a tempo and a level from --seed and its number alone, so the same text, seed and engine
 versions give the same plan whatever the number of workers, and a run that was killed goes on where it was when it is
-started again. All engines are free software and run offline; they come with `pip install 'hark[synthesize]'` but for
-flite and espeak (apt-get install flite espeak-ng) and the voices of kokoro:
+started again. All engines are free software and run offline; they come with `pip install 'hark-asr[synthesize]'` but
+for flite and espeak (apt-get install flite espeak-ng) and the voices of kokoro:
 
     mkdir -p .cache && npm pack kokoro-js@1.2.1 --pack-destination .cache
     tar xzf .cache/kokoro-js-1.2.1.tgz -C .cache package/voices
@@ -41,6 +41,7 @@ import numpy as np
 import soundfile as sf
 from tqdm import tqdm
 
+from hark.command import command
 from hark.errors import HarkError
 from training.manifest import Utterance, write_manifest
 from training.synthesis.engine import Engine, Plan, SynthesisError
@@ -422,6 +423,7 @@ def _some(names: Sequence[str], most: int = 30) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -449,9 +451,6 @@ def main(arguments: list[str] | None = None) -> int:
         parts = open_parts(options.engines, options.voices, options.kokoro_voices)
         recipe = Recipe(lines, parts, options.seed, options.output)
         summary = synthesize(recipe, options.count, options.hours, options.workers)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130

@@ -19,6 +19,7 @@ from benchmarks.conditions import conditions
 from benchmarks.documents import write_block
 from benchmarks.peers.engines import ENGINES, RATE_HZ
 from hark.audio import decode
+from hark.command import command
 from hark.errors import HarkError
 from training.manifest import read_manifest
 from training.metrics import error_rates
@@ -64,7 +65,7 @@ def compare(engine: str, clips: Path, references: list[str], python: str) -> Out
     """Runs one recogniser over the clips.
 
     Raises:
-        RuntimeError: it failed.
+        WorkFailed: it failed.
     """
     # Hark runs where its packages are, the others where theirs are.
     interpreter = sys.executable if engine.startswith("hark") else python
@@ -121,6 +122,7 @@ def plot(outcomes: dict[str, Outcome], path: Path) -> None:
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -151,12 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
             write_block(options.output, "benchmarks.peers", f"{head}\n\n{table(outcomes)}")
         if options.plot:
             plot(outcomes, options.plot)
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except RuntimeError as error:
-        print(f"error: {error}\n`make bench-peers` sets up what it needs.", file=sys.stderr)
-        return 1
+    except fresh.WorkFailed as error:
+        raise HarkError(f"{error}\n`make bench-peers` sets up what it needs.") from error
     return 0
 
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from benchmarks import cold_start
+from benchmarks.fresh import WorkFailed
 from tests.conftest import ROOT
 
 
@@ -17,5 +18,5 @@ def test_every_kind_of_process_is_measured_and_the_handler_takes_more_than_the_f
 
 
 def test_a_program_that_fails_is_an_error_that_says_what_it_said() -> None:
-    with pytest.raises(RuntimeError, match=r"ended with 1: .*no such thing"):
+    with pytest.raises(WorkFailed, match=r"ended with 1: .*no such thing"):
         cold_start.cpu_s("raise SystemExit('no such thing')", [], dict(os.environ))

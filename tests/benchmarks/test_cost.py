@@ -1,4 +1,4 @@
-"""The table of costs is the formula, the formula is the one that is written down, and the README holds its outcome."""
+"""The table of costs is the formula, the formula is the one that is written down, and docs/operations.md holds its outcome."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from hark.errors import HarkError
 from tests.conftest import ROOT
 
 
-def test_the_readme_holds_what_is_computed_from_the_figures_as_they_are_now() -> None:
-    assert cost.table(cost.Speed.read(), cost.memory_mb()) in (ROOT / "README.md").read_text()
+def test_the_guide_holds_what_is_computed_from_the_figures_as_they_are_now() -> None:
+    assert cost.table(cost.Speed.read(), cost.memory_mb()) in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_work_by_hand() -> None:
@@ -32,10 +32,13 @@ def test_the_measured_memory_fits_what_the_functions_have() -> None:
 
 
 def test_that_nothing_was_measured_is_told(tmp_path: Path) -> None:
-    for name in ("docs/long-recordings.md", "models/results.json", "template.yaml"):
+    for name in ("benchmarks/long_recording.json", "models/results.json", "template.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("nothing")
-    with pytest.raises(HarkError, match="measure"):
+    with pytest.raises(HarkError, match=r"python -m benchmarks\.error_rates"):
+        cost.Speed.read(tmp_path)
+    (tmp_path / "models/results.json").write_text((ROOT / "models/results.json").read_text())
+    with pytest.raises(HarkError, match=r"python -m benchmarks\.long_recording"):
         cost.Speed.read(tmp_path)
     with pytest.raises(HarkError, match="MemorySize"):
         cost.memory_mb(tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import long_recording
+from benchmarks.long_figures import LongFigures
 from tests.conftest import DATA, ROOT
 
 MANIFEST = DATA / "manifest.jsonl"
@@ -35,12 +36,18 @@ def test_minutes_have_the_error_rate_of_their_utterances_in_little_memory(capsys
 def test_the_figures_are_written_between_the_marks(tmp_path: Path) -> None:
     document = tmp_path / "long.md"
     document.write_text((ROOT / "docs" / "long-recordings.md").read_text())
+    kept = tmp_path / "long.json"
     for _ in range(2):  # the second time over the first
-        arguments = ["--manifest", str(MANIFEST), "--hours", "0.01", "--output", str(document)]
+        arguments = ["--manifest", str(MANIFEST), "--hours", "0.01", "--output", str(document), "--save", str(kept)]
         assert long_recording.main(arguments) == 0
     text = document.read_text()
     assert text.count("peak memory") == 1
     assert text.startswith("# Long recordings")
+    assert LongFigures.read(kept).as_block() in text
+
+
+def test_the_document_holds_the_figures_that_were_kept() -> None:
+    assert LongFigures.read().as_block() in (ROOT / "docs" / "long-recordings.md").read_text()
 
 
 def test_a_missing_manifest_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

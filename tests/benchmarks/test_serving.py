@@ -81,7 +81,7 @@ def test_every_piece_of_work_says_what_it_took(name: str, clips: Path) -> None:
 
 
 def test_work_that_fails_is_an_error_that_says_what_it_said(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"(?s)serving_work.*5\.wav"):
+    with pytest.raises(fresh.WorkFailed, match=r"(?s)serving_work.*5\.wav"):
         fresh.run("benchmarks.serving_work", ["requests", str(tmp_path), "greedy", "5"])
 
 

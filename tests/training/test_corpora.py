@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tarfile
 import urllib.error
 from collections.abc import Iterable
@@ -609,7 +610,7 @@ def test_when_nothing_can_be_used_everything_is_named_and_nothing_written(
 def test_a_manifest_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text(audio(tmp_path / "a.wav").with_suffix(".txt"), ["words"])
     assert main(["folder", str(tmp_path), "--output", str(tmp_path)]) == 1
-    assert "error: [Errno 21] Is a directory" in capsys.readouterr().err
+    assert re.search("^error: .*: Is a directory$", capsys.readouterr().err, re.MULTILINE)
 
 
 def test_the_order_of_a_manifest_does_not_depend_on_threads(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hark.errors import HarkError
+from hark.command import command
 from training.corpora import common_voice, speech_commands
 from training.corpora.durations import measure
 from training.corpora.librispeech import download, librispeech
@@ -25,23 +25,21 @@ from training.errors import CorpusError
 from training.manifest import Utterance, write_manifest
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     options = _parser().parse_args(arguments)
-    problems: list[str] = []
-    try:
-        listing = _listing(options)
-        utterances, unusable = measure(listing.recordings)
-        problems = listing.problems + unusable
-        if not utterances:
-            raise CorpusError(f"{options.source} has no utterance that can be used; {options.output} is not written.")
-        write_manifest(options.output, utterances)
-    except (HarkError, OSError) as error:
-        print("\n".join([*problems, f"error: {error}"]), file=sys.stderr)
-        return 1
+    listing = _listing(options)
+    utterances, unusable = measure(listing.recordings)
+    problems = listing.problems + unusable
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not utterances:
+        raise CorpusError(f"{options.source} has no utterance that can be used; {options.output} is not written.")
+    write_manifest(options.output, utterances)
     print(f"{options.output}: {_summary(utterances)}")
     if problems:
-        print("\n".join([*problems, f"error: {len(problems)} left out, named above."]), file=sys.stderr)
+        print(f"error: {len(problems)} left out, named above.", file=sys.stderr)
         return 1
     return 0
 

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hark.audio import decode
+from hark.command import command
 from hark.ctc import align, words
-from hark.errors import HarkError, RequestError
+from hark.errors import RequestError
 from hark.features import log_mel
 from hark.recognizer import Recognizer
 from hark.spec import SILENCE, UNKNOWN
@@ -151,6 +152,7 @@ def cut_all(
     return written
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -165,24 +167,20 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=8)
     options = parser.parse_args(arguments)
-    try:
-        keywords = [label for label in load_config(options.config).labels if label not in (UNKNOWN, SILENCE)]
-        recognizer = Recognizer(options.model, "transcription")
-        labels = list(recognizer.spec.labels)
-        utterances = [
-            utterance
-            for utterance in read_manifest(options.manifest)
-            if utterance.duration_s <= _LONGEST_S and not unknown_characters(normalise(utterance.text), labels)
-        ]
-        texts = [normalise(utterance.text) for utterance in utterances]
-        cuts = choose(texts, keywords, options.most, options.others, options.seed)
-        written = cut_all(utterances, cuts, recognizer, options.least_confidence, options.output)
-        if not written:
-            raise ManifestError(f"No word of the config's labels was found in {options.manifest}.")
-        write_manifest(options.output / "manifest.jsonl", written)
-    except (HarkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    keywords = [label for label in load_config(options.config).labels if label not in (UNKNOWN, SILENCE)]
+    recognizer = Recognizer(options.model, "transcription")
+    labels = list(recognizer.spec.labels)
+    utterances = [
+        utterance
+        for utterance in read_manifest(options.manifest)
+        if utterance.duration_s <= _LONGEST_S and not unknown_characters(normalise(utterance.text), labels)
+    ]
+    texts = [normalise(utterance.text) for utterance in utterances]
+    cuts = choose(texts, keywords, options.most, options.others, options.seed)
+    written = cut_all(utterances, cuts, recognizer, options.least_confidence, options.output)
+    if not written:
+        raise ManifestError(f"No word of the config's labels was found in {options.manifest}.")
+    write_manifest(options.output / "manifest.jsonl", written)
     known = sum(utterance.text in keywords for utterance in written)
     print(
         f"{options.output / 'manifest.jsonl'}: {known:,} recordings of the model's words and {len(written) - known:,} "

@@ -22,11 +22,16 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run serve test fuzz sanitize test-clients check audit format train evaluate export contract image deploy smoke key logs \
-        redrive destroy cost bench bench-check bench-peers bench-sizes test-browser test-container lock clean
+.PHONY: help run serve setup test test-clients test-browser test-container fuzz sanitize check audit format contract \
+        lock clean train evaluate export image deploy smoke key logs redrive destroy bench bench-check bench-peers \
+        bench-sizes cost
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@awk 'BEGIN { FS = ":.*## " } \
+	    /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##@ Run
 
 run: $(LOCAL)  ## transcribe a recording here: make run [AUDIO=file]
 	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)")
@@ -34,8 +39,23 @@ run: $(LOCAL)  ## transcribe a recording here: make run [AUDIO=file]
 serve: $(LOCAL)  ## the HTTP endpoint on this machine: make serve [PORT=8000]
 	@$(BIN)/python -m local.serve --port $(PORT) $(ARGS)
 
+##@ Develop
+
+setup: $(DEV)  ## install everything for development and training into .venv: some minutes, and 2.5 GB with PyTorch for CPUs
+
 test: $(DEV)  ## set up everything and pass all tests (no Docker, no GPU, no AWS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
+	@command -v npm > /dev/null || { echo "error: install Node.js, which has npm, 20 or newer"; exit 2; }
+	npm ci --prefix tests/clients --no-audit --no-fund
+	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on Debian gets it installed)
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+test-container: $(DEV)  ## the image under sam and the real runtime emulator (needs root or Docker)
+	$(BIN)/python -m pytest tests/container $(ARGS)
 
 fuzz: $(DEV)  ## 10,000 mutated recordings and requests through the handler
 	HARK_FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/handler/test_fuzz.py $(ARGS)
@@ -47,11 +67,6 @@ sanitize: $(VENV)/dev.done  ## what is in C under AddressSanitizer and UBSan (ne
 	    $(BIN)/python -m pytest -p no:cacheprovider tests/hark/test_filterbank.py tests/hark/test_compiled.py \
 	        tests/hark/test_beam.py; \
 	    found=$$?; rm -f $(LIBRARY); exit $$found
-
-test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs Node.js)
-	@command -v npm > /dev/null || { echo "error: install Node.js, which has npm, 20 or newer"; exit 2; }
-	npm ci --prefix tests/clients --no-audit --no-fund
-	$(BIN)/python -m pytest tests/clients $(ARGS)
 
 check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml; the image's packages
 	$(BIN)/ruff check .
@@ -70,6 +85,21 @@ format: $(VENV)/dev.done  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from where it is served
+	$(BIN)/python -c 'import json, yaml; print(json.dumps(yaml.safe_load(open("openapi.yaml")), indent=1, ensure_ascii=False))' \
+	    > handler/openapi.json
+
+lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, and the image's files by their hashes
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | sed -E 's/\+cpu$$//' \
+	    | grep -vE '^(nvidia-|triton|cuda-|pip|setuptools|hark)' > constraints.txt
+	$(BIN)/python .ci/pin_image.py library serve lambda > requirements-image.txt
+	$(BIN)/python .ci/pin_image.py build > requirements-build.txt
+
+clean:  ## remove what the commands above made, but for trained models and .cache
+	rm -rf $(VENV) $(LIBRARY) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .aws-sam
+
+##@ Train
+
 train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/base.yaml] [ARGS="field=value ..."]
 	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
 
@@ -81,9 +111,7 @@ export: $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIF
 	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-base/stage-2/average.ckpt"; exit 2; }
 	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
 
-contract: $(VENV)/dev.done  ## write openapi.yaml to handler/openapi.json, from where it is served
-	$(BIN)/python -c 'import json, yaml; print(json.dumps(yaml.safe_load(open("openapi.yaml")), indent=1, ensure_ascii=False))' \
-	    > handler/openapi.json
+##@ Deploy
 
 image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
 	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
@@ -116,8 +144,7 @@ destroy: $(VENV)/local.done  ## delete the stack, with all recordings and transc
 	@$(BIN)/python -m operate.empty --stack "$(STACK)" $(ARGS)
 	$(SAM) delete --stack-name "$(STACK)" --no-prompts
 
-cost: $(VENV)/local.done  ## what an hour of audio costs, into README.md, from the measured speed and template.yaml
-	@$(BIN)/python -m benchmarks.cost --write
+##@ Measure
 
 bench: $(DEV)  ## measure serving: cold start, warm, long, memory; into docs/benchmarks.md (2 minutes, nothing else running)
 	@$(BIN)/python -m benchmarks.serving --output docs/benchmarks.md --save benchmarks/serving.json $(ARGS)
@@ -133,20 +160,8 @@ bench-peers: $(DEV) $(VENV)/peers.done  ## Whisper, Moonshine, PocketSphinx, Ham
 bench-sizes: $(DEV)  ## the image on 1/4 to 2 vCPUs, and the memory size to choose; into docs/operations.md (needs root or Docker)
 	@$(BIN)/python -m benchmarks.memory_sizes --output docs/operations.md $(ARGS)
 
-test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on Debian gets it installed)
-	$(BIN)/python -m pytest tests/browser $(ARGS)
-
-test-container: $(DEV)  ## the image under sam and the real runtime emulator (needs root or Docker)
-	$(BIN)/python -m pytest tests/container $(ARGS)
-
-lock: $(VENV)/browser.done  ## pin what the dependencies pull in, as installed now, and the image's files by their hashes
-	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | sed -E 's/\+cpu$$//' \
-	    | grep -vE '^(nvidia-|triton|cuda-|pip|setuptools|hark)' > constraints.txt
-	$(BIN)/python .ci/pin_image.py serve lambda > requirements-image.txt
-	$(BIN)/python .ci/pin_image.py build > requirements-build.txt
-
-clean:  ## remove what the commands above made, but for trained models and .cache
-	rm -rf $(VENV) $(LIBRARY) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .aws-sam
+cost: $(VENV)/local.done  ## what an hour of audio costs, into docs/operations.md, from the measured speed and template.yaml
+	@$(BIN)/python -m benchmarks.cost --write
 
 $(VENV)/local.done: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

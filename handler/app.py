@@ -23,6 +23,7 @@ from handler.render import Body
 from handler.router import Response, Router
 from handler.settings import Settings
 from handler.tracing import traced
+from hark import formats
 from hark.decoding import Decoders
 from hark.errors import (
     InvalidBody,
@@ -192,7 +193,7 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
     transcript = transcribe(audio, recognizer, settings.max_audio_s, timings, decoder=decoder)
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
     if full_by_default and asked.is_default:
-        body = render.json_body(render.full(transcript, recognizer.spec))
+        body = render.json_body(formats.full(transcript, recognizer.spec))
     else:
         body = render.transcription(transcript, recognizer.spec, asked)
     _check_size(

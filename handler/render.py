@@ -5,14 +5,13 @@ Sources: OpenAI, "Create transcription" and "The transcription object"; for Hark
 
 import json
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from handler.options import Options
 from handler.router import Response
-from hark import subtitles
+from hark import formats, subtitles
 from hark.spec import ModelSpec
 from hark.transcript import Segment, Transcript
 
@@ -50,7 +49,7 @@ def transcription(transcript: Transcript, spec: ModelSpec, options: Options) -> 
         case "vtt":
             return Body(_WEBVTT, subtitles.vtt(transcript))
         case "verbose_json":
-            return json_body(verbose(transcript, options.granularities))
+            return json_body(formats.verbose(transcript, options.granularities))
         case _:
             return json_body(openai_json(transcript, spec, options.logprobs))
 
@@ -60,74 +59,16 @@ def json_body(content: dict[str, Any]) -> Body:
     return Body(_JSON, json.dumps(content, ensure_ascii=False))
 
 
-def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
-    """Hark's own reply: text, words and segments with times [s] and confidences, duration [s], model."""
-    return {
-        "text": transcript.text,
-        "language": "en",
-        "duration": round(transcript.duration_s, 3),
-        "words": [
-            {"word": word.word, "start": word.start_s, "end": word.end_s, "confidence": word.confidence}
-            for word in transcript.words
-        ],
-        "segments": [
-            {
-                "id": number,
-                "start": segment.start_s,
-                "end": segment.end_s,
-                "text": segment.text,
-                "confidence": round(segment.confidence, 4),
-            }
-            for number, segment in enumerate(transcript.segments)
-        ],
-        **_alternatives(transcript),
-        "model": {"name": spec.name, "version": spec.version},
-    }
-
-
 def openai_json(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> dict[str, Any]:
     """The `json` format of OpenAI's transcription API."""
     content: dict[str, Any] = {
         "text": transcript.text,
-        **_alternatives(transcript),
-        "usage": _duration_usage(transcript),
+        **formats.alternatives(transcript),
+        "usage": formats.duration_usage(transcript),
     }
     if with_logprobs:
         content["logprobs"] = [entry for segment in transcript.segments for entry in _logprobs(segment, spec)]
     return content
-
-
-def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, Any]:
-    """The `verbose_json` format of OpenAI's transcription API."""
-    content: dict[str, Any] = {
-        "task": "transcribe",
-        "language": "english",
-        "duration": round(transcript.duration_s, 3),
-        "text": transcript.text,
-    }
-    if "segment" in granularities:
-        content["segments"] = [_verbose_segment(*numbered) for numbered in enumerate(transcript.segments)]
-    if "word" in granularities:
-        content["words"] = [{"word": word.word, "start": word.start_s, "end": word.end_s} for word in transcript.words]
-    return {**content, **_alternatives(transcript), "usage": _duration_usage(transcript)}
-
-
-def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:
-    encoded = segment.text.encode()
-    return {
-        "id": number,
-        # Whisper's unit: hundredths of a second.
-        "seek": round(segment.start_s * 100),
-        "start": segment.start_s,
-        "end": segment.end_s,
-        "text": segment.text,
-        "tokens": list(segment.token_ids),
-        "temperature": 0.0,
-        "avg_logprob": round(segment.avg_log_prob, 6),
-        # As Whisper computes it: text that repeats itself compresses well.
-        "compression_ratio": round(len(encoded) / len(zlib.compress(encoded)), 6),
-        "no_speech_prob": round(segment.no_speech_prob, 6),
-    }
 
 
 def events(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> Iterator[dict[str, Any]]:
@@ -152,16 +93,6 @@ def _logprobs(segment: Segment, spec: ModelSpec) -> list[dict[str, Any]]:
         {"token": spec.labels[label], "logprob": round(log_prob, 6), "bytes": list(spec.labels[label].encode())}
         for label, log_prob in zip(segment.token_ids, segment.token_log_probs, strict=True)
     ]
-
-
-def _alternatives(transcript: Transcript) -> dict[str, Any]:
-    """The best texts, where they were asked for."""
-    listed = [{"text": each.text, "score": round(each.score, 4)} for each in transcript.alternatives]
-    return {"alternatives": listed} if listed else {}
-
-
-def _duration_usage(transcript: Transcript) -> dict[str, Any]:
-    return {"type": "duration", "seconds": math.ceil(transcript.duration_s)}
 
 
 def _token_usage(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from handler import render
 from handler.s3_events import Arrival
+from hark import formats
 from hark.errors import RequestError
 from hark.spec import ModelSpec
 from hark.transcript import Alternative, Segment, Transcript, Word
@@ -29,7 +29,7 @@ def completed(arrival: Arrival, now: int, transcript: Transcript, spec: ModelSpe
         "status": "completed",
         "source": _source(arrival),
         "finished_at": now,
-        "transcript": render.full(transcript, spec),
+        "transcript": formats.full(transcript, spec),
         "exact": {
             "duration_s": transcript.duration_s,
             "scores": [each.score for each in transcript.alternatives],

@@ -4,7 +4,9 @@ libsndfile reads WAV, FLAC, Ogg (Opus, Vorbis), MP3, AIFF, AU and CAF; `hark.med
 Audio is decoded, mixed down and resampled as it is asked for, so memory is bounded whatever the file claims.
 """
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -12,7 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from hark import containers
-from hark.errors import AudioTooLong, InvalidAudio, InvalidBody
+from hark.errors import AudioTooLong, InvalidAudio, InvalidBody, InvalidParameter, RequestError
 from hark.mapped import Data, opened
 
 # Telephone speech is sampled at 8 kHz; what is sampled lower has lost its consonants. Studio recorders end at 192 kHz.
@@ -74,16 +76,57 @@ def blocks(data: Data, sample_rate_hz: int, max_duration_s: float) -> Iterator[N
         AudioTooLong: the audio is longer than the limit.
     """
     if not data:
-        raise InvalidBody("The audio is empty; send the bytes of an audio file.")
+        raise InvalidBody("The audio is empty; use the bytes of an audio file.")
     containers.check_complete(data)
+    yield from _usable(_resampled(_source(data, max_duration_s), sample_rate_hz, max_duration_s))
+
+
+def of_samples(samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """Cuts samples that are there into blocks, and resamples them.
+
+    Args:
+        samples: [samples] floating-point numbers, mono; full scale is 1.
+        from_rate_hz: their rate.
+        sample_rate_hz: rate to resample to.
+
+    Returns:
+        what `blocks` yields.
+
+    Raises:
+        InvalidParameter: the array has another shape or type.
+        InvalidAudio: it has no samples or values that are not numbers, or the rate is out of range; while it is read.
+    """
+    if samples.ndim != 1:
+        raise InvalidParameter(f"The array has {samples.ndim} dimensions; give [samples] of one channel.")
+    if samples.dtype.kind != "f":
+        raise InvalidParameter(f"The array is of {samples.dtype}; give float32, with full scale at 1.")
+    cut = (samples[at : at + _BLOCK_VALUES] for at in range(0, len(samples), _BLOCK_VALUES))
+    source = ((from_rate_hz, block.astype(np.float32, copy=False)[:, None]) for block in cut)
+    return _usable(_resampled(source, sample_rate_hz, math.inf))
+
+
+def stated_duration_s(data: Data) -> float | None:
+    """Returns how long a file says that it is, in seconds; None where it cannot be read. Nothing is decoded."""
+    kind = containers.kind(data)
+    try:
+        if kind in _MEDIA or containers.says_no_length(data):
+            from hark import media  # large, and seldom needed
+
+            return media.duration_s(data, kind, math.inf)
+        return float(sf.info(opened(data)).duration)
+    except (RequestError, sf.LibsndfileError, TypeError):
+        return None
+
+
+def _usable(resampled: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
     samples = 0
-    for block in _resampled(_source(data, max_duration_s), sample_rate_hz, max_duration_s):
+    for block in resampled:
         if not np.isfinite(block).all():
             raise InvalidAudio("The audio holds samples that are not numbers (NaN or infinite); export it again.")
         samples += len(block)
         yield block
     if not samples:  # none were there, or too few to make one at the model's rate
-        raise InvalidAudio("The audio has no samples; record something and send it again.")
+        raise InvalidAudio("The audio has no samples; record something and try again.")
 
 
 def within_full_scale(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -106,7 +149,7 @@ def _source(data: Data, max_duration_s: float) -> _Source:
         except (sf.LibsndfileError, TypeError) as error:
             # soundfile answers headerless formats with a TypeError that asks for their rate.
             if not kind:
-                raise InvalidAudio(f"The audio cannot be decoded; send a whole {_FORMATS} file.") from error
+                raise InvalidAudio(f"The audio cannot be decoded; use a whole {_FORMATS} file.") from error
         else:
             if kind != "mp3":  # for which libsndfile guesses from the first frame
                 _check_duration(file.frames / _checked_rate(file.samplerate), max_duration_s)
@@ -123,6 +166,8 @@ def _source(data: Data, max_duration_s: float) -> _Source:
 
 
 def _check_media_duration(data: Data, kind: str, max_duration_s: float) -> None:
+    if max_duration_s == math.inf:
+        return
     from hark import media  # large, and seldom needed
 
     _check_duration(media.duration_s(data, kind, max_duration_s), max_duration_s)
@@ -137,7 +182,7 @@ def _check_values(values: int, max_duration_s: float) -> None:
     if values > max(max_duration_s * _MOST_VALUES_PER_S, _HARMLESS_VALUES):
         raise AudioTooLong(
             "The audio has too many samples, all channels together, for its length to be dealt with in time; "
-            "send fewer channels or a lower rate (16000 Hz mono is best)."
+            "use fewer channels or a lower rate (16000 Hz mono is best)."
         )
 
 
@@ -153,10 +198,10 @@ def _read(file: sf.SoundFile) -> _Source:
                 if len(block) < block_frames:
                     break
         except sf.LibsndfileError as error:
-            raise InvalidAudio(f"The audio cannot be decoded; send a whole {_FORMATS} file.") from error
+            raise InvalidAudio(f"The audio cannot be decoded; use a whole {_FORMATS} file.") from error
         if frames < file.frames and file.format in _FRAME_COUNT_IS_EXACT:
             raise InvalidAudio(
-                f"The audio is cut short: {frames} of {file.frames} frames could be decoded; send the whole file."
+                f"The audio is cut short: {frames} of {file.frames} frames could be decoded; use the whole file."
             )
 
 
@@ -189,6 +234,6 @@ def _checked_rate(rate_hz: int) -> int:
     if not MIN_SAMPLE_RATE_HZ <= rate_hz <= MAX_SAMPLE_RATE_HZ:
         raise InvalidAudio(
             f"The audio's sample rate is {rate_hz} Hz; "
-            f"send {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz (16000 Hz is best)."
+            f"use {MIN_SAMPLE_RATE_HZ} to {MAX_SAMPLE_RATE_HZ} Hz (16000 Hz is best)."
         )
     return rate_hz

@@ -88,11 +88,11 @@ def check_complete(data: Data) -> None:
     name = kind(data)
     missing = _MISSING.get(name, lambda _: 0)(data)
     if missing > 0:
-        raise InvalidAudio(f"The audio is cut short: at least {missing} bytes are missing; send the whole file.")
+        raise InvalidAudio(f"The audio is cut short: at least {missing} bytes are missing; use the whole file.")
     # Behind where the file says it ends, or anywhere behind its own beginning where it does not say it.
     follows, end = _FOLLOWS.get(name), len(data) + missing if name in _MISSING else 4
     if follows and follows.search(data, end):
-        raise InvalidAudio("The file holds several recordings, one behind the other; send them one by one.")
+        raise InvalidAudio("The file holds several recordings, one behind the other; use them one by one.")
 
 
 def _missing_in_wav(data: Data) -> int:

@@ -1,12 +1,12 @@
 """How log-probabilities become text: greedily, or by a beam search with a language model and hot words.
 
-What of the two an endpoint can do depends on its files: without a language model (`HARK_LM`) it decodes greedily and
-refuses the rest.
+Which of the two can be done depends on what is there: without a language model everything is decoded greedily, and
+the rest is refused.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import ctc
+from hark import ctc, hotwords
 from hark.beam import BeamSearch, Weights
 from hark.ctc import Tokens
-from hark.errors import InvalidParameter, ModelError
+from hark.errors import ConflictingParameters, InvalidParameter, ModelError
 from hark.language_model import LanguageModel
 from hark.spec import ModelSpec
 from hark.transcript import Alternative
@@ -32,7 +32,7 @@ MOST_ALTERNATIVES = 10
 
 @dataclass(frozen=True)
 class Decoding:
-    """What a request asks for.
+    """What is asked for.
 
     Attributes:
         decoder: one of `DECODERS`; "" for the default.
@@ -58,6 +58,29 @@ class Decoding:
             value = content[name]
             known[name] = tuple(value) if isinstance(value, list) else value
         return cls(**known)
+
+
+def asked_for(decoder: str = "", hot: Iterable[str] = (), alternatives: int = 0) -> Decoding:
+    """Makes a `Decoding` of what a person typed or a program passed.
+
+    Args:
+        decoder: one of `DECODERS`; "" for the default.
+        hot: words to listen for, as people write them.
+        alternatives: how many of the best texts are wanted; 0 for the best one alone, not listed.
+
+    Raises:
+        InvalidParameter: a value cannot be what it is.
+        ConflictingParameters: values that are right alone contradict each other.
+    """
+    if decoder and decoder not in DECODERS:
+        raise InvalidParameter(f"decoder must be {' or '.join(DECODERS)}, not {decoder!r}.", param="decoder")
+    if not 0 <= alternatives <= MOST_ALTERNATIVES:
+        raise InvalidParameter(f"alternatives must be a number from 1 to {MOST_ALTERNATIVES}.", param="alternatives")
+    words = hotwords.checked(hot)
+    if decoder == "greedy" and (words or alternatives):
+        param = "hotwords" if words else "alternatives"
+        raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
+    return Decoding(decoder, words, alternatives=alternatives)
 
 
 class Decoder(Protocol):
@@ -172,7 +195,7 @@ class Decoders:
 
     def __init__(self, model_path: Path, language_model_path: Path, default: str = DEFAULT_DECODER) -> None:
         self._path, self._model_path, self._default = language_model_path, model_path, default
-        # The last search and what it was made for: most requests ask for what the one before did.
+        # The last search and what it was made for: most recordings ask for what the one before did.
         self._made: tuple[tuple[object, ...], BeamSearch] | None = None
 
     @cached_property
@@ -180,15 +203,15 @@ class Decoders:
         return LanguageModel(self._path), Tuning.beside(self._model_path)
 
     def check(self, asked: Decoding) -> None:
-        """Looks at whether this endpoint can do what is asked for, without loading anything.
+        """Looks at whether what is asked for can be done, without loading anything.
 
         Raises:
-            InvalidParameter: it has no language model, and a beam search was asked for.
+            InvalidParameter: there is no language model, and a beam search was asked for.
         """
         if self._searches(asked) and not self._path.is_file():
             param = "decoder" if asked.decoder else "hotwords" if asked.hotwords else "alternatives"
             raise InvalidParameter(
-                f"This endpoint has no language model, so it cannot search; leave {param} out.", param=param
+                f"There is no language model here, so nothing can be searched; leave {param} out.", param=param
             )
 
     def decoder(self, asked: Decoding, spec: ModelSpec) -> Decoder:

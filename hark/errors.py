@@ -15,6 +15,10 @@ class ModelError(HarkError):
     """The model file is missing, unreadable, or does not say how it must be fed."""
 
 
+class UnreadableFile(HarkError):
+    """A recording was named by its path, and no file can be read there."""
+
+
 class RequestError(HarkError):
     """The caller's mistake. Subclasses set the HTTP status and OpenAI's `type` and `code`.
 

@@ -63,13 +63,13 @@ def checked(words: Iterable[str]) -> tuple[str, ...]:
             )
         if len(word) > LONGEST:
             raise InvalidParameter(
-                f"hotwords has {shown!r}, which is longer than {LONGEST} characters; send words and names.",
+                f"hotwords has {shown!r}, which is longer than {LONGEST} characters; give words and names.",
                 param="hotwords",
             )
         if spelt(word):
             written[spelt(word)] = True
     if len(written) > MOST:
-        raise InvalidParameter(f"There are more than {MOST} hotwords; send fewer.", param="hotwords")
+        raise InvalidParameter(f"There are more than {MOST} hotwords; give fewer.", param="hotwords")
     return tuple(written)
 
 

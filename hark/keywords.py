@@ -47,6 +47,16 @@ class Detection:
     label: str
     score: float
 
+    @property
+    def start(self) -> float:
+        """Where the word starts, in seconds from the start of the recording."""
+        return self.start_s
+
+    @property
+    def end(self) -> float:
+        """Where the word ends, in seconds from the start of the recording."""
+        return self.end_s
+
 
 @dataclass(frozen=True)
 class Heard:

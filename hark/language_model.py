@@ -252,8 +252,8 @@ def _opened(path: Path) -> tuple[mmap.mmap, dict[str, Any]]:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:  # mmap has no empty files
         raise ModelError(
-            f"There is no language model at {path}; set HARK_LM to the path of one that `python -m "
-            "training.language_model` made."
+            f"There is no language model at {path}; name one that `python -m training.language_model` made "
+            "(HARK_LM for the endpoint)."
         ) from error
     if data[: len(MAGIC)] != MAGIC:
         raise ModelError(f"{path} is no language model; make one with `python -m training.language_model`.")

@@ -6,9 +6,29 @@ dropped again at any time, and whoever asks for bytes need not know the differen
 
 import io
 import mmap
+from pathlib import Path
 from typing import IO, cast
 
+from hark.errors import UnreadableFile
+
 Data = bytes | mmap.mmap
+
+
+def whole(path: Path) -> Data:
+    """Maps a file; what cannot be mapped, such as a pipe or a file without bytes, is read.
+
+    Raises:
+        UnreadableFile: there is no file, or it may not be read.
+    """
+    try:
+        with path.open("rb") as file:
+            try:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except (OSError, ValueError):
+                return file.read()
+    except (OSError, ValueError) as error:  # a name with a null character is the latter
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnreadableFile(f"{path} cannot be read: {reason}.") from error
 
 
 def opened(data: Data) -> IO[bytes]:

@@ -84,7 +84,7 @@ def blocks(data: Data, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
         indexed_s = (stream.duration or 0) * _tick_s(stream)
     if kind == "mov" and read_s < indexed_s - _MISSING_S:
         raise InvalidAudio(
-            f"The audio is cut short: {read_s:.1f} of {indexed_s:.1f} s could be decoded; send the whole file."
+            f"The audio is cut short: {read_s:.1f} of {indexed_s:.1f} s could be decoded; use the whole file."
         )
 
 
@@ -93,12 +93,10 @@ def _opened(data: Data, kind: str) -> Iterator[tuple[InputContainer, AudioStream
     try:
         with av.open(opened(data), "r", format=kind, metadata_errors="ignore") as container:
             if not container.streams.audio:
-                raise InvalidAudio("The file has no audio; send a recording with sound.")
+                raise InvalidAudio("The file has no audio; use a recording with sound.")
             yield container, container.streams.audio[0]
     except (av.FFmpegError, ValueError, ArithmeticError, LookupError) as error:
-        raise InvalidAudio(
-            "The audio cannot be decoded; send the whole file, or another format such as WAV."
-        ) from error
+        raise InvalidAudio("The audio cannot be decoded; use the whole file, or another format such as WAV.") from error
 
 
 def _tick_s(stream: AudioStream) -> float:

@@ -15,7 +15,7 @@ from hark.decoding import GREEDY, Decoder
 from hark.mapped import Data
 from hark.segments import Window
 from hark.spec import ModelSpec
-from hark.transcript import DecodedWindow, Transcript
+from hark.transcript import DecodedWindow, Segment, Transcript
 
 _T = TypeVar("_T")
 
@@ -99,15 +99,33 @@ def transcribe(
             yield block
             before_block()
 
-    found = recognize(timings.each("decode", watched()), recognizer, timings, decoder)
-    return _transcript(*found, recognizer.spec, timings, decoder)
+    return transcribe_blocks(timings.each("decode", watched()), recognizer, timings, decoder)
 
 
 def transcribe_samples(
     samples: NDArray[np.float32], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
 ) -> Transcript:
     """Turns [samples] mono float32 at the model's rate into a transcript."""
-    return _transcript(*recognize([samples], recognizer, timings, decoder), recognizer.spec, timings, decoder)
+    return transcribe_blocks([samples], recognizer, timings, decoder)
+
+
+def transcribe_blocks(
+    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
+) -> Transcript:
+    """As `transcribe`, of [samples] mono float32 at the model's rate, block by block."""
+    found, duration_s = recognize(blocks, recognizer, timings, decoder)
+    with timings.stage("ctc"):
+        return transcript.build(found, _spec_for(decoder, recognizer), duration_s, decoder.alternatives)
+
+
+def stream(
+    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
+) -> Iterator[Segment]:
+    """Yields the segments that `transcribe_blocks` finds, each as soon as it is certain; none of them is held."""
+    counted = _Counted(blocks)
+    windows = _decoded(counted, recognizer, timings, decoder)
+    spec = _spec_for(decoder, recognizer)
+    return timings.each("ctc", transcript.segments(windows, spec, lambda: counted.samples / spec.sample_rate_hz))
 
 
 def recognize(
@@ -124,30 +142,41 @@ def recognize(
     Returns:
         what was heard in each window of speech, in order, and the duration of the recording in seconds.
     """
-    spec = recognizer.spec
-    heard = 0
+    counted = _Counted(blocks)
+    found = list(_decoded(counted, recognizer, timings, decoder))
+    return found, counted.samples / recognizer.spec.sample_rate_hz
 
-    def counted() -> Iterator[NDArray[np.float32]]:
-        nonlocal heard
-        for block in blocks:
-            heard += len(block)
+
+class _Counted:
+    """Blocks on their way, and how many samples came by."""
+
+    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
+        self._blocks = blocks
+        self.samples = 0
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for block in self._blocks:
+            self.samples += len(block)
             yield block
 
-    found: list[DecodedWindow] = []
-    windows = timings.each("segment", segments.windows(counted(), spec.sample_rate_hz, spec.max_window_s))
+
+def _decoded(
+    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, decoder: Decoder
+) -> Iterator[DecodedWindow]:
+    """Yields what was heard in each window of speech, in order."""
+    spec = recognizer.spec
+    windows = timings.each("segment", segments.windows(blocks, spec.sample_rate_hz, spec.max_window_s))
     for batch in _batched(windows, round(_BATCH_S * spec.sample_rate_hz)):
         with timings.stage("features"):
             log_mels = [features.log_mel(window.samples, spec) for window in batch]
         with timings.stage("recognize"):
             log_probs = recognizer.run(log_mels)
-        with timings.stage("ctc"):
-            for window, heard_in_it in zip(batch, log_probs, strict=True):
+        for window, heard_in_it in zip(batch, log_probs, strict=True):
+            with timings.stage("ctc"):
                 if _is_noise(heard_in_it, spec):
                     continue
                 tokens, alternatives = decoder(heard_in_it, spec)
-                start_s = window.start / spec.sample_rate_hz
-                found.append(DecodedWindow(start_s, tokens, window.silences_s, alternatives))
-    return found, heard / spec.sample_rate_hz
+            yield DecodedWindow(window.start / spec.sample_rate_hz, tokens, window.silences_s, alternatives)
 
 
 def _is_noise(log_probs: NDArray[np.float32], spec: ModelSpec) -> bool:
@@ -168,13 +197,10 @@ def emissions(samples: NDArray[np.float32], recognizer: Runner) -> list[NDArray[
     return recognizer.run([features.log_mel(window.samples, spec) for window in cut])
 
 
-def _transcript(
-    found: list[DecodedWindow], duration_s: float, spec: ModelSpec, timings: Timings, decoder: Decoder
-) -> Transcript:
-    with timings.stage("ctc"):
-        if decoder.word_confidence:
-            spec = dataclasses.replace(spec, word_confidence=dict(decoder.word_confidence))
-        return transcript.build(found, spec, duration_s, decoder.alternatives)
+def _spec_for(decoder: Decoder, recognizer: Runner) -> ModelSpec:
+    if not decoder.word_confidence:
+        return recognizer.spec
+    return dataclasses.replace(recognizer.spec, word_confidence=dict(decoder.word_confidence))
 
 
 def _batched(windows: Iterable[Window], samples: int) -> Iterator[list[Window]]:

@@ -69,7 +69,7 @@ class Recognizer:
 
     def __init__(self, path: str | Path, task: str | None = None) -> None:
         if not Path(path).is_file():
-            raise ModelError(f"There is no model file at {path}; set HARK_MODEL to the path of an exported model.")
+            raise ModelError(f"There is no model file at {path}; name an exported one (HARK_MODEL for the endpoint).")
         self._session = open_session(Path(path))
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:

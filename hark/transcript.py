@@ -1,6 +1,6 @@
 """Tokens -> words with times and confidences -> segments as long as a subtitle -> transcript."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -14,6 +14,9 @@ from hark.spec import ModelSpec
 # A pause of this many seconds ends a segment. As long as the shortest subtitle, so that one shown for that long is gone
 # when the next begins.
 _PAUSE_S = cues.MIN_S
+# Speech that goes on for longer without such a pause is parted where it pauses longest, so that what was said is known
+# while a recording is still being read.
+_LONGEST_PHRASE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Word:
 
     Attributes:
         word: its letters.
-        start_s, end_s: seconds from the start of the recording.
+        start_s, end_s: seconds from the start of the recording; `start` and `end` are the same.
         confidence: how likely the word is right, 0..1.
     """
 
@@ -60,6 +63,21 @@ class Word:
     start_s: float
     end_s: float
     confidence: float
+
+    @property
+    def text(self) -> str:
+        """The word, by the name that a segment's text has."""
+        return self.word
+
+    @property
+    def start(self) -> float:
+        """Where the word starts, in seconds from the start of the recording."""
+        return self.start_s
+
+    @property
+    def end(self) -> float:
+        """Where the word ends, in seconds from the start of the recording."""
+        return self.end_s
 
 
 @dataclass(frozen=True)
@@ -73,8 +91,8 @@ class Segment:
     """
 
     words: tuple[Word, ...]
-    token_ids: tuple[int, ...]
-    token_log_probs: tuple[float, ...]
+    token_ids: tuple[int, ...] = field(repr=False)
+    token_log_probs: tuple[float, ...] = field(repr=False)
 
     @property
     def text(self) -> str:
@@ -90,6 +108,16 @@ class Segment:
     def end_s(self) -> float:
         """Where its last word ends, in seconds from the start of the recording."""
         return self.words[-1].end_s
+
+    @property
+    def start(self) -> float:
+        """Where its first word starts, in seconds from the start of the recording."""
+        return self.start_s
+
+    @property
+    def end(self) -> float:
+        """Where its last word ends, in seconds from the start of the recording."""
+        return self.end_s
 
     @property
     def confidence(self) -> float:
@@ -122,6 +150,11 @@ class Transcript:
     alternatives: tuple[Alternative, ...] = ()
 
     @property
+    def duration(self) -> float:
+        """Length of the recording in seconds."""
+        return self.duration_s
+
+    @property
     def words(self) -> tuple[Word, ...]:
         """The words of all segments."""
         return tuple(word for segment in self.segments for word in segment.words)
@@ -151,9 +184,20 @@ def build(windows: Sequence[DecodedWindow], spec: ModelSpec, duration_s: float, 
         duration_s: length of the whole recording; no word ends later.
         alternatives: how many of the best texts to list.
     """
-    spoken = [word for window in windows for word in _words(window, spec, duration_s)]
-    segments = tuple(_segment(phrase, spec) for phrase in _phrases(spoken))
-    return Transcript(segments, duration_s, _combined(windows, alternatives))
+    found = tuple(segments(windows, spec, lambda: duration_s))
+    return Transcript(found, duration_s, _combined(windows, alternatives))
+
+
+def segments(windows: Iterable[DecodedWindow], spec: ModelSpec, duration_s: Callable[[], float]) -> Iterator[Segment]:
+    """Yields the segments of consecutive windows, each as soon as it is certain.
+
+    Args:
+        windows: in order. Words do not reach across windows; segments do.
+        spec: the model's spec.
+        duration_s: says how much of the recording was read, in seconds; no word ends later.
+    """
+    spoken = (word for window in windows for word in _words(window, spec, duration_s()))
+    return (_segment(phrase, spec) for phrase in _phrases(spoken))
 
 
 def _combined(windows: Sequence[DecodedWindow], most: int) -> tuple[Alternative, ...]:
@@ -202,11 +246,19 @@ def _segment(phrase: Sequence[_Spoken], spec: ModelSpec) -> Segment:
     return Segment(tuple(spoken.word for spoken in phrase), tuple(token_ids), tuple(log_probs))
 
 
-def _phrases(spoken: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:
+def _phrases(spoken: Iterable[_Spoken]) -> Iterator[Sequence[_Spoken]]:
     """Parts words where the speaker pauses, and wherever else they would not fit into one subtitle."""
-    pauses = [i for i, pair in enumerate(pairwise(spoken), 1) if _pause_s(*pair) >= _PAUSE_S]
-    for start, end in pairwise([0, *pauses, len(spoken)]):
-        yield from _fitting(spoken[start:end])
+    held: list[_Spoken] = []
+    for word in spoken:
+        if held and _pause_s(held[-1], word) >= _PAUSE_S:
+            yield from _fitting(held)
+            held = []
+        held.append(word)
+        if len(held) > 1 and word.word.end_s - held[0].word.start_s > _LONGEST_PHRASE_S:
+            at = _best_break(held)
+            yield from _fitting(held[:at])
+            held = held[at:]
+    yield from _fitting(held)
 
 
 def _fitting(phrase: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:

@@ -80,7 +80,7 @@ def test_a_beam_search_without_a_language_model_is_an_error_and_no_traceback(
 ) -> None:
     arguments = [str(MANIFEST), "--decoder", "beam", "--language-model", str(tmp_path / "none.bin")]
     assert evaluate.main(arguments) == 1
-    assert capsys.readouterr().err.startswith("error: This endpoint has no language model")
+    assert capsys.readouterr().err.startswith("error: There is no language model here")
 
 
 def test_the_fields_of_the_report_stay(report: dict[str, Any]) -> None:

@@ -1,0 +1,80 @@
+"""Transcript -> JSON: Hark's own, and what OpenAI's API calls `verbose_json`, which tools for Whisper read.
+
+Source: OpenAI, "The transcription object (Verbose JSON)".
+"""
+
+import math
+import zlib
+from typing import Any
+
+from hark.spec import ModelSpec
+from hark.transcript import Segment, Transcript
+
+
+def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
+    """Hark's own: text, words and segments with times [s] and confidences, duration [s], model."""
+    return {
+        "text": transcript.text,
+        "language": "en",
+        "duration": round(transcript.duration_s, 3),
+        "words": [
+            {"word": word.word, "start": word.start_s, "end": word.end_s, "confidence": word.confidence}
+            for word in transcript.words
+        ],
+        "segments": [
+            {
+                "id": number,
+                "start": segment.start_s,
+                "end": segment.end_s,
+                "text": segment.text,
+                "confidence": round(segment.confidence, 4),
+            }
+            for number, segment in enumerate(transcript.segments)
+        ],
+        **alternatives(transcript),
+        "model": {"name": spec.name, "version": spec.version},
+    }
+
+
+def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, Any]:
+    """The `verbose_json` format of OpenAI's transcription API."""
+    content: dict[str, Any] = {
+        "task": "transcribe",
+        "language": "english",
+        "duration": round(transcript.duration_s, 3),
+        "text": transcript.text,
+    }
+    if "segment" in granularities:
+        content["segments"] = [_verbose_segment(*numbered) for numbered in enumerate(transcript.segments)]
+    if "word" in granularities:
+        content["words"] = [{"word": word.word, "start": word.start_s, "end": word.end_s} for word in transcript.words]
+    return {**content, **alternatives(transcript), "usage": duration_usage(transcript)}
+
+
+def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:
+    encoded = segment.text.encode()
+    return {
+        "id": number,
+        # Whisper's unit: hundredths of a second.
+        "seek": round(segment.start_s * 100),
+        "start": segment.start_s,
+        "end": segment.end_s,
+        "text": segment.text,
+        "tokens": list(segment.token_ids),
+        "temperature": 0.0,
+        "avg_logprob": round(segment.avg_log_prob, 6),
+        # As Whisper computes it: text that repeats itself compresses well.
+        "compression_ratio": round(len(encoded) / len(zlib.compress(encoded)), 6),
+        "no_speech_prob": round(segment.no_speech_prob, 6),
+    }
+
+
+def alternatives(transcript: Transcript) -> dict[str, Any]:
+    """The best texts, where they were asked for."""
+    listed = [{"text": each.text, "score": round(each.score, 4)} for each in transcript.alternatives]
+    return {"alternatives": listed} if listed else {}
+
+
+def duration_usage(transcript: Transcript) -> dict[str, Any]:
+    """Usage as OpenAI's API counts it: seconds of audio that were begun."""
+    return {"type": "duration", "seconds": math.ceil(transcript.duration_s)}

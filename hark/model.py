@@ -1,0 +1,191 @@
+"""What a program has of Hark: a model that is loaded once, and transcribes whatever recording it is given."""
+
+import math
+import mmap
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hark import audio as audio_files
+from hark import keywords, mapped, model_files, pipeline
+from hark.decoding import Decoder, Decoders, asked_for
+from hark.errors import InvalidParameter, ModelError
+from hark.keywords import Detection
+from hark.pipeline import Timings
+from hark.recognizer import Recognizer
+from hark.spec import ModelSpec
+from hark.transcript import Segment, Transcript
+
+AnyPath = str | os.PathLike[str]
+# A file by its path, the bytes of one, in memory or mapped, or [samples] of one channel.
+Audio = AnyPath | bytes | mmap.mmap | NDArray[Any]
+
+
+class Model:
+    """A speech recogniser. Safe to use from several threads, each call on one processor core.
+
+    Args:
+        path: a model that `export` made; by default the one that comes with Hark.
+        language_model: a language model that `python -m training.language_model` made, for the beam search; by default
+            the one that comes with Hark.
+
+    Raises:
+        hark.HarkError: a file is missing, or is no such model.
+    """
+
+    def __init__(self, path: AnyPath | None = None, language_model: AnyPath | None = None) -> None:
+        model_path = Path(path or model_files.RECOGNISER)
+        language_model_path = Path(language_model or model_files.LANGUAGE_MODEL)
+        if language_model is not None and not language_model_path.is_file():
+            raise ModelError(f"There is no language model at {language_model_path}; name another file.")
+        self._recognizer = Recognizer(model_path, "transcription")
+        self._decoders = Decoders(model_path, language_model_path)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model says of itself: name, version, labels, what it was measured to do."""
+        return self._recognizer.spec
+
+    def transcribe(
+        self,
+        audio: Audio,
+        *,
+        sample_rate: int | None = None,
+        decoder: str = "",
+        hotwords: str | Iterable[str] = (),
+        alternatives: int = 0,
+        progress: Callable[[float], object] | None = None,
+    ) -> Transcript:
+        """Transcribes a recording, however long, holding no more than some minutes of its sound at a time.
+
+        Args:
+            audio: the path of an audio file, the bytes of one, or [samples] of one channel as floating-point numbers
+                with full scale at 1. WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, WMA and AMR are read.
+            sample_rate: of an array, in Hz; a file says its own.
+            decoder: "beam", the default where there is a language model, or "greedy".
+            hotwords: words and names to listen for, as a list or with commas between them.
+            alternatives: how many of the best texts to list in the transcript, 10 at most; needs the beam search.
+            progress: called now and then with the seconds of the recording that were read so far.
+
+        Returns:
+            the transcript: its `text`, and its `segments` and `words` with `start`, `end` and `confidence`.
+
+        Raises:
+            hark.HarkError: the recording cannot be read, or a value cannot be what it is. The message says what to do.
+        """
+        chosen = self._decoder(decoder, hotwords, alternatives)
+        timings = Timings()
+        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
+        if progress:
+            blocks = _watched(blocks, self.spec.sample_rate_hz, progress)
+        return pipeline.transcribe_blocks(timings.each("decode", blocks), self._recognizer, timings, chosen)
+
+    def stream(
+        self,
+        audio: Audio,
+        *,
+        sample_rate: int | None = None,
+        decoder: str = "",
+        hotwords: str | Iterable[str] = (),
+    ) -> Iterator[Segment]:
+        """Yields the segments of a recording in order while it is being read, in memory that does not grow with it.
+
+        They are those that `transcribe` finds. About a minute of sound is read before the first of them comes.
+
+        Args:
+            audio: see `transcribe`, as for the rest.
+            sample_rate: of an array, in Hz.
+            decoder: "beam" or "greedy".
+            hotwords: words and names to listen for.
+
+        Raises:
+            hark.HarkError: there is no such file, or a value cannot be what it is; and on the way, where what is read
+                turns out to be no whole recording.
+        """
+        chosen = self._decoder(decoder, hotwords, 0)
+        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
+        return pipeline.stream(blocks, self._recognizer, Timings(), chosen)
+
+    def _decoder(self, decoder: str, hotwords: str | Iterable[str], alternatives: int) -> Decoder:
+        hot = hotwords.split(",") if isinstance(hotwords, str) else hotwords
+        return self._decoders.decoder(asked_for(decoder, hot, alternatives), self.spec)
+
+
+class KeywordModel:
+    """Finds the words of a short list in recordings, without transcribing them. Safe to use from several threads.
+
+    Args:
+        path: a keyword model that `export` made; by default the one that comes with Hark.
+
+    Raises:
+        hark.HarkError: the file is missing, or is no such model.
+    """
+
+    def __init__(self, path: AnyPath | None = None) -> None:
+        self._recognizer = Recognizer(Path(path or model_files.KEYWORDS), "keywords")
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model says of itself; the words it knows are among its `labels`."""
+        return self._recognizer.spec
+
+    def spot(self, audio: Audio, *, sample_rate: int | None = None) -> list[Detection]:
+        """Returns the words said in a recording, in order: each `label` with its `start`, `end` and `score`.
+
+        Args:
+            audio: see `Model.transcribe`.
+            sample_rate: of an array, in Hz.
+
+        Raises:
+            hark.HarkError: the recording cannot be read.
+        """
+        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
+        return keywords.spot_blocks(blocks, self._recognizer, Timings()).detections
+
+
+def load(model: AnyPath | None = None, *, language_model: AnyPath | None = None) -> Model:
+    """Loads a speech recogniser: the one that comes with Hark, or another that `export` made.
+
+    Args:
+        model: the path of an .onnx file. The weights of its search are read from the .json file beside it, if any.
+        language_model: the path of a language model for the beam search, in place of the one that comes with Hark.
+
+    Raises:
+        hark.HarkError: a file is missing, or is no such model.
+    """
+    return Model(model, language_model)
+
+
+def load_keywords(model: AnyPath | None = None) -> KeywordModel:
+    """Loads a keyword model: the one that comes with Hark, or another that `export` made.
+
+    Raises:
+        hark.HarkError: the file is missing, or is no such model.
+    """
+    return KeywordModel(model)
+
+
+def _blocks(audio: Audio, sample_rate: int | None, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """Yields [samples] at the model's rate; a file that is not there is found at once, what is wrong in it later."""
+    if isinstance(audio, np.ndarray):
+        if sample_rate is None:
+            raise InvalidParameter("An array does not say its rate; give sample_rate, in Hz.", param="sample_rate")
+        return audio_files.of_samples(audio, sample_rate, sample_rate_hz)
+    if sample_rate is not None:
+        raise InvalidParameter("sample_rate is for arrays; a file says its own, so leave it out.", param="sample_rate")
+    data = audio if isinstance(audio, bytes | mmap.mmap) else mapped.whole(Path(audio))
+    return audio_files.blocks(data, sample_rate_hz, math.inf)
+
+
+def _watched(
+    blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, progress: Callable[[float], object]
+) -> Iterator[NDArray[np.float32]]:
+    samples = 0
+    for block in blocks:
+        yield block
+        samples += len(block)
+        progress(samples / sample_rate_hz)

@@ -1,9 +1,11 @@
-"""Decoded audio kept in one flat file, so that no epoch decodes or resamples anything twice."""
+"""Decoded audio kept in flat files, one a manifest, so that nothing is decoded or resampled twice."""
 
+import bisect
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -61,6 +63,54 @@ class AudioCache:
         """Returns [samples] float32 in -1..1."""
         pcm = self.pcm[self.offsets[index] : self.offsets[index + 1]]
         return pcm.astype(np.float32) / np.float32(FULL_SCALE)
+
+
+class JoinedAudio:
+    """Several caches read as one.
+
+    Each manifest keeps a cache of its own: another manifest in a run leaves those of the others as they are.
+
+    Attributes:
+        parts: the caches.
+        offsets: where each utterance's samples begin among those of all parts, and, last, where all end.
+    """
+
+    def __init__(self, parts: Sequence[AudioCache]) -> None:
+        self.parts = list(parts)
+        self._first = list(itertools.accumulate((len(part) for part in self.parts), initial=0))
+        starts = itertools.accumulate((part.offsets[-1] for part in self.parts), initial=0)
+        self.offsets = [
+            start + offset for start, part in zip(starts, self.parts, strict=False) for offset in part.offsets[:-1]
+        ]
+        self.offsets.append(sum(part.offsets[-1] for part in self.parts))
+
+    @property
+    def name(self) -> str:
+        """The digest of the recordings; that of the cache where there is only one."""
+        names = [part.path.name for part in self.parts]
+        return names[0] if len(names) == 1 else hashlib.sha256(" ".join(names).encode()).hexdigest()[:24]
+
+    @property
+    def pcm(self) -> NDArray[np.int16]:
+        """Samples of all utterances in a row, copied into memory."""
+        return np.concatenate([np.zeros(0, np.int16), *(part.pcm for part in self.parts)])
+
+    def __len__(self) -> int:
+        return self._first[-1]
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        """Returns [samples] float32 in -1..1."""
+        part = bisect.bisect_right(self._first, index) - 1
+        return self.parts[part][index - self._first[part]]
+
+
+def cached_audio(manifests: Iterable[Sequence[Utterance]], sample_rate_hz: int, folder: str | Path) -> JoinedAudio:
+    """Opens, or makes, the cache of each manifest's utterances.
+
+    Raises:
+        ManifestError: as `AudioCache`.
+    """
+    return JoinedAudio([AudioCache(utterances, sample_rate_hz, folder) for utterances in manifests])
 
 
 def _build(paths: list[Path], sample_rate_hz: int, index_path: Path, samples_path: Path) -> None:

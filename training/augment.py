@@ -24,6 +24,8 @@ from training.torchaudio_guard import torchaudio
 
 Samples = NDArray[np.float32]
 
+# How a config says that it names no folder.
+NO_FOLDER = ("", "none")
 # The floor of a level in dB, so that silence has one.
 SILENCE = 1e-8
 # Fourier transforms are padded to a multiple of this.
@@ -218,17 +220,19 @@ def recordings(folder: str, sample_rate_hz: int) -> tuple[Samples, ...]:
     """Decodes every audio file below a folder; none where no folder is named.
 
     Raises:
-        ConfigError: there is no audio in it.
+        ConfigError: the folder does not exist, or has no audio in it.
     """
-    if not folder:
+    if folder in NO_FOLDER:
         return ()
-    found = []
+    if not Path(folder).is_dir():
+        raise ConfigError(f"There is no folder {folder}, which augment names; set its `folder` to none to do without.")
+    decoded = []
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file():
             try:
-                found.append(decode(path.read_bytes(), sample_rate_hz, max_duration_s=float("inf")))
+                decoded.append(decode(path.read_bytes(), sample_rate_hz, max_duration_s=float("inf")))
             except RequestError:
                 continue  # a licence, a list of sources
-    if not found:
-        raise ConfigError(f"The folder {folder} named under augment has no audio in it that can be read.")
-    return tuple(found)
+    if not decoded:
+        raise ConfigError(f"The folder {folder}, which augment names, has no audio in it that can be read.")
+    return tuple(decoded)

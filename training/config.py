@@ -1,10 +1,11 @@
 """The training configuration: typed, read from YAML, overridden from the command line, unknown fields refused."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hark.spec import NO_BLANK, ModelSpec
@@ -142,7 +143,8 @@ class NoiseConfig:
 
     Attributes:
         probability: share of the utterances that get it.
-        folder: recordings of noise; empty for drawn noise alone.
+        folder: recordings of noise; "none" for generated noise alone. One that a config file names and that does not
+            exist is left out with a note.
         coloured_share: share that gets drawn noise, from blue to brown, instead of a recording.
         snr_db: lowest and highest level of the speech over the noise.
     """
@@ -159,7 +161,8 @@ class RoomConfig:
 
     Attributes:
         probability: share of the utterances that get it.
-        folder: recorded room responses; empty for simulated ones alone.
+        folder: recorded room responses; "none" for simulated ones alone. One that a config file names and that does not
+            exist is left out with a note.
         simulated_share: share that gets a simulated room instead of a recorded one.
         decay_s: shortest and longest T60 of a simulated room.
         direct_db: lowest and highest energy of its direct sound over its reflections.
@@ -233,12 +236,14 @@ class CorpusConfig:
         repeat: passes an epoch makes; 0.5 takes a different half of it each epoch, 0 leaves it out.
         repeat_by_corpus: other numbers for lines whose `corpus` starts with the key.
         encoded_copies: as `data.encoded_copies`, for this manifest; 0 for that.
+        optional: a run goes on without the manifest where it is missing, and says so.
     """
 
     manifest: str = MISSING
     repeat: float = 1.0
     repeat_by_corpus: dict[str, float] = field(default_factory=dict)
     encoded_copies: int = 0
+    optional: bool = False
 
 
 @dataclass
@@ -248,7 +253,8 @@ class DataConfig:
     Attributes:
         train: manifests to learn from.
         dev: manifest to choose the checkpoint on.
-        more_dev: further ones; what counts is the mean of the error rates on all of them.
+        more_dev: further ones; what counts is the mean of the error rates on all of them. Those that a config file
+            names and that do not exist are left out with a note.
         batch_seconds: padded seconds of audio in a batch.
         min_duration_s, max_duration_s: utterances outside are left out of training. A keyword model hears
             `max_duration_s` at once: of what is longer, a part.
@@ -398,15 +404,13 @@ class Config:
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
-    """Reads a YAML config and applies overrides such as `optim.max_lr=1e-3`.
+    """Reads a YAML config and applies overrides such as `optim.max_lr=1e-3` or `augment.noise.folder=none`.
 
     Raises:
         ConfigError: the file is missing, or a field is unknown, missing or of the wrong type.
     """
     try:
-        merged = OmegaConf.merge(
-            OmegaConf.structured(Config), OmegaConf.load(path), OmegaConf.from_dotlist(overrides or [])
-        )
+        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path), dotlist(overrides or []))
         config = OmegaConf.to_object(merged)
     except OSError as error:
         raise ConfigError(f"The config {path} cannot be read: {error}.") from error
@@ -414,6 +418,11 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         raise ConfigError(f"The config {path} cannot be used: {str(error).splitlines()[0]}.") from error
     assert isinstance(config, Config)
     return config
+
+
+def dotlist(overrides: Sequence[str]) -> DictConfig:
+    """Parses overrides; `field=` with nothing after it, which is what a shell leaves of `field=''`, is empty text."""
+    return OmegaConf.from_dotlist([f"{each}''" if each.endswith("=") else each for each in overrides])
 
 
 def config_to_dict(config: Config) -> dict[str, Any]:

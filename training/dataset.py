@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from hark.spec import ModelSpec
-from training.audio_cache import AudioCache
+from training.audio_cache import JoinedAudio, cached_audio
 from training.augment import WaveformAugment
 from training.config import AugmentConfig, CorpusConfig, DataConfig, FeatureConfig
 from training.errors import ManifestError
@@ -57,6 +57,18 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
     """Utterances of one or more manifests as (log-mel, label ids, text).
 
     Items depend only on the seed, the epoch and the index, never on which process makes them or in what order.
+
+    Args:
+        utterances: what is recorded.
+        spec: of the features and labels.
+        cache_dir: where decoded audio is kept.
+        augment: what happens to each utterance; nothing by default.
+        seed: of the augmentation.
+        views: how often each utterance is masked, as in `Augment`.
+        audio: the utterances' samples; by default a cache of their own.
+
+    Raises:
+        ManifestError: a text has characters without a label, or audio is missing or unreadable.
     """
 
     def __init__(
@@ -67,6 +79,7 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
         augment: AugmentConfig | None = None,
         seed: int = 0,
         views: int = 1,
+        audio: JoinedAudio | None = None,
     ) -> None:
         self.utterances = list(utterances)
         self.texts = [normalise(utterance.text) for utterance in self.utterances]
@@ -76,7 +89,7 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
                     f"{utterance.audio_path} has characters the model has no label for: "
                     f"{' '.join(sorted(unknown))} in {utterance.text!r}."
                 )
-        self.audio = AudioCache(self.utterances, spec.sample_rate_hz, cache_dir)
+        self.audio = audio or cached_audio([self.utterances], spec.sample_rate_hz, cache_dir)
         self.spec = spec
         self.log_mel = LogMel(spec)
         self.augment = Augment(augment, spec, views) if augment else None
@@ -240,47 +253,68 @@ class BucketSampler(Sampler[list[ItemKey]]):
         return len(self.plan(self.epoch)[self.rank :: self.processes])
 
 
-def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float]]:
-    """Reads the training manifests; returns the utterances within the length limits and each one's repeat.
+class Corpus(NamedTuple):
+    """What a run takes of one training manifest.
+
+    Attributes:
+        config: of the manifest.
+        utterances: those that are trained on.
+        repeats: how often an epoch takes each of them.
+    """
+
+    config: CorpusConfig
+    utterances: list[Utterance]
+    repeats: list[float]
+
+
+def training_corpora(config: DataConfig) -> list[Corpus]:
+    """Reads the training manifests; takes the utterances within the length limits.
 
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
     """
-    utterances, repeats = chosen_utterances(config.train, within_limits(config))
-    if not utterances:
+
+    def fits(utterance: Utterance) -> bool:
+        within_limits = config.min_duration_s <= utterance.duration_s <= config.max_duration_s
+        return within_limits and bool(normalise(utterance.text))
+
+    corpora = read_corpora(config.train, fits)
+    if not corpora:
         raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
+    return corpora
+
+
+def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float]]:
+    """Returns the utterances of all training manifests and each one's repeat; raises as `training_corpora`."""
+    return joined(training_corpora(config))
+
+
+def joined(corpora: Iterable[Corpus]) -> tuple[list[Utterance], list[float]]:
+    """Returns the utterances of several manifests in a row, and how often an epoch takes each."""
+    utterances: list[Utterance] = []
+    repeats: list[float] = []
+    for corpus in corpora:
+        utterances += corpus.utterances
+        repeats += corpus.repeats
     return utterances, repeats
 
 
-def within_limits(config: DataConfig) -> Callable[[Utterance], bool]:
-    """Returns what tells whether an utterance is trained on: by its length, and whether anything is said."""
-
-    def fits(utterance: Utterance) -> bool:
-        return config.min_duration_s <= utterance.duration_s <= config.max_duration_s and bool(
-            normalise(utterance.text)
-        )
-
-    return fits
-
-
-def chosen_utterances(
-    corpora: Iterable[CorpusConfig], fits: Callable[[Utterance], bool]
-) -> tuple[list[Utterance], list[float]]:
-    """Reads manifests; returns the utterances that fit and how often an epoch takes each.
+def read_corpora(configs: Iterable[CorpusConfig], fits: Callable[[Utterance], bool]) -> list[Corpus]:
+    """Reads manifests; takes the utterances that fit and that an epoch ever takes. Empty manifests are left out.
 
     Raises:
         ManifestError: a manifest cannot be used.
     """
-    utterances: list[Utterance] = []
-    repeats: list[float] = []
-    for corpus in corpora:
-        kept = [utterance for utterance in read_manifest(corpus.manifest) if fits(utterance)]
-        utterances += kept
-        repeats += [_repeat(corpus, utterance) for utterance in kept]
-    return utterances, repeats
+    corpora = []
+    for config in configs:
+        repeats = [(utterance, _repeat(config, utterance)) for utterance in read_manifest(config.manifest)]
+        taken = [(utterance, repeat) for utterance, repeat in repeats if repeat > 0 and fits(utterance)]
+        if taken:
+            corpora.append(Corpus(config, [each for each, _ in taken], [repeat for _, repeat in taken]))
+    return corpora
 
 
 def _repeat(config: CorpusConfig, utterance: Utterance) -> float:
-    corpus = str(utterance.extra.get("corpus", ""))
-    chosen = [repeat for prefix, repeat in config.repeat_by_corpus.items() if corpus.startswith(prefix)]
-    return chosen[0] if chosen else config.repeat
+    name = str(utterance.extra.get("corpus", ""))
+    matching = (repeat for prefix, repeat in config.repeat_by_corpus.items() if name.startswith(prefix))
+    return next(matching, config.repeat)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from training.audio_cache import FULL_SCALE
+from training.audio_cache import FULL_SCALE, AudioCache
 from training.augment import spoken_span_s
 from training.batch_augment import BatchAugment, Draw
 from training.dataset import Batch, ItemKey, SpeechDataset, targets_of
@@ -49,25 +49,12 @@ class BatchMaker(nn.Module):
         self.dataset, self.augment, self.seed = dataset, augment, seed
         self.offsets = np.array(dataset.audio.offsets, np.int64)
         self.spoken = self._spoken() if augment.config.edges.probability else None
-        self.register_buffer("pcm", torch.from_numpy(np.array(dataset.audio.pcm)), False)
+        self.register_buffer("pcm", torch.from_numpy(dataset.audio.pcm), False)
 
     def _spoken(self) -> NDArray[np.int64]:
-        """[utterances, 2]: samples where what is said begins and ends; found once for each cache of audio."""
-        audio, rate_hz = self.dataset.audio, self.augment.rate_hz
-        kept = audio.path.with_suffix(".spoken.npy")
-        if kept.is_file():
-            found: NDArray[np.int64] = np.load(kept)
-            return found
-
-        def span(index: int) -> tuple[float, float]:
-            return spoken_span_s(audio[index], rate_hz)
-
-        with ThreadPoolExecutor() as pool:
-            found = np.rint(np.array(list(pool.map(span, range(len(audio))))) * rate_hz).astype(np.int64)
-        unfinished = kept.with_suffix(f".{os.getpid()}.npy")  # every process of a run comes here
-        np.save(unfinished, found)
-        unfinished.replace(kept)
-        return found
+        """[utterances, 2]: samples where speech begins and ends."""
+        rate_hz = self.augment.rate_hz
+        return np.concatenate([_spoken_spans(part, rate_hz) for part in self.dataset.audio.parts])
 
     def forward(self, keys: Sequence[ItemKey]) -> Batch:
         """Makes the batch of these utterances."""
@@ -131,3 +118,21 @@ class BatchMaker(nn.Module):
         first, length = (torch.from_numpy(values).to(device)[:, None] for values in (starts, ends - starts))
         cut = self.pcm[(first + places).clamp_max(len(self.pcm) - 1)]
         return cut * (places < length) / FULL_SCALE
+
+
+def _spoken_spans(audio: AudioCache, rate_hz: int) -> NDArray[np.int64]:
+    """[utterances, 2]: samples where speech begins and ends; computed once for each cache of audio."""
+    path = audio.path.with_suffix(".spoken.npy")
+    if path.is_file():
+        kept: NDArray[np.int64] = np.load(path)
+        return kept
+
+    def span(index: int) -> tuple[float, float]:
+        return spoken_span_s(audio[index], rate_hz)
+
+    with ThreadPoolExecutor() as pool:
+        spans: NDArray[np.int64] = np.rint(np.array(list(pool.map(span, range(len(audio))))) * rate_hz).astype(np.int64)
+    unfinished = path.with_suffix(f".{os.getpid()}.npy")  # every process of a run comes here
+    np.save(unfinished, spans)
+    unfinished.replace(path)
+    return spans

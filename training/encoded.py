@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from training.audio_cache import AudioCache
+from training.audio_cache import JoinedAudio
 from training.config import AugmentConfig
 from training.dataset import ItemKey, masked
 from training.features import SpecAugment, pad_batch
@@ -53,7 +53,7 @@ class _Part(NamedTuple):
 class Spectrograms(Protocol):
     """A dataset whose items begin with [frames, n_mels], and go on with what they are labelled."""
 
-    audio: AudioCache
+    audio: JoinedAudio
     seed: int
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ class EncodedDataset(Dataset[tuple[Any, ...]]):
     ) -> None:
         self.dataset, self.encoder, self.copies, self.views = dataset, encoder, copies, views
         self.masks = SpecAugment(masks, frames_per_s) if masks else None
-        digest = hashlib.sha256(f"{dataset.audio.path.name} {dataset.seed}".encode())
+        digest = hashlib.sha256(f"{dataset.audio.name} {dataset.seed}".encode())
         digest.update(json.dumps(dataset.described(), sort_keys=True).encode())
         if encoder.join is not None:
             digest.update(str(encoder.joined_before).encode())  # which no weight tells

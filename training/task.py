@@ -1,7 +1,7 @@
 """What is optimised and what is measured of transcribers: CTC loss, and WER and CER on the dev set."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import fmean
 from typing import Any, ClassVar, cast
@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from hark.ctc import greedy
 from training import encoded
-from training.audio_cache import AudioCache
+from training.audio_cache import JoinedAudio, cached_audio
 from training.base_task import Task
 from training.batch_augment import BatchAugment
 from training.config import Config, model_spec
@@ -23,10 +23,9 @@ from training.dataset import (
     BucketSampler,
     ItemKey,
     SpeechDataset,
-    chosen_utterances,
     collate,
-    training_utterances,
-    within_limits,
+    joined,
+    training_corpora,
 )
 from training.device_data import BatchMaker, Keys
 from training.distillation import Hints
@@ -52,7 +51,8 @@ class SpeechData(L.LightningDataModule):
         super().__init__()
         self.config, self.encoder = config, encoder
         self.spec = model_spec(config)
-        self.train, self.repeats = training_utterances(config.data)
+        self.corpora = training_corpora(config.data)
+        self.train, self.repeats = joined(self.corpora)
         self.dev = [read_manifest(manifest) for manifest in (config.data.dev, *config.data.more_dev)]
         if config.optim.teacher.folder and not config.data.on_device:
             raise ConfigError("optim.teacher hears batches made by data.on_device=true.")
@@ -82,25 +82,30 @@ class SpeechData(L.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
-        for utterances in (self.train, *self.dev):
-            AudioCache(utterances, self.spec.sample_rate_hz, self.config.data.cache_dir)
+        self._audio([*(corpus.utterances for corpus in self.corpora), *self.dev])
 
     def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
         """Opens the decoded recordings, in every process."""
         config, cache_dir = self.config, self.config.data.cache_dir
-        self.train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.views)
-        self.dev_sets = [SpeechDataset(utterances, self.spec, cache_dir) for utterances in self.dev]
-        self.train_items: SpeechDataset | Chained = self.train_set
-        self.dev_items: Sequence[SpeechDataset | EncodedDataset] = self.dev_sets
+        self.train_items: SpeechDataset | Chained
+        self.dev_items: Sequence[SpeechDataset | EncodedDataset]
+        dev_sets = [SpeechDataset(utterances, self.spec, cache_dir) for utterances in self.dev]
         if self.encoder:
-            self._encode(self.encoder)
+            self._encode(self.encoder, dev_sets)
+            return
+        audio = self._audio(corpus.utterances for corpus in self.corpora)
+        train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.views, audio)
+        self.train_items, self.dev_items = train_set, dev_sets
         if config.data.on_device:
-            self.maker = BatchMaker(self.train_set, BatchAugment(config.augment, self.spec), config.seed)
+            self.maker = BatchMaker(train_set, BatchAugment(config.augment, self.spec), config.seed)
             if self.trainer:
                 self.maker.to(self.trainer.strategy.root_device)
 
-    def _encode(self, encoder: WhisperEncoder) -> None:
-        """Puts the features of a frozen encoder in the place of the log-mel spectrograms."""
+    def _audio(self, manifests: Iterable[list[Utterance]]) -> JoinedAudio:
+        return cached_audio(manifests, self.spec.sample_rate_hz, self.config.data.cache_dir)
+
+    def _encode(self, encoder: WhisperEncoder, dev_sets: Sequence[SpeechDataset]) -> None:
+        """Replaces the log-mel spectrograms by the features of a frozen encoder."""
         config, cache_dir = self.config, self.config.data.cache_dir
         if config.data.on_device:
             raise ConfigError("A frozen encoder's features are computed once: set data.on_device=false.")
@@ -111,12 +116,11 @@ class SpeechData(L.LightningDataModule):
         )
         rate = self.spec.output_frames_per_second
         parts = []
-        for corpus in config.data.train:
-            utterances, _ = chosen_utterances([corpus], within_limits(config.data))
-            recordings = SpeechDataset(utterances, self.spec, cache_dir, unmasked, config.seed)
-            copies = corpus.encoded_copies or config.data.encoded_copies
+        for corpus in self.corpora:
+            recordings = SpeechDataset(corpus.utterances, self.spec, cache_dir, unmasked, config.seed)
+            copies = corpus.config.encoded_copies or config.data.encoded_copies
             parts.append(EncodedDataset(recordings, encoder, cache_dir, copies, masks, rate, self.views))
-        dev_items = [EncodedDataset(each, encoder, cache_dir) for each in self.dev_sets]
+        dev_items = [EncodedDataset(each, encoder, cache_dir) for each in dev_sets]
         self.train_items, self.dev_items = Chained(parts), dev_items
         encode_all([*dev_items, *parts], self.trainer)
 
@@ -151,7 +155,7 @@ class SpeechData(L.LightningDataModule):
             # Lightning counts on from where a resumed run stopped, but leaves finding that place to the data.
             sampler.skip(loop.epoch_loop.batch_progress.current.ready if loop.restarting else 0)
         if self.maker:
-            return DataLoader(Keys(self.train_set), batch_sampler=sampler, collate_fn=list)  # type: ignore[arg-type]
+            return DataLoader(Keys(self.maker.dataset), batch_sampler=sampler, collate_fn=list)  # type: ignore[arg-type]
         return DataLoader(
             self.train_items,  # type: ignore[arg-type]  # collate makes batches of its items
             batch_sampler=sampler,

@@ -11,8 +11,8 @@ import torch
 
 from tests.conftest import DATA, make_spec
 from tests.training.toy import SMALL, toy_config
-from training.audio_cache import AudioCache
-from training.config import AugmentConfig, config_from_dict, config_to_dict, load_config, model_spec
+from training.audio_cache import AudioCache, cached_audio
+from training.config import AugmentConfig, CorpusConfig, config_from_dict, config_to_dict, load_config, model_spec
 from training.dataset import BucketSampler, SpeechDataset, collate, training_utterances
 from training.errors import ConfigError, ManifestError
 from training.manifest import Utterance, read_manifest, write_manifest
@@ -71,6 +71,38 @@ def test_the_cache_returns_decoded_samples_and_is_used_again(tmp_path: Path) -> 
     assert len(first) == 2
     assert [len(again[i]) for i in range(2)] == [16000, 8000]
     np.testing.assert_allclose(first[0], sf.read(tmp_path / "a.wav", dtype="float32")[0], atol=1e-4)
+
+
+def test_several_caches_are_read_as_one_and_each_is_used_again_by_itself(tmp_path: Path) -> None:
+    recordings = [wav(tmp_path / f"{i}.wav", 0.1 * (i + 1)) for i in range(3)]
+    both = cached_audio([recordings[:2], recordings[2:]], 16000, tmp_path / "cache")
+    alone = AudioCache(recordings, 16000, tmp_path / "alone")
+    assert both.offsets == alone.offsets == [0, 1600, 4800, 9600]
+    assert len(both) == 3
+    np.testing.assert_array_equal(both.pcm, alone.pcm)
+    for index in range(3):
+        np.testing.assert_array_equal(both[index], alone[index])
+    recordings[0].audio_path.write_bytes(recordings[1].audio_path.read_bytes())
+    again = cached_audio([recordings[:2], recordings[2:]], 16000, tmp_path / "cache")
+    assert again.parts[0].path != both.parts[0].path
+    assert again.parts[1].path == both.parts[1].path
+    assert again.name != both.name
+    assert cached_audio([recordings[2:]], 16000, tmp_path / "cache").name == again.parts[1].path.name
+
+
+def test_what_an_epoch_never_takes_is_not_read(tmp_path: Path) -> None:
+    config = toy_config(tmp_path).data
+    write_manifest(tmp_path / "m.jsonl", [wav(tmp_path / f"{i}.wav", 1.0) for i in range(2)])
+    first, second = (json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines())
+    lines = [json.dumps({**line, "text": "a", "corpus": name}) for line, name in ((first, "one"), (second, "two"))]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    config.train = [CorpusConfig(str(tmp_path / "m.jsonl"), repeat=0, repeat_by_corpus={"two": 0.5})]
+    utterances, repeats = training_utterances(config)
+    assert [each.extra["corpus"] for each in utterances] == ["two"]
+    assert repeats == [0.5]
+    config.train[0].repeat_by_corpus = {}
+    with pytest.raises(ManifestError, match="names no utterance"):
+        training_utterances(config)
 
 
 def test_a_changed_recording_makes_a_new_cache(tmp_path: Path) -> None:

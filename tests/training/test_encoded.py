@@ -1,6 +1,7 @@
 """Features of a frozen encoder are what it gives, made once, and made anew where anything they depend on changed."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -237,3 +238,15 @@ def test_another_manifest_in_a_run_has_only_itself_encoded(tmp_path: Path, forwa
     data.setup("fit")
     assert sum(forwards) == len(data.dev[0])  # the second copy: these recordings were in the run before
     assert len(data.train_items) == len(data.train)
+
+
+def test_each_manifest_is_decoded_once_whether_an_encoder_is_frozen_or_not(tmp_path: Path) -> None:
+    config = toy_config(tmp_path, **TINY_WHISPER, augment__codec__probability="0")
+    config.data.train.append(CorpusConfig(manifest=config.data.dev))
+    for encoder in (None, _encoder(config)):
+        data = SpeechData(config, encoder)
+        data.prepare_data()
+        data.setup("fit")
+        # All three name the same recordings, which are decoded together nowhere.
+        (cache,) = (tmp_path / "cache").glob("*.json")
+        assert len(json.loads(cache.read_text())) == 12 + 1

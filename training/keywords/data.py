@@ -4,7 +4,7 @@ What an utterance is labelled follows from its text: one of the model's words, o
 too, unless a word of the model stands in them: a stretch of them might be that word.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,10 +17,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from hark.keywords import filled_up
 from hark.spec import SILENCE, UNKNOWN, ModelSpec
-from training.audio_cache import AudioCache
+from training.audio_cache import JoinedAudio, cached_audio
 from training.augment import WaveformAugment, change_gain, coloured_noise, stretch_of
 from training.config import WHISPER_SUBSAMPLING, AugmentConfig, Config, DataConfig, model_spec
-from training.dataset import Augment, BucketSampler, ItemKey, chosen_utterances, described
+from training.dataset import Augment, BucketSampler, Corpus, ItemKey, described, joined, read_corpora
 from training.encoded import EncodedDataset, encode_all
 from training.errors import ManifestError
 from training.features import LogMel
@@ -101,9 +101,18 @@ def trim(samples: NDArray[np.float32], shares: tuple[float, float], margins: tup
 
 
 class KeywordDataset(Dataset[tuple[Tensor, int]]):
-    """Stretches as (features, label). Where there is augmentation, `silences` more follow, in which nobody speaks.
+    """Windows as (features, label), as many more as `silences` says being noise in which nobody speaks.
 
     Items depend only on the seed, the epoch and the index, as `training.dataset.SpeechDataset`'s do.
+
+    Args:
+        utterances: what is recorded.
+        spec: of the features and labels.
+        cache_dir: where decoded audio is kept.
+        augment: what happens to each recording; nothing by default.
+        seed: of the augmentation.
+        silences: how many items of noise follow the recordings; they need `augment`.
+        audio: the utterances' samples; by default a cache of their own.
     """
 
     def __init__(
@@ -114,13 +123,14 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
         augment: AugmentConfig | None = None,
         seed: int = 0,
         silences: int = 0,
+        audio: JoinedAudio | None = None,
     ) -> None:
         names = [label_of(utterance.text, spec.labels) for utterance in utterances]
         self.labels = [spec.labels.index(name or UNKNOWN) for name in names]
         self.is_word = [name not in (UNKNOWN, SILENCE) for name in names]
         self.silence = spec.labels.index(SILENCE)
         self.silences = silences
-        self.audio = AudioCache(utterances, spec.sample_rate_hz, cache_dir)
+        self.audio = audio or cached_audio([utterances], spec.sample_rate_hz, cache_dir)
         self.length = round(spec.max_window_s * spec.sample_rate_hz)
         self.frames = len(LogMel(spec)(torch.zeros(self.length)))
         self.plain = LogMel(spec)
@@ -191,8 +201,8 @@ def collate(items: list[tuple[Tensor, int]]) -> KeywordBatch:
     return KeywordBatch(torch.stack(list(features)), lengths, torch.tensor(labels))
 
 
-def training_words(config: DataConfig, labels: Sequence[str]) -> tuple[list[Utterance], list[float]]:
-    """Reads the training manifests; returns the utterances that can be labelled and how often an epoch takes each.
+def training_words(config: DataConfig, labels: Sequence[str]) -> list[Corpus]:
+    """Reads the training manifests; takes the utterances that can be labelled.
 
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
@@ -201,10 +211,10 @@ def training_words(config: DataConfig, labels: Sequence[str]) -> tuple[list[Utte
     def fits(utterance: Utterance) -> bool:
         return utterance.duration_s >= config.min_duration_s and label_of(utterance.text, labels) is not None
 
-    utterances, repeats = chosen_utterances(config.train, fits)
-    if not utterances:
+    corpora = read_corpora(config.train, fits)
+    if not corpora:
         raise ManifestError("data.train names no utterance that is one word of the model or has none of them.")
-    return utterances, repeats
+    return corpora
 
 
 class KeywordData(L.LightningDataModule):
@@ -219,28 +229,34 @@ class KeywordData(L.LightningDataModule):
         super().__init__()
         self.config, self.encoder = config, encoder
         self.spec = model_spec(config)
-        self.train, self.repeats = training_words(config.data, self.spec.labels)
+        self.corpora = training_words(config.data, self.spec.labels)
+        self.train, self.repeats = joined(self.corpora)
         self.dev = read_manifest(config.data.dev)
         share = config.data.silence_share
         self.silences = round(sum(self.repeats) * share / (1 - share))
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
-        for utterances in (self.train, self.dev):
-            AudioCache(utterances, self.spec.sample_rate_hz, self.config.data.cache_dir)
+        self._audio([*(corpus.utterances for corpus in self.corpora), self.dev])
 
     def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
         """Opens the decoded recordings, in every process."""
         config, cache_dir = self.config, self.config.data.cache_dir
-        self.train_set = KeywordDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.silences)
+        audio = self._audio(corpus.utterances for corpus in self.corpora)
+        self.train_set = KeywordDataset(
+            self.train, self.spec, cache_dir, config.augment, config.seed, self.silences, audio
+        )
         self.dev_set = KeywordDataset(self.dev, self.spec, cache_dir)
         self.train_items: KeywordDataset | EncodedDataset = self.train_set
         self.dev_items: KeywordDataset | EncodedDataset = self.dev_set
         if self.encoder:
             self._encode(self.encoder)
 
+    def _audio(self, manifests: Iterable[list[Utterance]]) -> JoinedAudio:
+        return cached_audio(manifests, self.spec.sample_rate_hz, self.config.data.cache_dir)
+
     def _encode(self, encoder: WhisperEncoder) -> None:
-        """Puts the features of a frozen encoder in the place of the log-mel spectrograms."""
+        """Replaces the log-mel spectrograms by the features of a frozen encoder."""
         augment, cache_dir = self.config.augment, self.config.data.cache_dir
         # As for transcribers, masks are for what is learnt from: hidden in every epoch anew.
         self.train_set.augment = Augment(replace(augment, frequency_masks=0, time_masks=0), self.spec)

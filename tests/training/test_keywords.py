@@ -15,6 +15,7 @@ from tests.training.words import LABELS, WORDS, make_words, spoken, word_config
 from training import evaluate, fit, inspect
 from training.checkpoint import load_checkpoint
 from training.config import Config, load_config, model_spec
+from training.dataset import joined
 from training.errors import ConfigError, ManifestError
 from training.keywords import split, text
 from training.keywords.data import KeywordBatch, KeywordData, KeywordDataset, label_of, place, training_words, trim
@@ -91,7 +92,7 @@ def test_sentences_with_a_word_of_the_model_are_left_out(tmp_path: Path) -> None
     lines = manifest.read_text().splitlines()
     extra = [json.dumps({**json.loads(lines[0]), "text": text}) for text in ("oh yes indeed", "oh well indeed")]
     manifest.write_text("\n".join([*lines, *extra]))
-    texts = [utterance.text for utterance in training_words(config.data, LABELS)[0]]
+    texts = [utterance.text for utterance in joined(training_words(config.data, LABELS))[0]]
     assert "oh well indeed" in texts
     assert "oh yes indeed" not in texts
 
@@ -283,6 +284,8 @@ def test_named_speakers_and_those_of_the_published_rule_are_held_out() -> None:
         split.split(digits, ["digits-nobody"])
     with pytest.raises(ManifestError, match="one side"):
         split.split(digits, [])
+    with pytest.raises(ManifestError, match="Too little is held out"):
+        split.halves(digits[:1], [])
 
 
 def test_each_person_is_in_one_half_but_for_the_one_who_said_most() -> None:
@@ -330,6 +333,34 @@ def test_the_text_to_synthesize_has_every_word_and_others_that_sound_like_none(t
     assert not {"ate", "to", "hour", "unknown", "silence"} & set(said)
     assert {line[-1] for line in lines} >= {".", "!", "?"}
     assert text.main([arguments[0], str(tmp_path / "none.txt"), "--output", str(output)]) == 1
+
+
+def test_the_rarest_words_are_written_alone_and_without_other_text(tmp_path: Path) -> None:
+    manifest, output = make_words(tmp_path / "all"), tmp_path / "rare.txt"
+    arguments = ["training/configs/keywords.yaml", "--output", str(output), "--rounds", "2"]
+    assert text.main([*arguments, "--rarest", "33", "--counted", str(manifest)]) == 0
+    said = [line.strip(".!?").lower() for line in output.read_text().splitlines()]
+    words = set(load_config("training/configs/keywords.yaml").labels) - {"unknown", "silence"}
+    assert len(said) == 2 * 33
+    assert len(set(said)) == 33
+    assert set(said) <= words
+    assert len({"yes", "no", "stop"} & set(said)) == 1  # these three are recorded, equally often
+    assert text.main(arguments) == 0  # without sentences, "unknown" is what sounds similar
+    assert len(output.read_text().splitlines()) == 2 * (35 + 15)
+    with pytest.raises(SystemExit):
+        text.main([*arguments, "--rarest", "33"])
+
+
+def test_the_recipe_runs_on_recordings_of_single_words_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, config = make_words(tmp_path / "all"), Path("training/configs/keywords-small.yaml").resolve()
+    speakers = ["--dev-speaker", "tone-3", "--dev-speaker", "tone-4"]
+    monkeypatch.chdir(tmp_path)
+    names = [part for name in ("train", "dev", "test") for part in (f"--{name}", f"data/keywords-{name}.jsonl")]
+    assert split.main([str(manifest), *speakers, *names]) == 0
+    tiny = ["model.separable={channels: 8, dilations: [1]}", "trainer.max_steps=2", "trainer.validate_every_steps=1"]
+    quick = ["data.workers=0", "trainer.accelerator=cpu", "trainer.devices=1", "name=mine"]
+    assert fit.main([str(config), *tiny, *quick]) == 0
+    assert evaluate.main(["data/keywords-test.jsonl", "--model", "runs/mine/best.ckpt"]) == 0
 
 
 def test_a_recording_loses_its_quiet_ends_but_for_a_margin() -> None:

@@ -24,8 +24,9 @@ from typing import Any
 from tqdm import tqdm
 
 from hark import hotwords, model_files
+from hark.command import command
 from hark.decoding import DECODERS, DEFAULT_DECODER, GREEDY, Decoder, Decoders, Decoding
-from hark.errors import HarkError, RequestError
+from hark.errors import RequestError
 from hark.pipeline import Runner, Timings, transcribe
 from hark.recognizer import Recognizer
 from training.checkpoint import TorchRecognizer, load_checkpoint
@@ -128,30 +129,33 @@ def load_runner(path: Path) -> Runner:
     return TorchRecognizer(model, model_spec(config))
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"), help="an .onnx file or a checkpoint")
-    parser.add_argument("--decoder", choices=DECODERS, default=DEFAULT_DECODER, help="(default: %(default)s)")
+    parser.add_argument(
+        "--decoder",
+        choices=DECODERS,
+        help=f"(default: {DEFAULT_DECODER}, as an endpoint decodes, or greedy without a language model)",
+    )
     parser.add_argument("--language-model", type=Path, default=model_files.LANGUAGE_MODEL, help="for the beam search")
     parser.add_argument("--hotwords", default="", metavar="WORDS", help="for the beam search, separated by commas")
     parser.add_argument("--json", type=Path, help="write figures and transcripts here")
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="utterances to show (default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        if options.json and not options.json.parent.is_dir():
-            raise ManifestError(f"There is no folder {options.json.parent} to write {options.json.name} to.")
-        utterances = read_manifest(options.manifest)
-        runner = load_runner(options.model)
-        if runner.spec.task == "keywords":
-            return _evaluate_keywords(runner, utterances, options)
-        asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
-        decoders = Decoders(options.model, options.language_model)
-        evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if options.json and not options.json.parent.is_dir():
+        raise ManifestError(f"There is no folder {options.json.parent} to write {options.json.name} to.")
+    utterances = read_manifest(options.manifest)
+    runner = load_runner(options.model)
+    if runner.spec.task == "keywords":
+        return _evaluate_keywords(runner, utterances, options)
+    if options.decoder is None:
+        options.decoder = _default_decoder(options)
+    asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
+    decoders = Decoders(options.model, options.language_model)
+    evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
     report = make_report(evaluation.results)
     print(as_text(report, options.worst))
     rates = evaluation.rates
@@ -167,6 +171,14 @@ def main(arguments: list[str] | None = None) -> int:
         **as_json(report),
     }
     return _write(figures, options)
+
+
+def _default_decoder(options: argparse.Namespace) -> str:
+    """Returns what an endpoint with these files decodes with, and says so where that is not the usual default."""
+    if options.language_model.is_file() or options.hotwords:  # hot words without a language model are an error
+        return DEFAULT_DECODER
+    print(f"note: There is no language model {options.language_model}; decoding is greedy.", file=sys.stderr)
+    return "greedy"
 
 
 def _evaluate_keywords(runner: Runner, utterances: list[Utterance], options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What is wrong with the lines of a manifest, given what their audio files hold."""
+"""What is wrong with the lines of a manifest, given what their audio files contain."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,21 +15,21 @@ from training.lengths import output_lengths
 from training.manifest import Utterance, read_manifest
 from training.text import normalise, unknown_characters
 
-# Manifests of other makers round to tenths or take lengths from headers that lossy encoders pad by up to 50 ms.
+# Manifests made by other programs round to tenths, or take lengths from headers that lossy encoders pad by up to 50 ms.
 DURATION_TOLERANCE_S = 0.1
-# The fastest talkers on record reach about 11 words a second for moments; sentences of corpora end at 20 to 25
-# characters a second. What is above belongs to other audio, or to audio that was cut.
+# The fastest speakers on record reach about 11 words a second for moments; in corpora the fastest sentences have 20 to
+# 25 characters a second. A text above that belongs to other audio, or to audio that was cut.
 MAX_CHARACTERS_PER_S = 30.0
-# A word of three letters in a recording of three seconds is possible; with less, words are likely missing.
+# A word of three letters in a recording of three seconds is possible; below that, words are probably missing.
 MIN_CHARACTERS_PER_S = 1.0
-# -60 dB of full scale at the loudest: with 16 bits, speech there would have five bits left.
+# A peak of -60 dB of full scale: in 16 bits, speech that quiet would have five bits left.
 SILENT_PEAK = 1e-3
-# Speech that just reaches full scale is there for a few samples in a million.
+# Speech that just reaches full scale does so for a few samples in a million.
 CLIPPED_SHARE = 1e-3
 
 
 class Kind(Enum):
-    """What can be found: its name, and whether the line has to go."""
+    """What can be wrong: its name, and whether the line must be removed."""
 
     MISSING_FILE = ("missing file", True)
     UNREADABLE_AUDIO = ("unreadable audio", True)
@@ -76,7 +76,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with one line; `message` is a sentence."""
+    """One thing that is wrong with one line, or with several of which this is the first; `message` is a sentence."""
 
     kind: Kind
     line: Line
@@ -104,32 +104,33 @@ def findings(
     against: Sequence[Line] = (),
     duration_tolerance_s: float = DURATION_TOLERANCE_S,
 ) -> list[Finding]:
-    """Finds all that is wrong.
+    """Finds everything that is wrong.
 
     Args:
         lines: what is to be trained or tested on together.
         facts: of the audio of `lines` and `against`.
-        config: whose labels, features and strides the lines have to fit.
+        config: the run whose labels, features and strides the lines have to fit.
         against: lines of the other splits.
         duration_tolerance_s: by how much a line's duration may differ from its file's.
 
     Returns:
-        ordered by kind, then as the lines are.
+        Findings, ordered by kind, then as the lines are.
     """
-    found = [
+    everything = [
         *_audio_findings(lines, facts, duration_tolerance_s),
         *_text_findings(lines, config.labels),
         *_rate_findings(lines, facts, config),
         *_duplicates(lines, facts),
     ]
     if against:
-        found += [finding for finding in _audio_findings(against, facts, None) if finding.kind in _NOTHING_TO_COMPARE]
-        found += _leaks(lines, against, facts)
+        unread = _audio_findings(against, facts, None)
+        everything += [finding for finding in unread if finding.kind in _NOTHING_TO_COMPARE]
+        everything += _leaks(lines, against, facts)
     order = {kind: i for i, kind in enumerate(Kind)}
-    return sorted(found, key=lambda finding: order[finding.kind])
+    return sorted(everything, key=lambda finding: order[finding.kind])
 
 
-# What in another split hides a leak.
+# What hides a leak when it is wrong with another split.
 _NOTHING_TO_COMPARE = (Kind.MISSING_FILE, Kind.UNREADABLE_AUDIO)
 
 
@@ -155,7 +156,7 @@ def _audio_findings(lines: Iterable[Line], facts: Facts, tolerance_s: float | No
 def _text_findings(lines: Iterable[Line], labels: Sequence[str]) -> Iterator[Finding]:
     for line in lines:
         if not line.text:
-            yield Finding(Kind.EMPTY_TEXT, line, f"Nothing of {line.utterance.text!r} is left to be spoken.")
+            yield Finding(Kind.EMPTY_TEXT, line, f"No words are left of {line.utterance.text!r}.")
         if unknown := unknown_characters(line.text, labels):
             message = f"The model has no label for {' '.join(sorted(unknown))} in {line.utterance.text!r}."
             yield Finding(Kind.UNKNOWN_CHARACTERS, line, message)
@@ -206,7 +207,7 @@ def _duplicates(lines: Sequence[Line], facts: Facts) -> Iterator[Finding]:
     for group in same_audio.values():
         first = group[0]
         if len({line.text for line in group}) > 1:
-            # Nothing tells which text is right, so no line of them can stay.
+            # Nobody can tell which text is right, so none of these lines can stay.
             for line in group:
                 other = next(other for other in group if other.text != line.text)
                 message = f"{other} has the same audio with another text: {other.utterance.text!r}."
@@ -222,7 +223,7 @@ def _duplicates(lines: Sequence[Line], facts: Facts) -> Iterator[Finding]:
 
 
 def _content(line: Line, facts: Facts) -> str:
-    """Returns what is equal for equal audio; of a file that cannot be read, its path is all there is to compare."""
+    """Returns what is equal for equal audio: a digest, or the path of a file that cannot be read."""
     audio = facts[line.utterance.audio_path]
     return audio.digest if isinstance(audio, AudioFacts) else str(line.utterance.audio_path.resolve())
 
@@ -241,17 +242,18 @@ def _leaks(lines: Sequence[Line], against: Sequence[Line], facts: Facts) -> Iter
     yield from _shared(Kind.LEAKED_AUDIO, lines, against, content, "{other} has the same audio.")
     yield from _shared(Kind.LEAKED_SPEAKER, lines, against, _speaker, "{key} speaks in {other} too.")
     yield from _shared(Kind.LEAKED_TEXT, lines, against, text, "{other} has the same text: {key!r}.")
-    for line in [*lines, *against]:
-        if _speaker(line) is None:
-            yield Finding(
-                Kind.NO_SPEAKER, line, "The line has no speaker, so nobody can tell whether splits share one."
-            )
+    for manifest in dict.fromkeys(line.manifest for line in [*lines, *against]):
+        of_manifest = [line for line in [*lines, *against] if line.manifest == manifest]
+        without = [line for line in of_manifest if _speaker(line) is None]
+        if without:
+            counted = f"{len(without):,} of {len(of_manifest):,} lines have no speaker"
+            yield Finding(Kind.NO_SPEAKER, without[0], f"{counted}, so nobody can tell whether splits share one.")
 
 
 def _shared(
     kind: Kind, lines: Sequence[Line], against: Sequence[Line], key: Callable[[Line], str | None], message: str
 ) -> Iterator[Finding]:
-    """Finds lines whose key some line of another split has, too."""
+    """Finds lines whose key also belongs to a line of another split."""
     others: dict[str | None, Line] = {}
     for other in against:
         others.setdefault(key(other), other)

@@ -46,9 +46,10 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 
-from hark.errors import HarkError
+from hark.command import command
 from training.average import average
 from training.checkpoint import load_checkpoint
 from training.config import Config, TrainerConfig, load_config
@@ -138,7 +139,7 @@ def fit(
         batches = data.steps(trainer.world_size) * settings.accumulate
         trainer.val_check_interval = _even_interval(batches, settings.validate_every_steps)
     if progress and trainer.is_global_zero:
-        print(_summary(task.model, config))
+        print(_summary(task.model, config, trainer.world_size))
     trainer.fit(task, data, ckpt_path=str(resume) if resume else None, weights_only=True if resume else None)
     recent = sorted(folder.glob("recent-*.ckpt"))
     if len(recent) < 2 or best.best_model_score is None:
@@ -165,12 +166,12 @@ class _Bar(TQDMProgressBar):
         return metrics
 
 
-def _summary(model: Network, config: Config) -> str:
-    """Says what is trained."""
-    every = list(model.parameters())
-    learning = sum(parameter.numel() for parameter in every if parameter.requires_grad)
-    of_them = "" if learning == sum(map(torch.numel, every)) else f", of which {learning:,} learn"
-    return f"{config.name}: {sum(map(torch.numel, every)):,} parameters{of_them}"
+def _summary(model: Network, config: Config, processes: int) -> str:
+    """Says what is trained, and in how many processes."""
+    parameters = list(model.parameters())
+    total, trained = (sum(map(torch.numel, some)) for some in (parameters, [p for p in parameters if p.requires_grad]))
+    of_these = "" if trained == total else f", of which {trained:,} are trained"
+    return f"{config.name}: {total:,} parameters{of_these}" + (f"; {processes} processes" if processes > 1 else "")
 
 
 def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData, KeywordTask]:
@@ -267,25 +268,26 @@ def _quieten_lightning() -> None:
         ".*It is recommended to use .*sync_dist=True",  # error rates are of all processes already
     ):
         warnings.filterwarnings("ignore", hint)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    for name in (
+        "lightning.pytorch.utilities.rank_zero",  # which hardware there is, and advertisements
+        "lightning.fabric.utilities.distributed",  # a line for each process
+    ):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="a YAML file, see training/configs")
     parser.add_argument("overrides", nargs="*", help="fields of the config, such as optim.max_lr=1e-3")
     parser.add_argument("--resume", type=Path, help="a checkpoint to go on from")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # fields may stand on both sides of --resume
     from training import stages  # which runs `fit`
 
-    try:
-        config = load_config(options.config, options.overrides)
-        best = stages.run(config, options.resume, overrides=options.overrides)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"best checkpoint: {best}")
+    config = load_config(options.config, options.overrides)
+    best = stages.run(config, options.resume, overrides=options.overrides)
+    rank_zero_only(print)(f"best checkpoint: {best}")
     return 0
 
 

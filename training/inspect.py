@@ -1,7 +1,7 @@
 """Draws what training and models do, as PNG: `python -m training.inspect SUBCOMMAND ... [--output FILE.png]`.
 
     python -m training.inspect augmentation data/train.jsonl --index 3
-    python -m training.inspect augmentation data/train.jsonl --config my.yaml augment.tempo_change=0.3
+    python -m training.inspect augmentation data/train.jsonl augment.tempo_change=0.3 --config my.yaml
     python -m training.inspect emissions recording.wav --model models/asr.onnx
     python -m training.inspect curves runs/first runs/second --x time
     python -m training.inspect confusion report.json   # of a keyword model
@@ -16,10 +16,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from hark.errors import HarkError, RequestError
+from hark.command import command
+from hark.errors import RequestError
 from training.config import load_config, model_spec
 from training.evaluate import load_runner
 from training.manifest import read_manifest
+from training.missing_data import leave_out_folders
 from training.plots import augmentation, confusion, curves, emissions, error_rates
 from training.plots.errors import PlotError
 from training.plots.style import save
@@ -30,7 +32,9 @@ _SEED = 76
 
 def draw_augmentation(options: argparse.Namespace) -> tuple[Figure, str]:
     """Returns the figure of an utterance of a manifest, and its default name."""
-    config = load_config(options.config[0], options.config[1:])
+    config = load_config(options.config, options.overrides)
+    for note in leave_out_folders(config.augment, options.overrides):
+        print(f"note: {note}", file=sys.stderr)
     utterances = read_manifest(options.manifest)
     if not 0 <= options.index < len(utterances):
         raise PlotError(f"{options.manifest} has utterances 0 to {len(utterances) - 1}, and no {options.index}.")
@@ -81,13 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
 
     command = commands.add_parser("augmentation", help="an utterance after each kind of augmentation")
-    command.add_argument("manifest", type=Path)
+    command.add_argument("manifest", metavar="MANIFEST", type=Path)
+    command.add_argument("overrides", metavar="FIELD=VALUE", nargs="*", help="fields of the config to change")
     command.add_argument(
         "--config",
-        nargs="+",
-        default=["training/configs/small.yaml"],
-        metavar=("CONFIG", "FIELD=VALUE"),
-        help="a run's YAML file, and fields to change in it",
+        type=Path,
+        default=Path("training/configs/small.yaml"),
+        help="a run's YAML file (default: %(default)s)",
     )
     command.add_argument("--index", type=int, default=0, help="which utterance of the manifest (default: 0)")
     command.add_argument("--seed", type=int, default=_SEED, help="another one draws other augmentation")
@@ -120,16 +124,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    options = _parser().parse_args(arguments)
-    try:
-        figure, name = options.draw(options)
-        path = options.output or Path(name)
-        save(figure, path)
-    except HarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    parser = _parser()
+    options, fields = parser.parse_known_args(arguments)
+    if fields:  # argparse gives up on positional arguments that stand behind an option
+        if "overrides" not in options or any(each.startswith("-") or "=" not in each for each in fields):
+            parser.error(f"unrecognized arguments: {' '.join(fields)}")
+        options.overrides += fields
+    figure, name = options.draw(options)
+    path = options.output or Path(name)
+    save(figure, path)
     print(f"wrote {path}")
     return 0
 

@@ -119,7 +119,7 @@ def test_durations_are_compared_with_what_was_decoded_within_the_tolerance(corpu
 @pytest.mark.parametrize("text", ["", "  ", "... --!"])
 def test_a_text_with_nothing_to_speak_is_an_error(corpus: Corpus, text: str) -> None:
     assert check(corpus.manifest(corpus.line(text=text)), status=1) == [("error", "empty text", "m.jsonl", 1)]
-    assert messages(corpus.folder) == [f"Nothing of {text!r} is left to be spoken."]
+    assert messages(corpus.folder) == [f"No words are left of {text!r}."]
 
 
 def test_only_characters_that_normalisation_leaves_outside_the_alphabet_are_errors(corpus: Corpus) -> None:
@@ -308,14 +308,16 @@ def test_only_what_hides_a_leak_is_reported_of_the_other_split(corpus: Corpus) -
 
 
 @pytest.mark.parametrize("nobody", [{"speaker": ""}, {"speaker": None}])
-def test_lines_without_a_speaker_are_warned_of_where_speakers_are_compared(
+def test_lines_without_a_speaker_are_one_warning_a_manifest_where_speakers_are_compared(
     corpus: Corpus, nobody: Mapping[str, Any]
 ) -> None:
-    line = corpus.line(**nobody)
-    manifest, dev = corpus.manifest(line), corpus.manifest(corpus.line(**nobody), name="dev.jsonl")
+    lines = [corpus.line(), *(corpus.line(**nobody) for _ in range(2))]
+    manifest, dev = corpus.manifest(*lines), corpus.manifest(corpus.line(**nobody), name="dev.jsonl")
     assert check(manifest, status=0) == []
     no_speaker = ("warning", "no speaker to compare")
-    assert check(manifest, "--against", dev, status=0) == [(*no_speaker, "m.jsonl", 1), (*no_speaker, "dev.jsonl", 1)]
+    assert check(manifest, "--against", dev, status=0) == [(*no_speaker, "m.jsonl", 2), (*no_speaker, "dev.jsonl", 1)]
+    unknown = "lines have no speaker, so nobody can tell whether splits share one."
+    assert messages(corpus.folder) == [f"2 of 3 {unknown}", f"1 of 1 {unknown}"]
 
 
 def test_every_recording_is_read_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +351,7 @@ def test_the_table_counts_each_kind_and_shows_its_first_lines(
         "error    wrong duration                    1",
         f"    {manifest}:6: The manifest says 3.000 s, the file has 2.000 s.",
         "error    empty text                        5",
-        *(f"    {manifest}:{n}: Nothing of '' is left to be spoken." for n in (1, 2, 3)),
+        *(f"    {manifest}:{n}: No words are left of ''." for n in (1, 2, 3)),
         "    and 2 more",
         "6 lines, 0.00 h: 6 errors, 0 warnings",
     ]
@@ -366,7 +368,7 @@ def test_the_report_has_every_finding(corpus: Corpus) -> None:
         "manifest": str(manifest),
         "line": 1,
         "audio_filepath": str(corpus.folder / "1.wav"),
-        "message": "Nothing of '' is left to be spoken.",
+        "message": "No words are left of ''.",
     }
 
 

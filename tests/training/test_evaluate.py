@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hark.recognizer import Recognizer
-from tests.conftest import DATA
+from tests.conftest import DATA, ROOT
+from tests.patience import PATIENCE_S
 from training import evaluate, metrics
 from training.errors import ManifestError
 from training.manifest import Utterance, read_manifest, write_manifest
@@ -81,6 +82,26 @@ def test_a_beam_search_without_a_language_model_is_an_error_and_no_traceback(
     arguments = [str(MANIFEST), "--decoder", "beam", "--language-model", str(tmp_path / "none.bin")]
     assert evaluate.main(arguments) == 1
     assert capsys.readouterr().err.startswith("error: There is no language model here")
+
+
+@pytest.mark.parametrize("model", ["asr.onnx", "asr.fp16.ckpt"])
+def test_without_a_language_model_decoding_is_greedy_unless_a_search_was_asked_for(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest, report = tmp_path / "one.jsonl", tmp_path / "report.json"
+    write_manifest(manifest, read_manifest(MANIFEST)[:1])
+    arguments = [str(manifest), "--model", str(ROOT / "models" / model), "--json", str(report)]
+    none = ["--language-model", str(tmp_path / "none.bin")]
+    assert evaluate.main([*arguments, *none]) == 0
+    printed = capsys.readouterr()
+    assert f"note: There is no language model {tmp_path / 'none.bin'}; decoding is greedy.\n" in printed.err
+    assert "one.jsonl, greedy" in printed.out
+    assert json.loads(report.read_text())["decoder"] == "greedy"
+    assert evaluate.main(arguments) == 0
+    printed = capsys.readouterr()
+    assert "note:" not in printed.err
+    assert "one.jsonl, beam" in printed.out
+    assert evaluate.main([*arguments, *none, "--hotwords", "Ahab"]) == 1
 
 
 def test_the_fields_of_the_report_stay(report: dict[str, Any]) -> None:
@@ -289,7 +310,9 @@ print(torchaudio.transforms.MelSpectrogram(n_mels=20)(torch.zeros(1000)).shape[0
 
 @pytest.mark.parametrize(("mode", "available"), [("works", "True"), ("broken", "False")])
 def test_torchaudio_is_left_alone_where_its_extension_works(mode: str, available: str) -> None:
-    done = subprocess.run([sys.executable, "-c", GUARD, mode], check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", GUARD, mode], check=True, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.stdout.split() == [available, "20"]
 
 

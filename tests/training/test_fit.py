@@ -313,6 +313,10 @@ def test_two_processes_learn_what_one_learns_from_both_their_batches(
         command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 0, done.stderr
+    printed = done.stdout + done.stderr
+    for noise in ("Initializing distributed", "recommended", "Warning", "deprecated", "v_num", "FLOPs"):
+        assert noise not in printed
+    assert printed.count("best checkpoint") == printed.count("parameters") == 1
     one, two = (weights(tmp_path / run / "toy" / "last.ckpt") for run in ("alone", "pair"))
     for name, value in one.items():
         torch.testing.assert_close(value, two[name], atol=close, rtol=1e-4)

@@ -23,6 +23,7 @@ from hark.recognizer import Recognizer
 from hark.segments import split
 from hark.spec import MEL_SCALES, NORMALISATIONS
 from tests.conftest import DATA, EVENTS, ROOT, encode, make_spec
+from tests.patience import PATIENCE_S
 from tests.training.toy import SMALL
 from training import evaluate, inspect
 from training.augment import Samples
@@ -421,6 +422,30 @@ def test_each_subcommand_says_what_it_wrote(
         assert picture.std() > 0.05  # something is on it
 
 
+def test_augmentation_is_drawn_where_a_configs_folders_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = str(SMALL.resolve())
+    monkeypatch.chdir(tmp_path)
+    fields = ["augment.codec.probability=0", "augment.tempo_change=0.3"]
+    for arguments in (
+        [str(MANIFEST), *fields, "--config", config],
+        ["--config", config, str(MANIFEST), *fields],
+        [str(MANIFEST), "--config", config, *fields],
+    ):
+        assert inspect.main(["augmentation", *arguments]) == 0
+        printed = capsys.readouterr()
+        assert printed.out == "wrote 00-augmentation.png\n"
+        assert printed.err.splitlines() == [
+            "note: There is no folder data/noise; augmentation takes generated noise.",
+            "note: There is no folder data/rir; augmentation takes simulated rooms.",
+        ]
+    with pytest.raises(SystemExit):
+        inspect.main(["augmentation", str(MANIFEST), "--config", config, "--colour"])
+    with pytest.raises(SystemExit):
+        inspect.main(["curves", str(tmp_path), "--x", "step", "augment.tempo_change=0.3"])
+
+
 def test_a_checkpoint_is_heard_as_an_exported_model_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "figure.png"
     weights = str(ROOT / "models" / "asr.fp16.ckpt")
@@ -449,7 +474,7 @@ def test_what_cannot_be_drawn_is_one_clear_sentence(tmp_path: Path, capsys: pyte
             str(SMALL),
             no_noise,
             NO_FOLDERS[1],
-        ): "folder nowhere named under augment",
+        ): "There is no folder nowhere",
         ("augmentation", manifest, "--index", "12"): "has utterances 0 to 11, and no 12",
         ("emissions", "nowhere.wav"): "nowhere.wav cannot be read",
         ("emissions", str(tmp_path / "bad.wav")): "bad.wav cannot be read",
@@ -481,7 +506,9 @@ def test_a_figure_that_cannot_be_written_is_said(
 
 def test_the_standard_librarys_inspect_stays_itself() -> None:
     code = "import training.inspect, inspect; print(inspect.signature(training.inspect.main))"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=PATIENCE_S)
     assert "arguments" in done.stdout
     command = [sys.executable, "-m", "training.inspect", "--help"]
-    assert "SUBCOMMAND" in subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    assert (
+        "SUBCOMMAND" in subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout
+    )

@@ -1,11 +1,20 @@
 """Measures the models on manifests as they are served: `python -m benchmarks.error_rates MANIFEST ...`.
 
-Every model transcribes every manifest with both decoders. The figures go to models/results.json, from where documents
-take them, and as tables between the marks of models/MODEL_CARD.md. Manifests named first stand first: those that
-chose nothing, then those that chose a checkpoint or a weight.
+Every model transcribes every manifest with both decoders. All figures go to models/results.json. From there they go
+
+- as tables between the marks of models/MODEL_CARD.md, in the order of the manifests: name first those that chose
+  nothing, then those that chose a checkpoint or weights;
+- for manifests whose names begin with "test", beside each model (models/asr.json), where an endpoint finds its own
+  error rates for `GET /health` and the web page.
+
+Without manifests nothing is measured, and the figures of models/results.json are written again.
+
+    python -m benchmarks.error_rates data/test.jsonl data/test_mic.jsonl data/dev.jsonl data/dev_mic.jsonl
+    python -m benchmarks.error_rates
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -16,7 +25,7 @@ from benchmarks.conditions import machine, model_name
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
 from hark.command import command
-from hark.decoding import DECODERS
+from hark.decoding import DECODERS, Tuning
 from hark.recognizer import Recognizer
 from training.evaluate import evaluate
 from training.manifest import read_manifest
@@ -24,7 +33,10 @@ from training.report import as_json, make_report
 
 RESULTS = Path("models/results.json")
 CARD = Path("models/MODEL_CARD.md")
-# As an endpoint decodes by default first.
+# What an endpoint says about its own error rates: of the sets that chose nothing, these figures.
+_TEST = "test"
+_SHOWN = ("wer", "cer", "words")
+# The one that an endpoint uses by default comes first.
 _DECODERS = tuple(reversed(DECODERS))
 
 
@@ -36,7 +48,7 @@ def measure(manifests: Sequence[Path], models: Sequence[Path]) -> dict[str, Any]
         sets: dict[str, Any] = {}
         for manifest in manifests:
             utterances = read_manifest(manifest)
-            found = {
+            evaluations = {
                 name: evaluate(recognizer, utterances, decoder=decoder_named(name, recognizer.spec, model))
                 for name in _DECODERS
             }
@@ -46,10 +58,31 @@ def measure(manifests: Sequence[Path], models: Sequence[Path]) -> dict[str, Any]
                     "real_time_factor": round(each.real_time_factor, 5),
                     "by_corpus": as_json(make_report(each.results))["by_corpus"],
                 }
-                for name, each in found.items()
+                for name, each in evaluations.items()
             }
         models_measured[model.stem] = {"model": model_name(recognizer), "bytes": model.stat().st_size, "sets": sets}
     return {"machine": machine(), "models": models_measured}
+
+
+def write_beside(model: Path, figures: dict[str, Any]) -> None:
+    """Writes the error rates of the test sets beside a model, where `hark.decoding.Tuning` reads them.
+
+    Args:
+        model: its file.
+        figures: what `measure` returned for it.
+
+    Raises:
+        ModelError: the file that is there cannot be read.
+    """
+    tuning = Tuning.beside(model)
+    of_this_model = tuning.measured.get("model") == figures["model"]
+    sets = {
+        name: {decoder: {key: rates[key] for key in _SHOWN} for decoder, rates in of_decoders.items()}
+        for name, of_decoders in figures["sets"].items()
+        if name.startswith(_TEST)
+    }
+    measured = {**(tuning.measured if of_this_model else {}), "model": figures["model"], "sets": sets}
+    dataclasses.replace(tuning, measured=measured).write(model)
 
 
 def tables(results: dict[str, Any]) -> str:
@@ -79,13 +112,19 @@ def _row(cells: Iterable[object]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path, nargs="+")
+    parser.add_argument("manifest", metavar="MANIFEST", type=Path, nargs="*")
     parser.add_argument("--model", type=Path, nargs="+", default=[Path("models/asr.onnx"), Path("models/small.onnx")])
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=CARD, help="a document with the two marks")
     options = parser.parse_args(arguments)
-    results = measure(options.manifest, options.model)
-    options.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if options.manifest:
+        results = measure(options.manifest, options.model)
+        options.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    else:
+        results = json.loads(options.results.read_text(encoding="utf-8"))
+    for model in options.model:
+        if model.stem in results["models"]:
+            write_beside(model, results["models"][model.stem])
     write_block(options.output, "benchmarks.error_rates", tables(results))
     print(tables(results))
     return 0

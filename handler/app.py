@@ -131,9 +131,9 @@ def post_keywords() -> Response:
         recording, fields = _body(), []
     keyword_reply.check_fields([*fields, *_query()])
     model = _keyword_model()
-    heard = keywords.spot(recording, model, settings.max_audio_s, timings)
-    _log_work("spotted keywords", heard.duration_s, timings, model)
-    return _reply(200, render.json_body(keyword_reply.reply(heard, model.spec)), timings)
+    spotted = keywords.spot(recording, model, settings.max_audio_s, timings)
+    _log_work("spotted keywords", spotted.duration_s, timings, model)
+    return _reply(200, render.json_body(keyword_reply.reply(spotted, model.spec)), timings)
 
 
 @app.answers(routes.MODELS)
@@ -169,9 +169,9 @@ def get_job(job_id: str) -> Response:
 @app.answers(routes.HEALTH)
 def get_health() -> Response:
     """Says which model answers, how well it was measured to do, and what is the most it takes."""
-    return _reply(
-        200, render.json_body(render.health(recognizer.spec, settings.max_audio_s, settings.keywords_path.is_file()))
-    )
+    measured = decoders.error_rates(recognizer.spec)
+    has_keywords = settings.keywords_path.is_file()
+    return _reply(200, render.json_body(render.health(recognizer.spec, measured, settings.max_audio_s, has_keywords)))
 
 
 @app.answers(routes.OPENAPI)

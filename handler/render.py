@@ -118,11 +118,29 @@ def models(spec: ModelSpec) -> dict[str, Any]:
     return {"object": "list", "data": [model(spec)]}
 
 
-def health(spec: ModelSpec, max_audio_s: float, has_keywords: bool) -> dict[str, Any]:
-    """The reply of `GET /health`; `measured` holds the WER and CER that came with the model."""
+def health(
+    spec: ModelSpec, measured: Mapping[str, Mapping[str, Any]], max_audio_s: float, has_keywords: bool
+) -> dict[str, Any]:
+    """The reply of `GET /health`.
+
+    Args:
+        spec: of the model.
+        measured: its error rates by test set, as `hark.decoding.Decoders.error_rates` returns them. If there are none,
+            the reply has those of the dev sets, which the export measured.
+        max_audio_s: the longest recording that is accepted.
+        has_keywords: whether there is a keyword model.
+    """
     return {
         "status": "ok",
-        "model": {"name": spec.name, "version": spec.version, "measured": spec.measured},
+        "model": {"name": spec.name, "version": spec.version, "measured": measured or _measured_by_export(spec)},
         "limits": {"body_bytes": MAX_BODY_BYTES, "audio_s": max_audio_s},
         "keywords": has_keywords,
     }
+
+
+def _measured_by_export(spec: ModelSpec) -> dict[str, dict[str, Any]]:
+    figures = spec.measured
+    if not {"wer", "cer", "words"} <= figures.keys():
+        return {}
+    name = str(figures.get("on", "dev")).replace(".jsonl", "")
+    return {name: {**{each: figures[each] for each in ("wer", "cer", "words")}, "decoder": "greedy"}}

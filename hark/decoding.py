@@ -131,12 +131,12 @@ class Beam:
 
     def __call__(self, log_probs: NDArray[np.float32], spec: ModelSpec) -> tuple[Tokens, tuple[Alternative, ...]]:
         """Decodes a window; its tokens are those of the best text, on the likeliest path that spells it."""
-        found = self._search(log_probs, max(self.alternatives, 1))
-        tokens = ctc.align(log_probs, found[0].labels, spec.blank)
+        hypotheses = self._search(log_probs, max(self.alternatives, 1))
+        tokens = ctc.align(log_probs, hypotheses[0].labels, spec.blank)
         if not self.alternatives:
             return tokens, ()
-        texts = (" ".join("".join(spec.labels[label] for label in each.labels).split()) for each in found)
-        return tokens, tuple(Alternative(text, each.score) for text, each in zip(texts, found, strict=True))
+        texts = (" ".join("".join(spec.labels[label] for label in each.labels).split()) for each in hypotheses)
+        return tokens, tuple(Alternative(text, each.score) for text, each in zip(texts, hypotheses, strict=True))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ class Tuning:
     Attributes:
         weights: of the search.
         word_confidence: weights of `hark.spec.CONFIDENCE_FEATURES` for words that the beam search found.
-        measured: on what, and with which figures.
+        measured: `model`, whose figures these are; `wer`, `cer` and `held_out_wer` on the recordings that chose the
+            weights; and `sets`, which `python -m benchmarks.error_rates` adds: for each test set the figures by decoder.
     """
 
     weights: Weights = field(default_factory=Weights)
@@ -176,6 +177,16 @@ class Tuning:
                 f"{path} cannot be read ({error}); make it with `python -m benchmarks.decoding`."
             ) from error
 
+    def error_rates(self, spec: ModelSpec, decoder: str) -> dict[str, dict[str, Any]]:
+        """Returns the error rates of a model with one of `DECODERS`, by the names of the test sets.
+
+        Empty if this model was not measured: the file may be left over from an earlier model.
+        """
+        if self.measured.get("model") != f"{spec.name} {spec.version}":
+            return {}
+        sets = self.measured.get("sets", {})
+        return {name: {**figures[decoder], "decoder": decoder} for name, figures in sets.items() if decoder in figures}
+
     def write(self, model: Path) -> Path:
         """Writes the file that `beside` reads, and returns where it is."""
         path = model.with_suffix(".json")
@@ -201,6 +212,15 @@ class Decoders:
     @cached_property
     def _loaded(self) -> tuple[LanguageModel, Tuning]:
         return LanguageModel(self._path), Tuning.beside(self._model_path)
+
+    def error_rates(self, spec: ModelSpec) -> dict[str, dict[str, Any]]:
+        """Returns the error rates of the model with its default decoder, as `Tuning.error_rates` does.
+
+        Raises:
+            ModelError: the file beside the model cannot be read.
+        """
+        decoder = self._default if self._path.is_file() else "greedy"
+        return Tuning.beside(self._model_path).error_rates(spec, decoder)
 
     def check(self, asked: Decoding) -> None:
         """Looks at whether what is asked for can be done, without loading anything.

@@ -470,6 +470,14 @@ document.addEventListener("keydown", (event) => {
   else if (!$("problem").hidden) startAgain();
 });
 
+// Says how many words the model gets wrong, from the best test set to the worst: {name: {wer, ...}}.
+function wordsWrong(measured = {}) {
+  const percent = Object.values(measured).map(({ wer }) => Math.round(100 * wer));
+  if (!percent.length) return "";
+  const range = [...new Set([Math.min(...percent), Math.max(...percent)])].join(" to ");
+  return ` gets about ${range} of 100 words wrong`;
+}
+
 // --- at the start -------------------------------------------------------------------------------------------------
 
 state.endpoint = await health();
@@ -477,6 +485,5 @@ if (state.endpoint) {
   const { model, limits } = state.endpoint;
   $("keywords").hidden = !state.endpoint.keywords;
   if (limits) $("limits").textContent = `English, up to ${Math.floor(limits.audio_s / 60)} minutes.`;
-  const wer = model.measured?.wer;
-  $("model").textContent = `Model ${model.name} ${model.version}${wer ? ` gets about ${Math.round(100 * wer)} of 100 words wrong` : ""}.`;
+  $("model").textContent = `Model ${model.name} ${model.version}${wordsWrong(model.measured)}.`;
 }

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from local.event import http_event
-from tests.conftest import EVENTS, Post, encode, invoke, multipart
+from tests.conftest import EVENTS, ROOT, Post, encode, invoke, multipart
 from tests.patience import PATIENCE_S
 
 RATE = 16000
@@ -222,13 +222,18 @@ def test_a_query_that_makes_no_sense_is_refused_or_ignored(query: str) -> None:
     json.dumps(body).encode()
 
 
-def test_health_names_the_model_and_its_measured_wer() -> None:
+def test_health_names_the_model_and_its_measured_error_rates() -> None:
     status, _, body = invoke(http_event("GET", "/health", {}, b""))
     assert status == 200
     assert body["status"] == "ok"
     assert body["model"]["name"]
     assert body["model"]["version"]
-    assert body["model"]["measured"]["wer"] >= 0
+    results = json.loads((ROOT / "models" / "results.json").read_text())["models"]["asr"]["sets"]
+    shown = ("wer", "cer", "words")
+    assert body["model"]["measured"] == {
+        name: {**{each: results[name]["beam"][each] for each in shown}, "decoder": "beam"}
+        for name in ("test", "test_mic")
+    }
     assert body["limits"] == {"body_bytes": 4_500_000, "audio_s": 3900.0}
     assert body["keywords"] is True
 

@@ -22,9 +22,9 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run serve setup test test-clients test-browser test-container fuzz sanitize check audit format contract \
-        lock clean train evaluate export image deploy smoke key logs redrive destroy bench bench-check bench-peers \
-        bench-sizes cost
+.PHONY: help run serve setup test test-clients test-browser test-wheel test-container fuzz sanitize check audit \
+        format contract lock clean train evaluate export image deploy smoke key logs redrive destroy bench \
+        bench-check bench-peers bench-sizes cost
 
 help:  ## list the commands
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -33,8 +33,8 @@ help:  ## list the commands
 
 ##@ Run
 
-run: $(LOCAL)  ## transcribe a recording here: make run [AUDIO=file]
-	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)")
+run: $(LOCAL)  ## transcribe a recording here: make run [AUDIO=file] [ARGS="--hotwords Ahab"]
+	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)") $(ARGS)
 
 serve: $(LOCAL)  ## the HTTP endpoint on this machine: make serve [PORT=8000]
 	@$(BIN)/python -m local.serve --port $(PORT) $(ARGS)
@@ -53,6 +53,9 @@ test-clients: $(DEV)  ## OpenAI's client for Node.js against the endpoint (needs
 
 test-browser: $(VENV)/browser.done  ## the web page in a real Chromium (root on Debian gets it installed)
 	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+test-wheel: $(DEV)  ## build the wheel, install it alone and transcribe with it (asks the package index)
+	$(BIN)/python -m pytest tests/wheel $(ARGS)
 
 test-container: $(DEV)  ## the image under sam and the real runtime emulator (needs root or Docker)
 	$(BIN)/python -m pytest tests/container $(ARGS)

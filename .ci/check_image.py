@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -63,9 +64,10 @@ def read_pins(text: str) -> dict[str, tuple[str, list[str]]]:
     return pins
 
 
-def wanted(extras: dict[str, list[str]]) -> list[Requirement]:
-    """Returns what the image is made for."""
-    return [Requirement(line) for line in (*extras["serve"], *extras["lambda"])]
+def wanted(project: dict[str, Any]) -> list[Requirement]:
+    """Returns what the image is made for, of pyproject.toml's table."""
+    extras = project["optional-dependencies"]
+    return [Requirement(line) for line in (*project["dependencies"], *extras["serve"], *extras["lambda"])]
 
 
 def faults(image: str, constraints: str, needs: list[Requirement], find: Find = metadata.distribution) -> Iterator[str]:
@@ -137,13 +139,11 @@ def _is_allowed(expression: str) -> bool:
 
 def main() -> int:
     """Prints what is wrong; returns 1 where anything is."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     image, constraints = ((ROOT / name).read_text() for name in ("requirements-image.txt", "constraints.txt"))
-    found = list(faults(image, constraints, wanted(extras)))
-    build = (ROOT / "requirements-build.txt").read_text()
-    found += [
-        f"of what builds it, {fault}" for fault in faults(build, constraints, list(map(Requirement, extras["build"])))
-    ]
+    found = list(faults(image, constraints, wanted(project)))
+    build, compiler = (ROOT / "requirements-build.txt").read_text(), project["optional-dependencies"]["build"]
+    found += [f"of what builds it, {fault}" for fault in faults(build, constraints, list(map(Requirement, compiler)))]
     for fault in found:
         print(f"error: {fault}", file=sys.stderr)
     if not found:

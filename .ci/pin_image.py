@@ -1,8 +1,9 @@
-"""Prints packages with versions and hashes: `python .ci/pin_image.py serve lambda > requirements-image.txt`.
+"""Prints packages with versions and hashes: `python .ci/pin_image.py library serve lambda > requirements-image.txt`.
 
 Asks pip which files it would install for Lambda (Python 3.13, x86-64, the C library of Amazon Linux 2023) for the
-extras named under constraints.txt, and writes their hashes down, so that the image is built of these files or not at
-all. `make lock` runs it, for what the image has and for what it is built with (`build`).
+extras named under constraints.txt (`library` is what Hark needs without any), and writes their hashes down, so that the
+image is built of these files or not at all. `make lock` runs it, for what the image has and for what it is built with
+(`build`).
 """
 
 import json
@@ -20,8 +21,9 @@ _PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(34, 16, -1)] + ["
 
 def requirements(names: list[str]) -> list[str]:
     """Returns what extras name themselves."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    return [line for name in names for line in extras[name]]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {"library": project["dependencies"], **project["optional-dependencies"]}
+    return [line for name in names for line in named[name]]
 
 
 def resolve(names: list[str]) -> list[dict]:  # type: ignore[type-arg]

@@ -61,6 +61,37 @@ def test_run_reads_stereo_files_of_any_rate(
     assert "6.4" in capsys.readouterr().out
 
 
+def test_run_shows_the_first_twenty_words_and_how_many_more_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([str(SAMPLE)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    words = lines[2].split()
+    table = lines[lines.index("    start      end  confidence  word") + 1 :]
+    assert [line.split()[3] for line in table[:20]] == words[:20]
+    assert table[20:22] == [f"  ... and {len(words) - 20} more", ""]
+    assert table[22] == "    ms  stage"
+
+
+def test_run_passes_its_options_on_to_the_endpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main([str(SAMPLE), "--hotwords", "coast,Ahab", "--alternatives", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4].split(maxsplit=1)[1] == lines[2].strip()
+    assert len([line for line in lines[4:7] if line.split()]) == 3
+    assert run.main([str(SAMPLE), "--format", "srt", "--decoder", "greedy"]) == 0
+    subtitles, stages = capsys.readouterr().out.split("\n    ms  stage\n")
+    assert subtitles.startswith("1\n00:00:00,")
+    assert "once, to import the handler" in stages
+    assert run.main([str(SAMPLE), "--hotwords", "coast", "--decoder", "greedy"]) == 1
+    assert "error 422: hotwords need a search" in capsys.readouterr().err
+    assert run.main([str(SAMPLE), "--format", "vtt", "--alternatives", "3"]) == 1
+    assert "error 422: alternatives need response_format" in capsys.readouterr().err
+
+
+def test_make_run_takes_options() -> None:
+    command = ["make", "--dry-run", "run", "AUDIO=a b.wav", "ARGS=--hotwords Ahab"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert '-m local.run "a b.wav" --hotwords Ahab' in done.stdout
+
+
 def test_run_says_what_is_wrong_with_a_file(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main([str(tmp_path / "gone.wav")]) == 1
     assert "gone.wav cannot be read" in capsys.readouterr().err

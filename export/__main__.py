@@ -93,11 +93,11 @@ def measure_transcripts(
 ) -> dict[str, Any]:
     """As `export.keywords.measure_keywords`, for models that transcribe."""
     measured = {name: evaluate(Recognizer(file), utterances) for name, file in files.items()}
-    for name, found in measured.items():
-        rates, size = found.rates, files[name].stat().st_size
+    for name, evaluation in measured.items():
+        rates, size = evaluation.rates, files[name].stat().st_size
         print(
             f"{name}  WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  "
-            f"real-time factor {found.real_time_factor:.4f}"
+            f"real-time factor {evaluation.real_time_factor:.4f}"
         )
     loss = measured[chosen].rates.wer - measured["fp32"].rates.wer
     if loss > max_loss:

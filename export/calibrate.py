@@ -71,31 +71,31 @@ def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder =
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
         texts = []
         for window in recognize([samples], recognizer, Timings(), decoder)[0]:
-            found = ctc.words(window.tokens, spec.labels)
-            rows.append(confidence.features(window.tokens, found))
-            texts += _spelt(window.tokens, found, spec)
+            words = ctc.words(window.tokens, spec.labels)
+            rows.append(confidence.features(window.tokens, words))
+            texts += _spelt(window.tokens, words, spec)
             if normalise(utterance.text):
                 sure.append(window.tokens.mean_log_prob)
-        matched = {heard for _, heard in _equal_words(normalise(utterance.text).split(), texts)}
+        matched = {position for _, position in _equal_words(normalise(utterance.text).split(), texts)}
         right += [i in matched for i in range(len(texts))]
         groups += [group] * len(texts)
     return Heard(np.concatenate(rows), np.array(right, np.bool_), np.array(groups, np.int64), np.array(sure))
 
 
-def fit_confidence(heard: Heard) -> dict[str, float]:
+def fit_confidence(recognised: Heard) -> dict[str, float]:
     """Fits a logistic function of the features to whether words are right: Newton's method, a small ridge."""
     weights = np.zeros(len(CONFIDENCE_FEATURES))
     for _ in range(_NEWTON_STEPS):
-        probabilities = confidence.logistic(heard.features @ weights)
-        slope = heard.features.T @ (heard.right - probabilities) - _RIDGE * weights
-        spread = (probabilities * (1 - probabilities))[:, None] * heard.features
-        weights += np.linalg.solve(heard.features.T @ spread + _RIDGE * np.eye(len(weights)), slope)
+        probabilities = confidence.logistic(recognised.features @ weights)
+        slope = recognised.features.T @ (recognised.right - probabilities) - _RIDGE * weights
+        spread = (probabilities * (1 - probabilities))[:, None] * recognised.features
+        weights += np.linalg.solve(recognised.features.T @ spread + _RIDGE * np.eye(len(weights)), slope)
     return {name: round(float(weight), 5) for name, weight in zip(CONFIDENCE_FEATURES, weights, strict=True)}
 
 
-def fit_least_log_prob(heard: Heard) -> float:
+def fit_least_log_prob(recognised: Heard) -> float:
     """Returns the mean log-probability of tokens below which a window is noise: well below all heard greedily."""
-    return round(float(heard.window_log_probs.min(initial=0.0)) - _LESS_SURE, 2)
+    return round(float(recognised.window_log_probs.min(initial=0.0)) - _LESS_SURE, 2)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Placed:
 def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
     """Speaks texts and looks where their words are found."""
     spec = recognizer.spec
-    spoken_s, found = [np.zeros((0, 2))], [np.zeros((0, 8))]
+    spoken_s, measured = [np.zeros((0, 2))], [np.zeros((0, 8))]
     for spoken in speak(texts, spec.sample_rate_hz):
         words: list[str] = []
         rows = [np.zeros((0, 8))]
@@ -135,19 +135,19 @@ def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
             rows.append(_places(window, letters, spec))
         pairs = np.array(_equal_words(spoken.words, words), np.int64).reshape(-1, 2)
         spoken_s.append(spoken.spans_s[pairs[:, 0]])
-        found.append(np.concatenate(rows)[pairs[:, 1]])
-    true_s, columns = np.concatenate(spoken_s), np.concatenate(found)
+        measured.append(np.concatenate(rows)[pairs[:, 1]])
+    true_s, columns = np.concatenate(spoken_s), np.concatenate(measured)
     return Placed(true_s, columns[:, :2], true_s - columns[:, 2:4], columns[:, 4:6], columns[:, 6:] > 0)
 
 
 def _places(window: DecodedWindow, letters: Sequence[slice], spec: ModelSpec) -> NDArray[np.float64]:
     """Returns [words, 8]: start, end, first and last frame, gaps before, after, and whether words are before, after."""
-    heard = word_times.frames(window.tokens, letters, window.silences_s, spec)
+    frames = word_times.frames(window.tokens, letters, window.silences_s, spec)
     spans_s = word_times.spans_s(window.tokens, letters, window.silences_s, spec)
     places = np.arange(len(letters))
-    inner = np.isnan([heard.onsets_s, heard.offsets_s]) & [places > 0, places < len(letters) - 1]
-    frames_s = np.stack([heard.starts_s, heard.ends_s], axis=1)
-    gaps_s = np.stack([heard.gaps_before_s, heard.gaps_after_s], axis=1)
+    inner = np.isnan([frames.onsets_s, frames.offsets_s]) & [places > 0, places < len(letters) - 1]
+    frames_s = np.stack([frames.starts_s, frames.ends_s], axis=1)
+    gaps_s = np.stack([frames.gaps_before_s, frames.gaps_after_s], axis=1)
     return np.concatenate([window.start_s + spans_s, window.start_s + frames_s, gaps_s, inner.T], axis=1)
 
 
@@ -184,15 +184,15 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
     """
     spec = recognizer.spec
     # What the file took for noise so far has no say in what it will.
-    heard = hear(Respecified(recognizer, dataclasses.replace(spec, least_log_prob=None)), utterances)
-    if heard.right.sum() >= _LEAST_WORDS:
-        spec = dataclasses.replace(spec, least_log_prob=fit_least_log_prob(heard))
+    recognised = hear(Respecified(recognizer, dataclasses.replace(spec, least_log_prob=None)), utterances)
+    if recognised.right.sum() >= _LEAST_WORDS:
+        spec = dataclasses.replace(spec, least_log_prob=fit_least_log_prob(recognised))
         print(f"a window is noise where its tokens have a mean log-probability below {spec.least_log_prob}")
-    if min(heard.right.sum(), (~heard.right).sum()) < _LEAST_WORDS:
-        print(f"confidences are not calibrated: {heard.right.sum()} of {len(heard.right)} words are right")
+    if min(recognised.right.sum(), (~recognised.right).sum()) < _LEAST_WORDS:
+        print(f"confidences are not calibrated: {recognised.right.sum()} of {len(recognised.right)} words are right")
     else:
-        spec = dataclasses.replace(spec, word_confidence=fit_confidence(heard))
-        print(f"confidences fitted to {len(heard.right)} words, {heard.right.mean():.1%} of them right")
+        spec = dataclasses.replace(spec, word_confidence=fit_confidence(recognised))
+        print(f"confidences fitted to {len(recognised.right)} words, {recognised.right.mean():.1%} of them right")
     texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text][:_SPOKEN_TEXTS]
     placed = place(Respecified(recognizer, spec), texts)
     if (inner := placed.is_inner.sum(axis=0).min()) < _LEAST_WORDS:

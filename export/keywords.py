@@ -22,11 +22,11 @@ def measure_keywords(
         ProofError: it has an accuracy more than `max_loss` below that of fp32.
     """
     measured = {name: evaluate_keywords(Recognizer(file), utterances) for name, file in files.items()}
-    for name, found in measured.items():
-        low, high = found.interval
+    for name, evaluation in measured.items():
+        low, high = evaluation.interval
         print(
-            f"{name}  accuracy {found.accuracy:.4f} ({low:.4f} to {high:.4f})  {files[name].stat().st_size:,} bytes  "
-            f"real-time factor {found.processing_s / found.audio_s:.4f}"
+            f"{name}  accuracy {evaluation.accuracy:.4f} ({low:.4f} to {high:.4f})  "
+            f"{files[name].stat().st_size:,} bytes  real-time factor {evaluation.processing_s / evaluation.audio_s:.4f}"
         )
     loss = measured["fp32"].accuracy - measured[chosen].accuracy
     if loss > max_loss:

@@ -38,25 +38,25 @@ def fold_mask(path: Path) -> bool:
     model = onnx.load(path)
     graph = model.graph
     weights = {each.name: each for each in graph.initializer}
-    found = _find({name: node for node in graph.node for name in node.output}, graph.node, set(weights))
-    if not found:
+    pattern = _find({name: node for node in graph.node for name in node.output}, graph.node, set(weights))
+    if not pattern:
         return False
-    name = found.convolution.input[1]
+    name = pattern.convolution.input[1]
     weights[name].CopyFrom(numpy_helper.from_array(_with_mask(numpy_helper.to_array(weights[name])), name))
     graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), "mask/one"))
     # Of [batch, 1, frames, 1] as of [batch, 1, frames, bands]: what is past the end.
     before = [
-        helper.make_node("Sub", ["mask/one", found.mask], ["mask/past"], "mask/past"),
-        helper.make_node("Shape", [found.masked], ["mask/shape"], "mask/shape"),
+        helper.make_node("Sub", ["mask/one", pattern.mask], ["mask/past"], "mask/past"),
+        helper.make_node("Shape", [pattern.masked], ["mask/shape"], "mask/shape"),
         helper.make_node("Expand", ["mask/past", "mask/shape"], ["mask/channel"], "mask/channel"),
-        helper.make_node("Concat", [found.masked, "mask/channel"], ["mask/both"], "mask/both", axis=1),
+        helper.make_node("Concat", [pattern.masked, "mask/channel"], ["mask/both"], "mask/both", axis=1),
     ]
-    found.convolution.input[0] = "mask/both"
+    pattern.convolution.input[0] = "mask/both"
     for node in graph.node:
         for i, given in enumerate(node.input):
-            if given == found.product.output[0]:
-                node.input[i] = found.relu.output[0]
-    at = next(i for i, each in enumerate(graph.node) if each is found.convolution)
+            if given == pattern.product.output[0]:
+                node.input[i] = pattern.relu.output[0]
+    at = next(i for i, each in enumerate(graph.node) if each is pattern.convolution)
     needed = _needed([*graph.node[:at], *before, *graph.node[at:]], {each.name for each in graph.output})
     del graph.node[:]
     graph.node.extend(needed)

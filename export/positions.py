@@ -29,8 +29,8 @@ def compute_positions(path: Path) -> bool:
         waves = _waves(tensor.dims[1] // 2)
         angles = np.arange(tensor.dims[0], dtype=np.float32)[:, None] * waves
         expected = np.concatenate([np.sin(angles), np.cos(angles)], 1)
-        found = numpy_helper.to_array(tensor)
-        if found.shape == expected.shape and np.abs(found - expected).max() < _CLOSE:
+        values = numpy_helper.to_array(tensor)
+        if values.shape == expected.shape and np.abs(values - expected).max() < _CLOSE:
             nodes = [*_compute(tensor.name), *graph.node]
             constants = {"first": np.array(0.0), "end": np.array(tensor.dims[0]), "step": np.array(1.0)}
             constants |= {"axis": np.array([1]), "waves": waves}

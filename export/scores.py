@@ -27,24 +27,24 @@ def quantise_scores(path: Path) -> int:
     makers = {name: node for node in graph.node for name in node.output}
     constants = {each.name for each in graph.initializer if not each.dims}
     nodes: list[NodeProto] = []
-    found = 0
+    rewritten = 0
     for node in graph.node:
         query, key = (makers.get(name) for name in node.input) if node.op_type == "MatMul" else (None, None)
         scale = [name for name in query.input if name in constants] if query is not None else []
         if query is None or key is None or query.op_type != "Mul" or key.op_type != "Transpose" or not scale:
             nodes.append(node)
             continue
-        found += 1
+        rewritten += 1
         (unscaled,) = (name for name in query.input if name not in scale)
         nodes.remove(query)
         nodes += _product(node, unscaled, scale[0], key.output[0])
-    if found:
+    if rewritten:
         graph.initializer.append(numpy_helper.from_array(np.array(_LARGEST, np.float32), _NAMES[0]))
         graph.initializer.append(numpy_helper.from_array(np.array(0, np.int8), _NAMES[1]))
         del graph.node[:]
         graph.node.extend(nodes)
         onnx.save(model, path)
-    return found
+    return rewritten
 
 
 def _product(node: NodeProto, query: str, scale: str, key: str) -> list[NodeProto]:

@@ -157,8 +157,8 @@ def _about(schemas: _Node, node: _Node) -> str:
 
 
 def _meant(schemas: _Node, schema: _Node) -> _Node:
-    found: _Node = schemas[_name(schema)] if "$ref" in schema else schema
-    return found
+    resolved: _Node = schemas[_name(schema)] if "$ref" in schema else schema
+    return resolved
 
 
 def _name(reference: _Node) -> str:

@@ -59,8 +59,8 @@ def is_name(name: str) -> bool:
 
 def bearer(authorization: str) -> str | None:
     """Returns the key of an Authorization header, `Bearer KEY`; None where it holds anything else, or anything more."""
-    found = _BEARER.fullmatch(authorization)
-    return found[1] if found else None
+    match = _BEARER.fullmatch(authorization)
+    return match[1] if match else None
 
 
 @dataclass(frozen=True)

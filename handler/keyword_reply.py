@@ -23,14 +23,14 @@ def check_fields(fields: Iterable[tuple[str, str]]) -> None:
             raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
 
 
-def reply(heard: Heard, spec: ModelSpec) -> dict[str, Any]:
+def reply(spotted: Heard, spec: ModelSpec) -> dict[str, Any]:
     """Returns what `POST /v1/audio/keywords` answers, as JSON has it."""
-    top = sorted(zip(heard.scores.tolist(), spec.labels, strict=True), reverse=True)[:_TOP]
+    top = sorted(zip(spotted.scores.tolist(), spec.labels, strict=True), reverse=True)[:_TOP]
     scored = [{"label": label, "score": round(score, 4)} for score, label in top]
     return {
         **scored[0],
         "top": scored,
-        "duration": round(heard.duration_s, 3),
+        "duration": round(spotted.duration_s, 3),
         "detections": [
             {
                 "start": round(each.start_s, 3),
@@ -38,7 +38,7 @@ def reply(heard: Heard, spec: ModelSpec) -> dict[str, Any]:
                 "label": each.label,
                 "score": round(each.score, 4),
             }
-            for each in heard.detections
+            for each in spotted.detections
         ],
         "model": {"name": spec.name, "version": spec.version},
     }

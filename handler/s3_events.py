@@ -45,10 +45,10 @@ def arrivals(body: str) -> list[Arrival]:
         content = json.loads(body)
         if content.get("Event") == "s3:TestEvent":
             return []
-        found = [_arrival(record) for record in content["Records"] if _is_creation(record)]
+        arrivals = [_arrival(record) for record in content["Records"] if _is_creation(record)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotANotification("The message is no notification of S3; check what else sends to the queue.") from error
-    return [arrival for arrival in found if not arrival.key.endswith("/")]
+    return [arrival for arrival in arrivals if not arrival.key.endswith("/")]
 
 
 def _is_creation(record: dict[str, Any]) -> bool:

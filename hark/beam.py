@@ -273,14 +273,14 @@ class BeamSearch:
         else:
             hypotheses.hear(log_probs.astype(np.float64))
         scores = hypotheses.final_scores()
-        found: dict[str, Hypothesis] = {}
+        distinct: dict[str, Hypothesis] = {}
         for row in np.argsort(-scores, kind="stable").tolist():
             labels = hypotheses.labels_of(row)
             text = " ".join("".join(self._labels[label] for label in labels).split())
-            found.setdefault(text, Hypothesis(labels, float(scores[row])))
-            if len(found) == best:
+            distinct.setdefault(text, Hypothesis(labels, float(scores[row])))
+            if len(distinct) == best:
                 break
-        return list(found.values())
+        return list(distinct.values())
 
 
 class _Hypotheses:
@@ -331,31 +331,31 @@ class _Hypotheses:
         bounds = np.searchsorted(frames, np.arange(len(log_probs) + 1)).tolist()
         for number, (frame, stay) in enumerate(zip(log_probs, stays.tolist(), strict=True)):
             if stay:
-                self._stay(frame, self._heard())
+                self._stay(frame, self._acoustic())
             else:
                 self._step(frame, labels[bounds[number] : bounds[number + 1]])
 
-    def _heard(self) -> NDArray[np.float64]:
+    def _acoustic(self) -> NDArray[np.float64]:
         """[hypotheses] log-probabilities of what was heard, with a blank at the end or without."""
-        heard: NDArray[np.float64] = np.logaddexp(self._floats[_IN_BLANK], self._floats[_IN_LABEL])
-        return heard
+        acoustic: NDArray[np.float64] = np.logaddexp(self._floats[_IN_BLANK], self._floats[_IN_LABEL])
+        return acoustic
 
-    def _stay(self, frame: NDArray[np.float64], heard: NDArray[np.float64]) -> None:
-        """Counts the frame as one more of what hypotheses end with; `heard` is what they were before it."""
-        np.add(heard, frame[self._blank], out=self._floats[_IN_BLANK])
+    def _stay(self, frame: NDArray[np.float64], acoustic: NDArray[np.float64]) -> None:
+        """Counts the frame as one more of what hypotheses end with; `acoustic` is what they were before it."""
+        np.add(acoustic, frame[self._blank], out=self._floats[_IN_BLANK])
         self._floats[_IN_LABEL] += frame[self._ints[_LAST]]
 
     def _step(self, frame: NDArray[np.float64], tried: NDArray[np.int64]) -> None:
         ints, floats = self._ints, self._floats
         last, texts = ints[_LAST], ints[_TEXT]
         # [hypotheses, labels tried]: without a blank between, a label repeated is still the same one.
-        heard = self._heard()
+        acoustic = self._acoustic()
         repeated = last[:, None] == tried
-        more = np.where(repeated, floats[_IN_BLANK][:, None], heard[:, None])
+        more = np.where(repeated, floats[_IN_BLANK][:, None], acoustic[:, None])
         more += frame[tried]
         if self._knowledge.space >= 0:
             more[repeated & (tried == self._knowledge.space)] = _NEVER
-        self._stay(frame, heard)
+        self._stay(frame, acoustic)
         # Where the text with the label is a hypothesis already, what was heard is added up.
         rows, before = _where(ints[_PARENT][:, None] == texts)
         columns = np.minimum(tried.searchsorted(last[rows]), len(tried) - 1)
@@ -364,7 +364,7 @@ class _Hypotheses:
         floats[_IN_LABEL, rows] = np.logaddexp(floats[_IN_LABEL, rows], more[before, columns])
         more[before, columns] = _NEVER
 
-        staying = self._heard() + floats[_KNOWN]
+        staying = self._acoustic() + floats[_KNOWN]
         # What is lost in any case need not be looked up.
         least = staying.max() - self._weights.beam_width - self._knowledge.most_gain
         rows, columns = _where(more + floats[_KNOWN][:, None] > least)
@@ -406,7 +406,7 @@ class _Hypotheses:
     def final_scores(self) -> NDArray[np.float64]:
         """[hypotheses] scores, with the window at its end."""
         scores: NDArray[np.float64] = (
-            self._heard() + self._floats[_KNOWN] + self._knowledge.finish(self._ints, self._floats)
+            self._acoustic() + self._floats[_KNOWN] + self._knowledge.finish(self._ints, self._floats)
         )
         return scores
 

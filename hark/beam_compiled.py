@@ -35,8 +35,8 @@ class _Search(ctypes.Structure):
     )
 
 
-class _Found(ctypes.Structure):
-    _fields_ = fields("hypotheses chain_labels chain_links", "found chained")
+class _Results(ctypes.Structure):
+    _fields_ = fields("hypotheses chain_labels chain_links", "count chained")
 
 
 class CompiledSearch:
@@ -109,13 +109,13 @@ class CompiledSearch:
             MemoryError: there is not enough.
         """
         log_probs = np.ascontiguousarray(log_probs, np.float64)
-        found = _Found()
-        at = ctypes.addressof(found)
+        results = _Results()
+        at = ctypes.addressof(results)
         if not self._library.hark_beam_search(self._search, address(log_probs), len(log_probs), at):
             raise MemoryError("not enough memory for the beam search")
         try:
-            states = _copied(found.hypotheses, found.found * _NUMBERS).reshape(found.found, _NUMBERS)
-            labels, links = (_copied(each, found.chained) for each in (found.chain_labels, found.chain_links))
+            states = _copied(results.hypotheses, results.count * _NUMBERS).reshape(results.count, _NUMBERS)
+            labels, links = (_copied(each, results.chained) for each in (results.chain_labels, results.chain_links))
         finally:
             self._library.hark_beam_free(at)
         return states[:, :_INTS].T, states.view(np.float64)[:, _INTS : _INTS + _FLOATS].T, labels, links

@@ -137,12 +137,12 @@ def _compiled_path(log_probs: NDArray[np.float32], states: NDArray[np.intp]) -> 
     assert library
     emitted, order = np.ascontiguousarray(log_probs, np.float32), np.ascontiguousarray(states, np.int64)
     path = np.empty(len(emitted), np.int64)
-    found = library.hark_align(
+    status = library.hark_align(
         compiled.address(emitted), *emitted.shape, compiled.address(order), len(order), compiled.address(path)
     )
-    if not found:
+    if not status:
         raise MemoryError("not enough memory to align a text")
-    return path.astype(np.intp, copy=False) if found > 0 else None
+    return path.astype(np.intp, copy=False) if status > 0 else None
 
 
 def words(tokens: Tokens, labels: Sequence[str]) -> list[slice]:

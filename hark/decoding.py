@@ -150,7 +150,7 @@ class Tuning:
         weights: of the search.
         word_confidence: weights of `hark.spec.CONFIDENCE_FEATURES` for words that the beam search found.
         measured: `model`, whose figures these are; `wer`, `cer` and `held_out_wer` on the recordings that chose the
-            weights; and `sets`, which `python -m benchmarks.error_rates` adds: for each test set the figures by decoder.
+            weights; and `sets`, which `python -m benchmarks.error_rates` adds: each test set's figures by decoder.
     """
 
     weights: Weights = field(default_factory=Weights)

@@ -54,11 +54,11 @@ def compute(samples: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32
     if spec.feature_kind == "log_mel":
         return log_mel(samples, spec)
     if spec.feature_kind == "samples":
-        found = raw_frames(np.asarray(samples, np.float32), spec.hop_samples)
+        computed = raw_frames(np.asarray(samples, np.float32), spec.hop_samples)
     else:
         plain = dataclasses.replace(spec, normalisation="none", feature_kind="log_mel", n_mfcc=0)
-        found = log_mel(samples, plain) @ cosines(spec.n_mels, spec.n_mfcc)
-    return normalise(found, spec)
+        computed = log_mel(samples, plain) @ cosines(spec.n_mels, spec.n_mfcc)
+    return normalise(computed, spec)
 
 
 def raw_frames(samples: NDArray[np.float32], frame_samples: int) -> NDArray[np.float32]:
@@ -106,10 +106,10 @@ def normalise(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
     return mel
 
 
-def silence(found: NDArray[np.float32], spec: ModelSpec) -> float:
+def silence(computed: NDArray[np.float32], spec: ModelSpec) -> float:
     """What [frames, features] would go on as if nothing sounded any more; by the utterance, the mean of each band."""
     if spec.normalisation == "whisper":
-        return float(found.max()) - WHISPER_RANGE / WHISPER_SCALE
+        return float(computed.max()) - WHISPER_RANGE / WHISPER_SCALE
     return 0.0
 
 

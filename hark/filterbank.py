@@ -86,20 +86,22 @@ class Bands:
         if not 0 <= frames <= most:
             raise ValueError(f"{len(samples)} samples have {most} frames, not {frames}")
         samples = np.require(samples, np.float32, ["C", "A"])
-        found = np.empty((frames, self._bands), np.float32)
+        energies = np.empty((frames, self._bands), np.float32)
         if not self._library:
-            self._with_numpy(samples, hop, found)
+            self._with_numpy(samples, hop, energies)
         elif not self._library.hark_band_energies(
-            compiled.address(samples), frames, hop, ctypes.addressof(self._bank), compiled.address(found)
+            compiled.address(samples), frames, hop, ctypes.addressof(self._bank), compiled.address(energies)
         ):
             raise MemoryError("not enough memory for a Fourier transform")
-        return found
+        return energies
 
-    def _with_numpy(self, samples: NDArray[np.float32], hop: int, found: NDArray[np.float32]) -> None:
+    def _with_numpy(self, samples: NDArray[np.float32], hop: int, energies: NDArray[np.float32]) -> None:
         """Fills [frames, bands]."""
         size, width = len(self._window), samples.itemsize
         # As NumPy's `sliding_window_view` with a step, without its checks, which cost a tenth of a millisecond.
-        frames: NDArray[np.float32] = np.ndarray((len(found), size), np.float32, samples.data, 0, (hop * width, width))
+        frames: NDArray[np.float32] = np.ndarray(
+            (len(energies), size), np.float32, samples.data, 0, (hop * width, width)
+        )
         # The same few arrays for all chunks: they stay in the cache.
         windowed = np.empty((_CHUNK_FRAMES, size), np.float32)
         spectrum = np.empty((_CHUNK_FRAMES, size // 2 + 1), np.complex64)
@@ -112,7 +114,7 @@ class Bands:
             np.square(squares[:count], out=squares[:count])
             for filters in self._groups:
                 np.matmul(
-                    squares[:count, filters.parts], filters.shares, out=found[start : start + count, filters.bands]
+                    squares[:count, filters.parts], filters.shares, out=energies[start : start + count, filters.bands]
                 )
 
 

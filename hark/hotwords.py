@@ -83,18 +83,18 @@ def of_prompt(prompt: str) -> list[str]:
     Returns:
         as the prompt has them, `MOST` at most, none longer than `LONGEST`.
     """
-    found = _QUOTED.findall(prompt)
-    if not found:
+    phrases = _QUOTED.findall(prompt)
+    if not phrases:
         items = [item.strip(" .") for item in _SEPARATOR.split(prompt.rpartition(":")[2])]
         if len(items) > 1 and all(len(item.split()) <= _MOST_WORDS_OF_AN_ITEM for item in items):
-            found = items
+            phrases = items
         else:
-            found = [
+            phrases = [
                 match[0]
                 for match in _CAPITAL.finditer(prompt)
                 if not _BEGINS_SENTENCE.search(prompt[: match.start()]) or re.search(r"\B[A-Z]", match[0])
             ]
-    return list(dict.fromkeys(word for word in found if spelt(word) and len(word) <= LONGEST))[:MOST]
+    return list(dict.fromkeys(word for word in phrases if spelt(word) and len(word) <= LONGEST))[:MOST]
 
 
 @dataclass(frozen=True)

@@ -103,13 +103,13 @@ def spot_blocks(blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timin
             break
     else:
         return _one_word(_windows(first, length, step), len(first) / rate, recognizer, timings)
-    heard = len(first)
+    sample_count = len(first)
 
     def padded() -> Iterator[NDArray[np.float32]]:
-        nonlocal heard
+        nonlocal sample_count
         yield np.pad(first, (margin, 0))
         for block in coming:
-            heard += len(block)
+            sample_count += len(block)
             yield block
         yield np.zeros(margin, np.float32)
 
@@ -119,10 +119,10 @@ def spot_blocks(blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timin
     )
     starts_s = np.arange(len(scores), dtype=np.float64) * (step / rate) - margin / rate
     smoothed = _smoothed(scores)
-    found = _detections(smoothed, starts_s, heard / rate, spec)
-    peak = max(found, key=lambda each: each[0].score)[1] if found else None
+    detections = _detections(smoothed, starts_s, sample_count / rate, spec)
+    peak = max(detections, key=lambda each: each[0].score)[1] if detections else None
     whole = scores.mean(axis=0) if peak is None else smoothed[peak]
-    return Heard(whole, heard / rate, [detection for detection, _ in found])
+    return Heard(whole, sample_count / rate, [detection for detection, _ in detections])
 
 
 def _one_word(windows: list[NDArray[np.float32]], duration_s: float, recognizer: Runner, timings: Timings) -> Heard:
@@ -193,22 +193,22 @@ def window_frames(spec: ModelSpec) -> int:
     return math.ceil(steps) if spec.feature_kind == "samples" else int(steps) + 1
 
 
-def filled_up(found: NDArray[np.float32], frames: int, share: float, spec: ModelSpec) -> NDArray[np.float32]:
+def filled_up(computed: NDArray[np.float32], frames: int, share: float, spec: ModelSpec) -> NDArray[np.float32]:
     """Makes [some frames, features] as long as a window.
 
     What is shorter gets silence around it; of what is longer, a part is taken.
 
     Args:
-        found: features.
+        computed: features, as `hark.features.compute` returns them.
         frames: of the window.
         share: where they go, or what is taken: at 0 the beginning, at 1 the end.
         spec: what the features are.
     """
-    before = round((frames - len(found)) * share)
-    if before < 0 or len(found) > frames:
-        return found[-before : frames - before]
-    quiet = features.silence(found, spec)
-    return np.pad(found, ((before, frames - len(found) - before), (0, 0)), constant_values=quiet)
+    before = round((frames - len(computed)) * share)
+    if before < 0 or len(computed) > frames:
+        return computed[-before : frames - before]
+    quiet = features.silence(computed, spec)
+    return np.pad(computed, ((before, frames - len(computed) - before), (0, 0)), constant_values=quiet)
 
 
 def _smoothed(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -236,15 +236,15 @@ def _detections(
     said = np.array([spec.labels[label] not in (UNKNOWN, SILENCE) for label in best]) & (highest >= _THRESHOLD)
     edges = np.flatnonzero(np.r_[True, (np.diff(best) != 0) | (np.diff(said) != 0), True])
     runs = [(first, end) for first, end in pairwise(edges.tolist()) if said[first]]
-    found: dict[float, tuple[Detection, int]] = {}
+    by_middle_s: dict[float, tuple[Detection, int]] = {}
     for first, end in sorted(runs, key=lambda run: -float(highest[run[0] : run[1]].max())):
         # What every window of the run has in it; the windows at its ends lack a part of the word at times.
         start_s, end_s = float(starts_s[end - 1]), float(starts_s[first]) + spec.max_window_s
         middle_s, reach_s = (start_s + end_s) / 2, max(end_s - start_s, _SHORTEST_S) / 2
-        if any(abs(middle_s - other_s) < _APART_S for other_s in found):
+        if any(abs(middle_s - other_s) < _APART_S for other_s in by_middle_s):
             continue
         peak = first + int(highest[first:end].argmax())
         # A window may reach beyond the recording.
         span_s = max(middle_s - reach_s, 0.0), min(middle_s + reach_s, duration_s)
-        found[middle_s] = Detection(*span_s, spec.labels[best[peak]], float(highest[peak])), peak
-    return [found[middle_s] for middle_s in sorted(found)]
+        by_middle_s[middle_s] = Detection(*span_s, spec.labels[best[peak]], float(highest[peak])), peak
+    return [by_middle_s[middle_s] for middle_s in sorted(by_middle_s)]

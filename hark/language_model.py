@@ -309,9 +309,9 @@ def _find_keys(keys: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[
     """Returns where in sorted numbers others are, -1 where they are not."""
     if not len(keys):
         return np.full(len(wanted), -1)
-    found = np.searchsorted(keys, wanted)
-    found[found == len(keys)] = 0
-    return np.where(keys[found] == wanted, found, -1)
+    places = np.searchsorted(keys, wanted)
+    places[places == len(keys)] = 0
+    return np.where(keys[places] == wanted, places, -1)
 
 
 def _find_within(
@@ -334,6 +334,6 @@ def _find_within(
     of = np.repeat(np.arange(len(wanted)), counts)
     at = np.arange(len(of)) + np.repeat(firsts - counts.cumsum() + counts, counts)
     same = words[at] == wanted[of]
-    found = np.full(len(wanted), -1)
-    found[of[same]] = at[same]
-    return found
+    numbers = np.full(len(wanted), -1)
+    numbers[of[same]] = at[same]
+    return numbers

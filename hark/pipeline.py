@@ -113,9 +113,9 @@ def transcribe_blocks(
     blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
 ) -> Transcript:
     """As `transcribe`, of [samples] mono float32 at the model's rate, block by block."""
-    found, duration_s = recognize(blocks, recognizer, timings, decoder)
+    windows, duration_s = recognize(blocks, recognizer, timings, decoder)
     with timings.stage("ctc"):
-        return transcript.build(found, _spec_for(decoder, recognizer), duration_s, decoder.alternatives)
+        return transcript.build(windows, _spec_for(decoder, recognizer), duration_s, decoder.alternatives)
 
 
 def stream(
@@ -143,8 +143,8 @@ def recognize(
         what was heard in each window of speech, in order, and the duration of the recording in seconds.
     """
     counted = _Counted(blocks)
-    found = list(_decoded(counted, recognizer, timings, decoder))
-    return found, counted.samples / recognizer.spec.sample_rate_hz
+    windows = list(_decoded(counted, recognizer, timings, decoder))
+    return windows, counted.samples / recognizer.spec.sample_rate_hz
 
 
 class _Counted:

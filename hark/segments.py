@@ -61,8 +61,10 @@ def split(samples: NDArray[np.float32], sample_rate_hz: int, max_window_s: float
     Returns:
         (start, end) of each window, in samples, in order and without overlap; none where nobody speaks.
     """
-    found = windows([samples], sample_rate_hz, max_window_s)
-    return [(window.start, window.start + len(window.samples)) for window in found]
+    return [
+        (window.start, window.start + len(window.samples))
+        for window in windows([samples], sample_rate_hz, max_window_s)
+    ]
 
 
 def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_window_s: float) -> Iterator[Window]:
@@ -88,8 +90,8 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
         levels = _with_levels(levels, held, sample_rate_hz)
         excess = vad.excess_db(levels)
         speech = vad.is_speech(excess)
-        found, done_step = _cut(excess, speech, (done - held_start) // step, longest, last)
-        for first, end in found:
+        spans, done_step = _cut(excess, speech, (done - held_start) // step, longest, last)
+        for first, end in spans:
             # What does not fill the last step of the recording goes with it, where there is room.
             last_one = last and end == len(excess)
             end_sample = min(len(held), (first + longest) * step) if last_one else end * step
@@ -162,13 +164,13 @@ def _cut(
     Returns:
         (first step, end) of each window, and where the next may begin.
     """
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     apart = round(_APART_S / vad.STEP_S)
     stretches = _stretches(speech, start)
     while stretches:
         first = stretches[0][0]
         if not last and first + longest + apart > len(excess):
-            return found, max(start, first - round(_MORE_LEAD_S / vad.STEP_S))
+            return spans, max(start, first - round(_MORE_LEAD_S / vad.STEP_S))
         end = _end(stretches, longest, apart)
         if end - first > longest:
             # Something is left for the next window, too.
@@ -176,11 +178,11 @@ def _cut(
         stretches = [(max(a, end), b) for a, b in stretches if b > end]
         following = stretches[0][0] if stretches else len(excess)
         first, end = _with_silence(first, end, start, following, longest)
-        found.append((first, end))
+        spans.append((first, end))
         start = end
     # Speech that begins where this ends reaches back by its lead.
     reach = round((2 * _LEAD_S + _MORE_LEAD_S) / vad.STEP_S)
-    return found, len(excess) if last else max(start, len(excess) - reach)
+    return spans, len(excess) if last else max(start, len(excess) - reach)
 
 
 def _with_silence(first: int, end: int, before: int, after: int, longest: int) -> tuple[int, int]:

@@ -25,13 +25,13 @@ def lay_out(transcript: Transcript) -> list[Cue]:
 
     The last cue may stay past the end of a short recording, and one that follows a very short one begins late.
     """
-    found: list[Cue] = []
+    laid_out: list[Cue] = []
     for segment in transcript.segments:
         for start_s, end_s, lines in _screens(segment):
-            start_ms = max(round(start_s * 1000), found[-1].end_ms if found else 0)
+            start_ms = max(round(start_s * 1000), laid_out[-1].end_ms if laid_out else 0)
             shown_s = min(max(end_s - start_ms / 1000, cues.MIN_S), cues.MAX_S)
-            found.append(Cue(start_ms, start_ms + round(shown_s * 1000), lines))
-    return found
+            laid_out.append(Cue(start_ms, start_ms + round(shown_s * 1000), lines))
+    return laid_out
 
 
 def _screens(segment: Segment) -> Iterator[tuple[float, float, tuple[str, ...]]]:

@@ -184,8 +184,8 @@ def build(windows: Sequence[DecodedWindow], spec: ModelSpec, duration_s: float, 
         duration_s: length of the whole recording; no word ends later.
         alternatives: how many of the best texts to list.
     """
-    found = tuple(segments(windows, spec, lambda: duration_s))
-    return Transcript(found, duration_s, _combined(windows, alternatives))
+    whole = tuple(segments(windows, spec, lambda: duration_s))
+    return Transcript(whole, duration_s, _combined(windows, alternatives))
 
 
 def segments(windows: Iterable[DecodedWindow], spec: ModelSpec, duration_s: Callable[[], float]) -> Iterator[Segment]:
@@ -219,13 +219,13 @@ def _combined(windows: Sequence[DecodedWindow], most: int) -> tuple[Alternative,
 def _words(window: DecodedWindow, spec: ModelSpec, duration_s: float) -> Iterator[_Spoken]:
     """Puts letters, times and confidence of each word of a window together."""
     tokens = window.tokens
-    found = ctc.words(tokens, spec.labels)
-    placed_s = window.start_s + word_times.spans_s(tokens, found, window.silences_s, spec)
+    words = ctc.words(tokens, spec.labels)
+    placed_s = window.start_s + word_times.spans_s(tokens, words, window.silences_s, spec)
     spans_s = np.minimum(placed_s, duration_s).round(3).tolist()
-    confidences = confidence.of_words(tokens, found, spec).round(4).tolist()
+    confidences = confidence.of_words(tokens, words, spec).round(4).tolist()
     labels: list[int] = tokens.labels.tolist()
     log_probs: list[float] = tokens.log_probs.tolist()
-    for letters, (start_s, end_s), sure in zip(found, spans_s, confidences, strict=True):
+    for letters, (start_s, end_s), sure in zip(words, spans_s, confidences, strict=True):
         token_ids = tuple(labels[letters])
         yield _Spoken(
             Word("".join(spec.labels[label] for label in token_ids), start_s, end_s, sure),

@@ -80,14 +80,14 @@ def spans_s(
     """
     if not words:
         return np.zeros((0, 2))
-    heard = frames(tokens, words, silences_s, spec)
-    starts_s = heard.starts_s + spec.word_start_shift_s + spec.word_start_gap_share * heard.gaps_before_s
+    letters = frames(tokens, words, silences_s, spec)
+    starts_s = letters.starts_s + spec.word_start_shift_s + spec.word_start_gap_share * letters.gaps_before_s
     # No onset leaves a word less than the shortest before the next begins.
     latest_s = np.append(starts_s[1:] - _SHORTEST_S, np.inf)
-    starts_s = np.where(np.isnan(heard.onsets_s), starts_s, np.minimum(heard.onsets_s, latest_s))
-    starts_s = np.fmin(starts_s, heard.offsets_s - _SHORTEST_S)
-    ends_s = heard.ends_s + spec.word_end_shift_s + spec.word_end_gap_share * heard.gaps_after_s
-    ends_s = np.where(np.isnan(heard.offsets_s), ends_s, heard.offsets_s)
+    starts_s = np.where(np.isnan(letters.onsets_s), starts_s, np.minimum(letters.onsets_s, latest_s))
+    starts_s = np.fmin(starts_s, letters.offsets_s - _SHORTEST_S)
+    ends_s = letters.ends_s + spec.word_end_shift_s + spec.word_end_gap_share * letters.gaps_after_s
+    ends_s = np.where(np.isnan(letters.offsets_s), ends_s, letters.offsets_s)
     starts_s = np.maximum.accumulate(np.maximum(starts_s, 0))
     ends_s = np.maximum(ends_s, starts_s + _SHORTEST_S)
     # Where a word would reach into the next, both end in the middle of what they share.

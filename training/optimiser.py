@@ -13,8 +13,10 @@ from training.errors import ConfigError
 _NOT_HIDDEN = ("projection", "head.weight", "head.0.weight", "head.3.weight", "heads", "head.output", "feedback")
 
 
-class Muon(torch.optim.Optimizer):
-    """Muon for some parameters and AdamW for others, as one optimiser with one schedule.
+class MuonWithAdamW(torch.optim.Optimizer):
+    """PyTorch's Muon for the hidden matrices and its AdamW for all other parameters, as one optimiser.
+
+    Both follow one schedule.
 
     Making the updates orthogonal takes a quarter of a training step on CPU, and it is the same in every process of a
     run. So each does it for a share of the matrices, keeps the momentum of those alone, and sends the others what came
@@ -149,7 +151,7 @@ def make_optimiser(task: nn.Module, config: OptimConfig) -> torch.optim.Optimize
         groups.setdefault(config.max_lr * rates.get(parameter, 1.0), []).append(parameter)
     if not hidden:  # nor with Muon, where all that learns is what goes in and out
         return torch.optim.AdamW(_as_groups(others), lr=config.max_lr, weight_decay=config.weight_decay)
-    return Muon(_as_groups(hidden), _as_groups(others), config.max_lr, config.weight_decay)
+    return MuonWithAdamW(_as_groups(hidden), _as_groups(others), config.max_lr, config.weight_decay)
 
 
 def _as_groups(by_rate: dict[float, list[nn.Parameter]]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from tests.training.toy import TINY_WHISPER, toy_config
 from training.config import OptimConfig
 from training.errors import ConfigError
-from training.optimiser import configure, make_optimiser
+from training.optimiser import MuonWithAdamW, configure, make_optimiser
 from training.task import SpeechTask
 
 
@@ -34,6 +35,7 @@ def test_muon_takes_hidden_matrices_alone() -> None:
 def test_a_schedule_reaches_both_parts() -> None:
     model = network()
     optimiser = make_optimiser(model, OptimConfig(name="muon", max_lr=0.1))
+    assert isinstance(optimiser, MuonWithAdamW)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=10, cycle_momentum=False)
     before = {name: value.clone() for name, value in model.named_parameters()}
     start = [group["lr"] for part in optimiser.parts for group in part.param_groups]
@@ -92,6 +94,7 @@ def one_of_several(rank: int, processes: int, store: str, folder: str) -> None:
         model, optimiser = two_steps(matrices)
         with pytest.raises(RuntimeError, match="consolidate_state_dict"):
             optimiser.state_dict()
+        assert isinstance(optimiser, MuonWithAdamW)
         optimiser.consolidate_state_dict()
         torch.save((model.state_dict(), optimiser.state_dict()), f"{folder}/{rank} {matrices}.pt")
     torch.distributed.destroy_process_group()
@@ -142,7 +145,7 @@ def test_an_encoder_learns_more_slowly_the_lower_the_stage_and_not_where_it_is_f
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_a_schedule_keeps_the_ratios_of_rates(name: str, tmp_path: Path) -> None:
     task = whisper_task(tmp_path, optim__name=name, optim__encoder_lr_share="0.5", optim__layer_decay="0.1")
-    configured = configure(task, task.config.optim, 10)
+    configured: Any = configure(task, task.config.optim, 10)
     optimiser, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
     peaks = [0.0] * len(optimiser.param_groups)
     for _ in range(9):

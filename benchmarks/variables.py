@@ -66,7 +66,7 @@ def variables() -> list[Variable]:
         ),
         Variable("HARK_WEBHOOK_SECRET_ARN", "the secret that signs webhooks", "none: webhooks are refused", settings),
         Variable("HARK_KEYS_SECRET_ARN", "the secret with the keys of callers", "must be set", "handler/authorizer.py"),
-        Variable("HARK_LOCAL_KEY", "the key that `make serve` wants of callers", "none is wanted", "local/serve.py"),
+        Variable("HARK_LOCAL_KEY", "the key that callers of `make serve` must send", "none needed", "local/serve.py"),
         Variable("HARK_KEY", "the key that `make smoke` sends, and the examples", "must be set", "operate/smoke.py"),
         Variable(
             "HARK_FUZZ_INPUTS",
@@ -74,7 +74,7 @@ def variables() -> list[Variable]:
             "2000; `make fuzz`: 10000",
             "tests/handler/test_fuzz.py",
         ),
-        Variable("HARK_FUZZ_SEED", "what they are drawn from", "1", fuzz),
+        Variable("HARK_FUZZ_SEED", "the seed of these inputs", "1", fuzz),
         Variable(
             "HARK_URL", "the endpoint that `make test-clients` tries", "must be set", "tests/clients/openai.test.js"
         ),

@@ -1,4 +1,4 @@
-"""The table of costs is the formula, the formula is the one that is written down, and docs/operations.md holds its outcome."""
+"""The table of costs is the formula, which is the one that is written down; docs/operations.md holds its outcome."""
 
 from pathlib import Path
 

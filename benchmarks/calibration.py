@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from training.text import normalise
 DOCUMENT = Path("docs/calibration.md")
 _BINS = 10
 # The frames alone.
-UNCORRECTED = dict.fromkeys(
+UNCORRECTED: dict[str, Any] = dict.fromkeys(
     ("word_start_shift_s", "word_end_shift_s", "word_start_gap_share", "word_end_gap_share"), 0.0
 )
 
@@ -132,7 +133,8 @@ def _confidences(heard: Heard, decoder: str) -> list[str]:
 def _word_times(recognizer: Runner, utterances: Sequence[Utterance]) -> list[str]:
     texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text]
     bare = dataclasses.replace(recognizer.spec, **UNCORRECTED)
-    fitted = dataclasses.replace(bare, **fit_word_times(place(Respecified(recognizer, bare), texts[::2])))
+    fields: dict[str, Any] = dict(fit_word_times(place(Respecified(recognizer, bare), texts[::2])))
+    fitted = dataclasses.replace(bare, **fields)
     judged = texts[1::2]
     before_s, after_s = (np.abs(place(Respecified(recognizer, spec), judged).errors_s) for spec in (bare, fitted))
     moves = (

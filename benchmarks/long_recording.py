@@ -210,9 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gain-db", type=float, default=0.0, help="what goes beyond full scale is clipped")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, help="a document with two marks to put the figures between")
-    parser.add_argument(
-        "--save", type=Path, help="a file to keep the figures in, for benchmarks.cost"
-    )
+    parser.add_argument("--save", type=Path, help="a file to keep the figures in, for benchmarks.cost")
     parser.add_argument("--transcribe", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.transcribe:

@@ -60,7 +60,7 @@ def requests(folder: Path, decoder: str, seconds: int) -> dict[str, float]:
     for _ in range(_WARM_UP + _TIMES):
         watched.seconds = 0.0
         since = time.perf_counter()
-        reply = app.lambda_handler(event, LocalContext("1"))  # type: ignore[arg-type]
+        reply = app.lambda_handler(event, LocalContext("1"))
         taken = time.perf_counter() - since
         assert reply["statusCode"] == 200, reply
         whole.append(taken)
@@ -98,7 +98,7 @@ def memory(folder: Path, decoder: str, seconds: int) -> dict[str, float]:
 
     event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, (folder / f"{seconds}.wav").read_bytes())
     for _ in range(_CLIPS):
-        assert app.lambda_handler(event, LocalContext("1"))["statusCode"] == 200  # type: ignore[arg-type]
+        assert app.lambda_handler(event, LocalContext("1"))["statusCode"] == 200
     return {"peak_mb": peak_mb()}
 
 

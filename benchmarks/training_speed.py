@@ -28,7 +28,8 @@ def random_batch(task: SpeechTask, utterances: int, seconds: float) -> Batch:
     config, features = task.config, task.config.features
     frames, size = int(seconds * features.sample_rate_hz / features.hop_samples), features.n_mels
     if task.reads_features:
-        frames, size = int(seconds * task.spec.output_frames_per_second), task.model.middle_size
+        frames = int(seconds * task.spec.output_frames_per_second)
+        size = int(task.model.middle_size)  # type: ignore[arg-type]
     characters = int(seconds * _CHARACTERS_PER_S)
     generator = torch.Generator().manual_seed(config.seed)
     return Batch(
@@ -43,14 +44,14 @@ def random_batch(task: SpeechTask, utterances: int, seconds: float) -> Batch:
 def step_seconds(config: Config, batch: Batch, dtype: torch.dtype, steps: int) -> list[float]:
     """Returns the wall time of each of `steps` training steps on the CPU, after some to warm up."""
     task = SpeechTask(config)
-    task.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]  # there is no trainer to log to
+    task.log = lambda *_, **__: None  # type: ignore[method-assign]  # there is no trainer to log to
     optimiser = torch.optim.AdamW(task.parameters(), lr=config.optim.max_lr)
     times = []
     for _ in range(_WARM_UP_STEPS + steps):
         since = time.perf_counter()
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             loss = task.training_step(batch, 0)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(task.parameters(), config.optim.clip_norm)
         optimiser.step()
         optimiser.zero_grad()

@@ -82,7 +82,7 @@ def invoke(event: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
     from handler.app import lambda_handler
 
     context = context_for({"requestContext": {"requestId": "test"}, **{k: v for k, v in event.items() if v}})
-    reply = lambda_handler(event, context)  # type: ignore[arg-type]
+    reply = lambda_handler(event, context)
     body: Any = reply_body(reply)
     headers = reply["headers"]
     if headers.get("Content-Type", "").startswith("application/json") and body:

@@ -55,7 +55,7 @@ def _hark(decoder: str) -> Recogniser:
     from local.event import LocalContext
 
     def transcribe(event: Any) -> str:
-        reply = lambda_handler(event, LocalContext("1"))  # type: ignore[arg-type]
+        reply = lambda_handler(event, LocalContext("1"))
         body = reply["body"]
         text: str = json.loads(base64.b64decode(body) if reply["isBase64Encoded"] else body)["text"]
         return text

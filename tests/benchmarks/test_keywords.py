@@ -27,8 +27,8 @@ def test_a_second_is_timed_and_costs_less_than_it_may(
 
 def test_false_alarms_are_detections_that_nobody_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"")
-    heard = Heard(np.zeros(1), 1800.0, [Detection(0, 1, label, 0.9) for label in ("yes", "yes", "no")])
+    heard = Heard(np.zeros(1, np.float32), 1800.0, [Detection(0, 1, label, 0.9) for label in ("yes", "yes", "no")])
     monkeypatch.setattr(keywords, "spot", lambda *_: heard)
     model = Recognizer(Settings.from_environment({}).keywords_path)
     utterance = Utterance(tmp_path / "a.wav", 1800, "Yes, two of them.")
-    assert keywords.in_speech(SimpleNamespace(spec=model.spec), [utterance]) == (2, 2, 1, 0.5)  # type: ignore[arg-type]
+    assert keywords.in_speech(SimpleNamespace(spec=model.spec), [utterance]) == (2, 2, 1, 0.5)

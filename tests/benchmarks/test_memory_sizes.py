@@ -25,4 +25,4 @@ def test_an_hour_costs_memory_times_time() -> None:
 
 
 def test_what_it_sends_is_a_request_that_is_answered() -> None:
-    assert lambda_handler(request(speech(2)), LocalContext("1"))["statusCode"] == 200  # type: ignore[arg-type]
+    assert lambda_handler(request(speech(2)), LocalContext("1"))["statusCode"] == 200

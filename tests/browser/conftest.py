@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, JSHandle, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, JSHandle, Page, expect, sync_playwright
 
 from tests.conftest import EVENTS
 from tests.patience import PATIENCE_S
@@ -132,7 +132,7 @@ def give(page: Page, file: Path | bytes, name: str = "clip.wav", media_type: str
     if isinstance(file, Path):
         page.set_input_files("#file", file)
     else:
-        page.set_input_files("#file", files=[{"name": name, "mimeType": media_type, "buffer": file}])
+        page.set_input_files("#file", files=[FilePayload(name=name, mimeType=media_type, buffer=file)])
 
 
 def drop(page: Page, content: bytes, name: str, media_type: str) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 from tests.conftest import EVENTS, ROOT
 
@@ -10,7 +10,7 @@ from . import chromium, server
 
 OUTPUT = ROOT / "docs" / "page.png"
 SAMPLE = EVENTS / "sample.wav"
-SIZE = {"width": 880, "height": 545}
+SIZE: ViewportSize = {"width": 880, "height": 545}
 # Where in the sample: about the middle, in a word.
 MOMENT_S = 2.8
 # Free fonts like those most visitors' systems have (packages fonts-inter and fonts-sil-charis); bare Debian has DejaVu.

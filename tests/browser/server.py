@@ -42,7 +42,7 @@ def staged(stage: str) -> Iterator[str]:
         request = Request(environ)
         event = http_event(request.method, request.path, dict(request.headers), request.get_data())
         event["requestContext"]["stage"] = stage
-        reply = lambda_handler(event, context_for(event))  # type: ignore[arg-type]
+        reply = lambda_handler(event, context_for(event))
         return Response(reply_body(reply), reply["statusCode"], reply["headers"])(environ, start_response)
 
     server = waitress.create_server(answer, host="127.0.0.1", port=0, threads=1)

@@ -211,8 +211,8 @@ def test_subtitles_of_any_text_are_laid_out_as_by_the_api(page: Page, address: s
         return replies.map((reply) => [FORMATS.srt[1](reply), FORMATS.vtt[1](reply)]);
     }}"""
     for reply, (srt, vtt) in zip(replies, page.evaluate(script, replies), strict=True):
-        segments = [SimpleNamespace(start_s=s["start"], end_s=s["end"], text=s["text"]) for s in reply["segments"]]
-        transcript: Any = SimpleNamespace(segments=segments)
+        parts = [SimpleNamespace(start_s=s["start"], end_s=s["end"], text=s["text"]) for s in reply["segments"]]
+        transcript: Any = SimpleNamespace(segments=parts)
         # Python's textwrap leaves a space at the end of a line before a word that it breaks.
         assert srt == subtitles.srt(transcript).replace(" \n", "\n")
         assert vtt == subtitles.vtt(transcript).replace(" \n", "\n")

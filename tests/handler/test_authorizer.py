@@ -51,13 +51,13 @@ def ask(authorization: str | None, **event: Any) -> dict[str, Any]:
         "requestContext": {"http": {"method": "POST", "path": "/transcribe"}},
         **event,
     }
-    return authorizer.lambda_handler(request, LocalContext("test"))  # type: ignore[arg-type]
+    return authorizer.lambda_handler(request, LocalContext("test"))
 
 
 def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     class Later(datetime.datetime):
         @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override]
             return datetime.datetime.now(tz) + datetime.timedelta(seconds=seconds)
 
     monkeypatch.setattr(base, "datetime", Later)

@@ -3,6 +3,7 @@
 import io
 import re
 import tempfile
+from typing import Any
 
 import av
 import numpy as np
@@ -72,7 +73,7 @@ def _write(target: _Pipe | str, samples: np.ndarray, sample_rate_hz: int, name: 
         picture = container.add_stream("libvpx", rate=10) if video else None
         if picture is not None:
             picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
-        streams = []
+        streams: list[Any] = []
         for _ in range(audio):
             layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
             streams.append(container.add_stream(codec, rate=sample_rate_hz, layout=layout))

@@ -234,12 +234,12 @@ def test_an_alignment_is_the_likeliest_path_that_spells_the_text(seed: int, text
         if [label for label in merged if label] == text:
             best = max(best, sum(log_probs[frame, label] for frame, label in enumerate(path)))
     tokens = ctc.align(log_probs, text, 0)
-    path = np.zeros(frames, int)
+    aligned = np.zeros(frames, int)
     for label, start, end in zip(tokens.labels, tokens.starts, tokens.ends, strict=True):
         assert start < end
-        assert not path[start:end].any()
-        path[start:end] = label
-    assert log_probs[np.arange(frames), path].sum() == pytest.approx(best) or not text
+        assert not aligned[start:end].any()
+        aligned[start:end] = label
+    assert log_probs[np.arange(frames), aligned].sum() == pytest.approx(best) or not text
 
 
 def test_what_does_not_fit_into_the_frames_is_refused() -> None:

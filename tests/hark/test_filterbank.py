@@ -1,6 +1,7 @@
 """Energies in bands, in C and in NumPy: those of a transform in double precision, frame by frame."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,7 +135,8 @@ def test_samples_are_read_as_they_look_however_they_lie(bands: type[Bands]) -> N
     expected = asked.energies(half, 160)
     misaligned = np.frombuffer(b"?" + half.tobytes(), np.float32, offset=1)
     half.flags.writeable = False
-    for samples in (every[::2], misaligned, half, half.astype(np.float64)):
+    different: list[Any] = [every[::2], misaligned, half, half.astype(np.float64)]
+    for samples in different:
         np.testing.assert_array_equal(asked.energies(samples, 160), expected)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,8 @@ def test_a_file_is_transcribed_whatever_names_it(model: hark.Model) -> None:
 
 def test_times_and_confidences_have_short_names(model: hark.Model) -> None:
     found = model.transcribe(SAMPLE)
-    for span in (*found.segments, *found.words):
+    spans: list[Any] = [*found.segments, *found.words]
+    for span in spans:
         assert (span.start, span.end) == (span.start_s, span.end_s)
         assert 0 <= span.start < span.end <= found.duration
         assert 0 < span.confidence <= 1
@@ -141,7 +143,7 @@ def test_what_is_wrong_is_said_for_a_program(model: hark.Model, speech: np.ndarr
         (speech, InvalidParameter, "give sample_rate"),
     ):
         with pytest.raises(kind, match=match) as caught:
-            model.transcribe(audio)  # type: ignore[arg-type]
+            model.transcribe(audio)
         assert isinstance(caught.value, hark.HarkError)
         assert not {"endpoint", "field", "request", "send"} & set(str(caught.value).split())
     # A stream says at once what can be known at once.

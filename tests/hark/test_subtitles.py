@@ -14,8 +14,8 @@ from hark.transcript import Segment, Transcript, Word
 def segment(text: str, start_s: float, end_s: float) -> Segment:
     """A segment whose words share its time."""
     parts = text.split(" ")
-    bounds = np.linspace(start_s, end_s, len(parts) + 1)
-    words = tuple(Word(part, *map(float, bound), 0.9) for part, bound in zip(parts, pairwise(bounds), strict=True))
+    spans_s = pairwise(np.linspace(start_s, end_s, len(parts) + 1).tolist())
+    words = tuple(Word(part, *span_s, 0.9) for part, span_s in zip(parts, spans_s, strict=True))
     return Segment(words, (1,), (-0.1,))
 
 
@@ -33,11 +33,11 @@ TALK = transcript(
 
 
 def read_srt(text: str) -> list[webvtt.Caption]:
-    return list(webvtt.from_buffer(io.StringIO(text), format="srt"))
+    return webvtt.from_buffer(io.StringIO(text), format="srt").captions
 
 
 def read_vtt(text: str) -> list[webvtt.Caption]:
-    return list(webvtt.from_buffer(io.StringIO(text), format="vtt", strict=True))
+    return webvtt.from_buffer(io.StringIO(text), format="vtt", strict=True).captions
 
 
 def test_srt_is_read_by_a_parser_with_numbers_times_and_text() -> None:

@@ -154,7 +154,7 @@ def test_a_finished_job_stays_as_it_is_when_other_bytes_are_uploaded(aws: Aws) -
 )
 def test_an_id_that_is_none_reaches_no_object(aws: Aws, job_id: str) -> None:
     asked = []
-    aws.front.fault = lambda method, key: asked.append((method, key))  # type: ignore[func-returns-value]
+    aws.front.fault = lambda method, key: asked.append((method, key))
     status, _, body = ask("GET", f"/v1/jobs/{job_id}")
     assert status == 404
     assert body["error"]["code"] in ("job_not_found", "unknown_url")
@@ -213,7 +213,7 @@ def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
 def test_five_hundred_damaged_requests_are_answered_with_a_mistake_of_the_caller_or_a_job() -> None:
     draw = random.Random(1)
     good = json.dumps({"content_type": "audio/mpeg", "content_length": 9, "language": "en", "model": "x"}).encode()
-    values = [None, True, -1, 0, 1e300, 10**30, "", "audio/x", "\ud800", "a" * 99, [], {}, [[]], {"a": 1}]
+    values: list[Any] = [None, True, -1, 0, 1e300, 10**30, "", "audio/x", "\ud800", "a" * 99, [], {}, [[]], {"a": 1}]
     names = ["content_type", "content_length", "webhook_url", "model", "language", "x", "\ud800"]
     statuses = set()
     for _ in range(500):

@@ -137,7 +137,7 @@ def deal_with_all(aws: Aws, draw: random.Random) -> int:
             if draw.random() < DELIVERED_TWICE:
                 aws.sqs.send_message(QueueUrl=aws.queue, MessageBody=record["body"])
         try:
-            reply = worker.lambda_handler(event, Context())  # type: ignore[arg-type]
+            reply = worker.lambda_handler(event, Context())
         except Killed:
             reply = None
         aws.acknowledge(event, reply)

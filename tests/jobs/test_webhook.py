@@ -282,7 +282,7 @@ def test_a_job_that_is_done_says_so_once(
     upload(made["upload"], data)
     event = aws.receive()
     for _ in range(3):
-        assert worker.lambda_handler(event, Context()) == {"batchItemFailures": []}  # type: ignore[arg-type]
+        assert worker.lambda_handler(event, Context()) == {"batchItemFailures": []}
     assert [json.loads(body)["type"] for _, _, body in receiver.seen] == [f"job.{status}"]
     assert ask("GET", f"/v1/jobs/{made['id']}")[2]["status"] == status
 
@@ -301,7 +301,7 @@ def test_a_worker_that_ends_between_result_and_webhook_leaves_the_webhook_to_the
     with monkeypatch.context() as patch:
         patch.setattr(webhook, "send", lambda *_: (_ for _ in ()).throw(Killed()))
         with pytest.raises(Killed):
-            worker.lambda_handler(event, Context())  # type: ignore[arg-type]
+            worker.lambda_handler(event, Context())
     aws.acknowledge(event, None)
     work_until_empty(aws)
     assert len(receiver.seen) == 1

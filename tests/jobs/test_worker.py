@@ -154,7 +154,7 @@ def test_a_worker_that_ends_in_the_middle_leaves_nothing_behind_and_the_next_one
     job_id = uploaded()
     event = aws.receive()
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "_worker", lambda: Worker(settings, Dying(), aws.storage))  # type: ignore[arg-type]
+        patch.setattr(worker, "_worker", lambda: Worker(settings, Dying(), aws.storage))
         with pytest.raises(Killed):
             worker.lambda_handler(event, Context())
     aws.acknowledge(event, None)
@@ -322,7 +322,7 @@ def test_a_message_that_is_not_from_s3_is_kept_for_the_operator(aws: Aws, body: 
 
 def test_an_event_of_another_bucket_reads_nothing(aws: Aws) -> None:
     asked = []
-    aws.front.fault = lambda method, key: asked.append((method, key))  # type: ignore[func-returns-value]
+    aws.front.fault = lambda method, key: asked.append((method, key))
     event = {"messageId": "m", "body": notification("inbox/a", "0" * 32, bucket="elsewhere"), "eventSource": "aws:sqs"}
     assert worker.lambda_handler({"Records": [event]}, Context())["batchItemFailures"]
     assert asked == []
@@ -331,7 +331,7 @@ def test_an_event_of_another_bucket_reads_nothing(aws: Aws) -> None:
 def test_a_recording_over_the_limit_of_bytes_is_not_even_read(aws: Aws, settings: Settings) -> None:
     asked = []
     aws.put("inbox/big", bytes(settings.job_max_bytes + 1))
-    aws.front.fault = lambda method, key: asked.append((method, key))  # type: ignore[func-returns-value]
+    aws.front.fault = lambda method, key: asked.append((method, key))
     work_until_empty(aws)
     assert ("GET", "inbox/big") not in asked
     assert (aws.result("results/inbox/big.json") or {})["error"]["code"] == "audio_too_long"

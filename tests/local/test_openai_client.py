@@ -82,7 +82,7 @@ def test_a_stream_is_iterated_to_its_end(client: openai.OpenAI, text: str) -> No
     assert isinstance(done, TranscriptionTextDoneEvent)
     for event in events:
         type(event).model_validate(event.model_dump(), strict=True)
-    assert "".join(event.delta for event in deltas) == done.text == text  # type: ignore[union-attr]
+    assert "".join(event.delta for event in deltas) == done.text == text
 
 
 def test_models_are_listed_and_retrieved(client: openai.OpenAI) -> None:

@@ -262,7 +262,7 @@ def test_followed_logs_show_each_line_once(
         except StopIteration:
             raise KeyboardInterrupt from None
 
-    monkeypatch.setattr(logs.time, "sleep", wait)
+    monkeypatch.setattr(time, "sleep", wait)
     assert logs.main(["--follow"]) == 130
     assert [line.split("Z ", 1)[1] for line in capsys.readouterr().out.splitlines()] == ["api: one", "worker: two"]
 

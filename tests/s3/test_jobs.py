@@ -89,7 +89,7 @@ def test_of_many_who_make_an_object_at_once_one_does(s3: S3) -> None:
                 pool.map(lambda i: storages[i].write_json(key, {"by": i}, None), range(len(storages)))  # noqa: B023
             )
         assert wrote.count(True) == 1
-        assert s3.storage.read_json(key).content == {"by": wrote.index(True)}  # type: ignore[union-attr]
+        assert s3.storage.read_json(key).content == {"by": wrote.index(True)}
 
 
 def test_of_many_who_replace_an_object_at_once_one_does(s3: S3) -> None:
@@ -103,7 +103,7 @@ def test_of_many_who_replace_an_object_at_once_one_does(s3: S3) -> None:
                 pool.map(lambda i: storages[i].write_json(key, {"by": i}, seen), range(len(storages)))  # noqa: B023
             )
         assert wrote.count(True) == 1
-        assert s3.storage.read_json(key).content == {"by": wrote.index(True)}  # type: ignore[union-attr]
+        assert s3.storage.read_json(key).content == {"by": wrote.index(True)}
 
 
 def test_an_object_that_is_gone_is_not_replaced(s3: S3) -> None:

@@ -55,7 +55,7 @@ def test_a_run_with_two_views_logs_how_far_apart_they_are(tmp_path: Path) -> Non
     assert SpeechData(config).steps(1) == 2
     task = SpeechTask(config)
     logged: dict[str, float] = {}
-    task.log = lambda name, value, **_: logged.update({name: float(value.detach())})  # type: ignore[assignment, method-assign]
+    task.log = lambda name, value, **_: logged.update({name: float(value.detach())})  # type: ignore[method-assign]
     data = SpeechData(config)
     data.setup("fit")
     task.training_step(next(iter(data.train_dataloader())), 0)

@@ -183,7 +183,8 @@ def test_emissions_show_spectrogram_probabilities_and_words_over_one_time(recogn
     assert mel.get_position().x1 == labels.get_position().x1 == words.get_position().x1
     assert " ".join(texts(words)) == heard.text
     assert [text.get_position()[0] for text in words.texts] == [word.start_s for word in heard.words]
-    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in words.patches]
+    patches: Any = words.patches
+    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in patches]
     np.testing.assert_allclose(bars, [(word.start_s, word.end_s) for word in heard.words])
 
 
@@ -236,7 +237,8 @@ def test_only_the_part_asked_for_is_shown(recognizer: Recognizer, long_speech: b
             emissions.shown_part(100.0, start_s, end_s)
     words = drawn_emissions(long_speech, recognizer, start_s=10.0).axes[2]
     assert words.get_xlim()[0] == 10.0
-    assert all(bar.get_x() + bar.get_width() > 10 for bar in words.patches)
+    patches: Any = words.patches
+    assert all(bar.get_x() + bar.get_width() > 10 for bar in patches)
 
 
 def test_silence_is_drawn_without_words(recognizer: Recognizer) -> None:
@@ -283,10 +285,14 @@ def test_curves_show_what_was_logged_of_each_run(tmp_path: Path) -> None:
     assert dev.get_xlabel() == rate.get_xlabel() == "optimiser step"
     assert training.get_ylabel() == "loss per character (nats)"
     assert [len(axes.lines) for axes in figure.axes] == [4, 4, 2, 2]  # as logged and smoothed; WER and CER
-    np.testing.assert_allclose(training.lines[0].get_data(), [range(10, 201, 10), 3 / np.arange(10, 201, 10)])
-    np.testing.assert_allclose(rates.lines[0].get_data(), [[50, 100, 150, 200], 1 / np.array([50, 100, 150, 200])])
-    np.testing.assert_allclose(rates.lines[1].get_ydata(), 0.5 / np.array([50, 100, 150, 200]))
-    np.testing.assert_allclose(rate.lines[1].get_ydata(), np.arange(10, 101, 10) / 1000)
+    lines: list[tuple[Any, Any]] = [
+        (training.lines[0].get_data(), [range(10, 201, 10), 3 / np.arange(10, 201, 10)]),
+        (rates.lines[0].get_data(), [[50, 100, 150, 200], 1 / np.array([50, 100, 150, 200])]),
+        (rates.lines[1].get_ydata(), 0.5 / np.array([50, 100, 150, 200])),
+        (rate.lines[1].get_ydata(), np.arange(10, 101, 10) / 1000),
+    ]
+    for line, expected in lines:
+        np.testing.assert_allclose(line, expected)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["first: best dev WER 0.005 at step 200", "second: best dev WER 0.010 at step 100"]
     colours = [line.get_color() for line in dev.lines]

@@ -83,7 +83,7 @@ def test_a_recording_is_placed_where_it_is_told_to() -> None:
     assert place(word, 6, 0).tolist() == [1, 1, 1, 1, 0, 0]
     assert place(word, 6, 0.5).tolist() == [0, 1, 1, 1, 1, 0]
     assert place(word, 6, 1).tolist() == [0, 0, 1, 1, 1, 1]
-    assert place(np.arange(6.0), 4, 0.5).tolist() == [1, 2, 3, 4]
+    assert place(np.arange(6.0, dtype=np.float32), 4, 0.5).tolist() == [1, 2, 3, 4]
 
 
 def test_sentences_with_a_word_of_the_model_are_left_out(tmp_path: Path) -> None:
@@ -376,7 +376,7 @@ def test_a_recording_loses_its_quiet_ends_but_for_a_margin() -> None:
 def test_what_is_too_often_unknown_in_training_is_so_much_less_likely_in_use(tmp_path: Path) -> None:
     config = word_config(tmp_path, optim__unknown_excess="2.0")
     task = KeywordTask(config)
-    task.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
+    task.log = lambda *_, **__: None  # type: ignore[method-assign]
     labels = torch.tensor([LABELS.index("yes"), LABELS.index("unknown")])
     batch = KeywordBatch(torch.randn(2, 101, config.features.n_mels), torch.tensor([101, 101]), labels)
     task.eval()

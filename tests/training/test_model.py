@@ -118,6 +118,7 @@ def test_what_the_middle_layer_says_is_fed_back() -> None:
     model, log_mel = network("conformer, 4x"), torch.randn(1, 40, BANDS)
     before, _ = model(log_mel, torch.tensor([40]))
     with torch.no_grad():
+        assert isinstance(model.feedback, torch.nn.Linear)
         model.feedback.weight.mul_(3.0)
     after, _ = model(log_mel, torch.tensor([40]))
     assert not torch.allclose(before, after)

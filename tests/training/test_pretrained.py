@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_a_run_starts_from_the_weights_and_draws_only_its_head(tmp_path: Path) -
         ({"layers": 4, "joined_before": 4}, "3 layers"),
     ],
 )
-def test_another_shape_is_refused_with_what_to_set(changes: dict[str, int], message: str, tmp_path: Path) -> None:
+def test_another_shape_is_refused_with_what_to_set(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
     folder = write_transformers(tmp_path / "whisper", whisper_files.weights())
     with pytest.raises(CheckpointError, match=message):
         _encoder(folder, dataclasses.replace(SHAPE, **changes))

@@ -155,7 +155,7 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_as_one_that_was_not(
         heard += part.lengths
         if status != 130:
             break
-        assert "goes on from here" in capsys.readouterr().err
+        assert "continues from here" in capsys.readouterr().err
     assert status == 0
     assert heard == fake.lengths
     assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == expected

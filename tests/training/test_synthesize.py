@@ -164,9 +164,10 @@ def test_a_killed_run_goes_on_where_it_was_and_leaves_no_worker(tmp_path: Path) 
     script.write_text(_KILLED)
     lines, folder = [f"line {number}" for number in range(60)], tmp_path / "out"
     (tmp_path / "out.txt").write_text("\n".join(lines) + "\n")
-    command = [sys.executable, script, "--text", tmp_path / "out.txt", "--output", folder, "--engines", "tone"]
+    command = [sys.executable, str(script), "--text", str(tmp_path / "out.txt"), "--output", str(folder)]
+    command += ["--engines", "tone", "--workers", "2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         deadline = time.monotonic() + PATIENCE_S
         while len(list(folder.rglob("*.flac"))) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -207,14 +208,14 @@ def test_a_folder_does_not_mix_runs(
     assert run(tmp_path, "out") == 0
     options = change.pop("options", ())
     assert run(tmp_path, "out", *options, **change) == 1  # type: ignore[arg-type]
-    assert f"holds speech made with other {named};" in capsys.readouterr().err
+    assert f"has speech made with other {named};" in capsys.readouterr().err
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     assert run(tmp_path, "out") == 1
-    assert "holds other files" in capsys.readouterr().err
+    assert "has other files" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
@@ -247,7 +248,7 @@ def test_a_run_in_which_every_line_fails_ends_with_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
 ) -> None:
     assert run(tmp_path, "out", *options, lines=["broken", "broken too"]) == 1
-    assert "No line could be spoken; the first failed so: ZeroDivisionError" in capsys.readouterr().err
+    assert "No line could be spoken; the first one failed: ZeroDivisionError" in capsys.readouterr().err
     assert len((tmp_path / "out" / "failed.jsonl").read_text().splitlines()) == 2
 
 

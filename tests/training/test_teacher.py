@@ -94,6 +94,7 @@ def test_of_a_whisper_network_each_frame_of_the_encoder_tells_one_of_the_teacher
     assert batch.hops is not None
     layers, lengths = task.model.encode(batch.log_mel, batch.lengths)
     [head] = task.hints.heads
+    assert isinstance(head, torch.nn.Linear)
     assert (head.in_features, head.out_features) == (layers[0].shape[2], SIZE)
     task.hints(layers, lengths, batch).backward()
     assert all(weight.grad is not None for weight in task.model.encoder.parameters())

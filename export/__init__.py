@@ -1,4 +1,4 @@
-"""Checkpoint -> ONNX file that is proven equal to what was trained."""
+"""Checkpoint -> ONNX file that is proven equal to the trained network."""
 
 from hark.command import explain_missing_packages
 

@@ -1,10 +1,10 @@
 r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST ...] [--output FILE] [--precision int8]`.
 
-Traces the network, proves the graph equal to it, makes it smaller, measures it and fp32 on the dev manifests as they
-are served, fits word times, confidences and what is noise (`export.calibrate`), and only then writes the file, with the
-spec and the measured figures in its metadata. int8 is the smallest and fastest; fp16 stores the weights in half
-precision and computes in fp32, for networks of convolutions, which int8 leaves as they are; mixed is int8 and, for what
-that leaves, fp16. A model of keywords has nothing of those to fit:
+Traces the network, proves the graph equal to it, reduces its precision, measures it beside fp32 on the dev manifests,
+as served, and fits word times, confidences and the threshold for noise (`export.calibrate`). Only then the file is
+written, with the spec and the measured figures in its metadata. int8 is the smallest and fastest. fp16 stores the
+weights in half precision and computes in fp32: for networks of convolutions, which int8 leaves in fp32. mixed is int8,
+with fp16 for the rest. For a keyword model nothing is fitted:
 
     python -m export runs/hark-keywords/best.ckpt --dev data/keywords-dev.jsonl --output models/keywords.onnx \
         --precision mixed
@@ -34,14 +34,14 @@ from training.config import model_spec
 from training.evaluate import evaluate
 from training.manifest import Utterance, read_manifests
 
-# How much worse than fp32 a smaller file may be, in WER (or accuracy) on the dev manifests; more is refused.
+# Largest loss against fp32, in WER (or accuracy) on the dev manifests; a file that loses more is refused.
 MAX_WER_LOSS = 0.005
 
 
 def export(
     checkpoint: Path, dev: Sequence[Path], output: Path, precision: str, max_wer_loss: float = MAX_WER_LOSS
 ) -> None:
-    """Makes, proves and writes the model file; prints what was found on the way.
+    """Makes, proves and writes the model file; prints the figures.
 
     Raises:
         ProofError: the graph is not the network, or less precision costs too much accuracy. No file is written.
@@ -83,7 +83,7 @@ def export(
         }
         fitted = spec if spec.task == "keywords" else calibrated(Recognizer(chosen), utterances)
         write_spec(chosen, dataclasses.replace(fitted, measured=figures))
-        Recognizer(chosen)  # the handler's own reading of the finished file
+        Recognizer(chosen)  # as the handler reads the finished file
         chosen.replace(output)
     print(f"wrote {output}")
 

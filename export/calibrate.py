@@ -1,8 +1,8 @@
-"""Fits what a spec says of confidences, noise and word times: `python -m export.calibrate MODEL --dev MANIFEST ...`.
+"""Fits confidences, noise and word times in a model's spec: `python -m export.calibrate MODEL --dev MANIFEST ...`.
 
-Times are fitted on speech whose word boundaries are known (`export.spoken`, which speaks the manifest's texts), and
-confidences on the manifest's own recordings; what a model is much less sure of than of any of these is taken for noise.
-`python -m export` does it all; the command does it for a file that is there already.
+Times are fitted to speech with known word boundaries (`export.spoken` speaks the manifest's texts), and confidences to
+the manifest's own recordings. Windows of which the model is much less sure than of any of these count as noise.
+`python -m export` does all this; the command does it for an existing file.
 """
 
 import argparse
@@ -29,18 +29,18 @@ from hark.transcript import DecodedWindow
 from training.manifest import Utterance, read_manifests
 from training.text import normalise
 
-# How many texts are spoken: some hundred words say where the median lies to a few milliseconds.
+# How many texts are spoken: a few hundred words give the median to a few milliseconds.
 _SPOKEN_TEXTS = 60
-# Fewer words say nothing of a model; it keeps the confidences and times it has.
+# With fewer words than this a model keeps its confidences and times.
 _LEAST_WORDS = 30
-# A window is noise where the geometric mean of its tokens' probabilities is below 0.64 of the least of the manifest's.
-# `benchmarks.noise` measures what that keeps and what it leaves out.
+# A window is noise if the geometric mean of its tokens' probabilities is below 0.64 times the lowest of the manifest.
+# `benchmarks.noise` measures what this keeps and leaves out.
 _LESS_SURE = 0.45
-# Keeps weights finite where the features separate right from wrong; far below the weight of some thousand words.
+# Keeps weights finite if the features separate right from wrong words; far below the weight of a thousand words.
 _RIDGE = 1.0
 _NEWTON_STEPS = 25
 _REWEIGHTINGS = 50
-# Deviations below a millisecond count alike.
+# Deviations below a millisecond count the same.
 _EXACT_S = 1e-3
 
 
@@ -50,9 +50,9 @@ class Heard:
 
     Attributes:
         features: [words, features] of `hark.confidence`.
-        right: [words] whether each stands in the reference.
-        groups: [words] which speaker each is of; utterances of no known speaker are groups of their own.
-        window_log_probs: [windows] the mean log-probability of the tokens in each window where something is said.
+        right: [words], whether each is in the reference.
+        groups: [words], number of the speaker; an utterance without a known speaker is a group of its own.
+        window_log_probs: [windows], mean log-probability of the tokens in each window with speech.
     """
 
     features: NDArray[np.float64]
@@ -62,7 +62,7 @@ class Heard:
 
 
 def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder = GREEDY) -> Heard:
-    """Recognises a manifest's recordings and compares word by word with the texts."""
+    """Recognises a manifest's recordings and compares them with the texts, word by word."""
     spec = recognizer.spec
     speakers: dict[str, int] = {}
     rows, right, groups, sure = [np.zeros((0, len(CONFIDENCE_FEATURES)))], [], [], []
@@ -83,7 +83,7 @@ def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder =
 
 
 def fit_confidence(recognised: Heard) -> dict[str, float]:
-    """Fits a logistic function of the features to whether words are right: Newton's method, a small ridge."""
+    """Fits a logistic function of the features to the correctness of words: Newton's method with a small ridge."""
     weights = np.zeros(len(CONFIDENCE_FEATURES))
     for _ in range(_NEWTON_STEPS):
         probabilities = confidence.logistic(recognised.features @ weights)
@@ -94,7 +94,7 @@ def fit_confidence(recognised: Heard) -> dict[str, float]:
 
 
 def fit_least_log_prob(recognised: Heard) -> float:
-    """Returns the mean log-probability of tokens below which a window is noise: well below all heard greedily."""
+    """Returns the mean log-probability of tokens below which a window is noise: well below all speech."""
     return round(float(recognised.window_log_probs.min(initial=0.0)) - _LESS_SURE, 2)
 
 
@@ -103,11 +103,11 @@ class Placed:
     """Spoken words that were recognised.
 
     Attributes:
-        spoken_s: [words, 2] where each begins and ends.
-        placed_s: [words, 2] where the model's spec puts it.
-        shifts_s: [words, 2] from its first frame to where it begins, from its last frame to where it ends.
-        gaps_s: [words, 2] to the word before and the word after, as far as they count.
-        is_inner: [words, 2] whether it follows another word and not a silence, and whether another word follows it.
+        spoken_s: [words, 2], true start and end.
+        placed_s: [words, 2], start and end according to the model's spec.
+        shifts_s: [words, 2], from the first frame to the start, and from the last frame to the end.
+        gaps_s: [words, 2], to the word before and the word after, up to a limit.
+        is_inner: [words, 2], whether a word and no silence comes before it, and after it.
     """
 
     spoken_s: NDArray[np.float64]
@@ -118,12 +118,12 @@ class Placed:
 
     @property
     def errors_s(self) -> NDArray[np.float64]:
-        """[words, 2] by how much starts and ends come late."""
+        """[words, 2], how late starts and ends are placed."""
         return self.placed_s - self.spoken_s
 
 
 def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
-    """Speaks texts and looks where their words are found."""
+    """Speaks texts and recognises them, to compare word boundaries."""
     spec = recognizer.spec
     spoken_s, measured = [np.zeros((0, 2))], [np.zeros((0, 8))]
     for spoken in speak(texts, spec.sample_rate_hz):
@@ -152,7 +152,7 @@ def _places(window: DecodedWindow, letters: Sequence[slice], spec: ModelSpec) ->
 
 
 def fit_word_times(placed: Placed) -> dict[str, float]:
-    """Fits the straight lines over the gaps that words' starts and ends lie nearest to; returns fields of the spec."""
+    """Fits the shifts of starts and ends as straight lines over the gaps; returns fields of the spec."""
     (start_s, start_share), (end_s, end_share) = (
         _nearest_line(placed.gaps_s[placed.is_inner[:, i], i], placed.shifts_s[placed.is_inner[:, i], i])
         for i in (0, 1)
@@ -166,28 +166,28 @@ def fit_word_times(placed: Placed) -> dict[str, float]:
 
 
 def _nearest_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Returns offset and slope with the least absolute deviations: least squares, reweighted until they are."""
+    """Returns offset and slope with the least absolute deviations, by iteratively reweighted least squares."""
     columns = np.stack([np.ones_like(x), x], axis=1)
     weights = np.ones_like(y)
     for _ in range(_REWEIGHTINGS):
         weighted = columns * weights[:, None]
-        # The ridge decides where all gaps are alike.
+        # The ridge decides if all gaps are equal.
         line = np.linalg.solve(weighted.T @ columns + 1e-9 * np.eye(2), weighted.T @ y)
         weights = 1 / np.maximum(np.abs(y - columns @ line), _EXACT_S)
     return float(line[0]), float(line[1])
 
 
 def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec:
-    """Returns the model's spec with confidences, what is noise, and word times fitted; prints what was found.
+    """Returns the model's spec with fitted confidences, threshold for noise, and word times; prints the figures.
 
-    A model that hears too few words keeps what it has.
+    A model that recognises too few words keeps what it has.
     """
     spec = recognizer.spec
-    # What the file took for noise so far has no say in what it will.
+    # The file's earlier threshold for noise must not influence the new one.
     recognised = hear(Respecified(recognizer, dataclasses.replace(spec, least_log_prob=None)), utterances)
     if recognised.right.sum() >= _LEAST_WORDS:
         spec = dataclasses.replace(spec, least_log_prob=fit_least_log_prob(recognised))
-        print(f"a window is noise where its tokens have a mean log-probability below {spec.least_log_prob}")
+        print(f"a window is noise if its tokens have a mean log-probability below {spec.least_log_prob}")
     if min(recognised.right.sum(), (~recognised.right).sum()) < _LEAST_WORDS:
         print(f"confidences are not calibrated: {recognised.right.sum()} of {len(recognised.right)} words are right")
     else:
@@ -208,13 +208,13 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
 
 @dataclass
 class Respecified:
-    """A model read with another spec than its own."""
+    """A model with another spec than its own."""
 
     model: Runner
     spec: ModelSpec
 
     def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """As the model does."""
+        """Runs the model."""
         return self.model.run(log_mels)
 
 
@@ -223,7 +223,7 @@ def _spelt(tokens: ctc.Tokens, words: Sequence[slice], spec: ModelSpec) -> list[
 
 
 def _equal_words(reference: list[str], hypothesis: list[str]) -> list[tuple[int, int]]:
-    """Aligns words with the fewest edits; returns the places of those that are equal in both."""
+    """Aligns words with the fewest edits; returns the positions of those that are equal in both."""
     if not reference or not hypothesis:
         return []
     chunks = jiwer.process_words(" ".join(reference), " ".join(hypothesis)).alignments[0]

@@ -1,7 +1,7 @@
-"""A Whisper encoder's convolutions as products of matrices, which ONNX Runtime has in int8 for whatever comes.
+"""A Whisper encoder's convolutions as matrix products, which ONNX Runtime can compute in int8 for any input.
 
-Its int8 convolutions need to know beforehand what range the input has, and in fp32 the two take a tenth of the whole
-network's time. A convolution is a product with what its kernel sees, side by side; putting that there is nearly free.
+Its int8 convolutions need to know the range of the input beforehand, and in fp32 the two take a tenth of the network's
+time. A convolution is a matrix product with the frames that its kernel sees, side by side; arranging them costs little.
 """
 
 import copy
@@ -38,7 +38,7 @@ class _Unfolded(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """[batch, inputs, frames] -> [batch, outputs, ceil(frames / stride)]."""
         frames = hidden.transpose(1, 2)
-        # One more zero than the convolution pads: all three slices have a last frame, whichever length is odd.
+        # One more zero than the convolution pads, so that all three slices have a last frame for odd lengths too.
         padded = nn.functional.pad(frames, (0, 0, 1, self.stride))
         seen = [padded[:, start : start + frames.shape[1] : self.stride] for start in range(3)]
         product: Tensor = self.product(torch.cat(seen, 2))

@@ -1,9 +1,9 @@
-"""Does with a model file what ONNX Runtime would do whenever it opens it: `python -m export.fuse MODEL [MODEL ...]`.
+"""Does in advance what ONNX Runtime does whenever it opens a model file: `python -m export.fuse MODEL [MODEL ...]`.
 
-Half of the time that opening a model takes goes into folding constants and joining operators. The build of the image
-does that once for the recogniser, with the very ONNX Runtime that is in the image, as far as it is the same for every
-processor; the layout of convolutions, which is not, remains for the start. The file is then one for ONNX Runtime alone,
-whose own operators are in it; those in `models/` are for everything that reads ONNX.
+Opening a model spends half of its time on folding constants and joining operators. The build of the image does that
+once for the recogniser, with the ONNX Runtime of the image, as far as it is the same for every processor. The layout of
+convolutions is not, and remains for the start. The resulting file has operators of ONNX Runtime's own and can only be
+read by it; the files in `models/` can be read by any program for ONNX.
 """
 
 import argparse
@@ -17,12 +17,12 @@ import onnxruntime as ort
 from hark.command import command
 from hark.recognizer import Recognizer, open_session
 
-# Of the windows, alone and side by side, that the model must answer as before, to the last bit.
+# Lengths of the windows, alone and in a batch, for which the model's output must be the same to the last bit.
 _FRAMES = ((1, 7, 100, 1700), (50, 850))
 
 
 def fuse(path: Path) -> bool:
-    """Rewrites an ONNX file in place; returns whether the new file answers as the old one does, which else is left.
+    """Rewrites an ONNX file in place if the output stays the same; returns whether it did.
 
     Raises:
         ModelError: the file is missing or is no model of Hark's.

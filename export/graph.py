@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES
 from hark.spec import METADATA_KEY, ModelSpec
 
-# ONNX Runtime fuses LayerNormalization, which is an operator of its own from opset 17 on.
+# ONNX Runtime fuses LayerNormalization, which is an operator from opset 17 on.
 OPSET = 17
 # The example the graph is traced with; the proof uses other sizes.
 EXAMPLE_LENGTHS = (97, 61)
@@ -27,7 +27,7 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
         torch.tensor(EXAMPLE_LENGTHS),
     )
     with warnings.catch_warnings():
-        # The tracer warns of its age, and that recurrences may not take other batch sizes: the proof shows they do.
+        # The tracer warns of its age, and that recurrences may not take other batch sizes; the proof shows they do.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model.eval(),
@@ -48,7 +48,7 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
 
 
 def write_spec(path: Path, spec: ModelSpec) -> None:
-    """Writes the spec into an ONNX file's metadata, in place of one that is there."""
+    """Writes the spec into an ONNX file's metadata; replaces an existing one."""
     graph = onnx.load(path)
     kept = [(entry.key, entry.value) for entry in graph.metadata_props if entry.key != METADATA_KEY]
     del graph.metadata_props[:]

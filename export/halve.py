@@ -1,6 +1,6 @@
 """fp32 ONNX -> the same network with weights stored as fp16: half the file, the same arithmetic.
 
-For what int8 has no kernels for. ONNX Runtime widens the weights once, when it opens the file.
+For operators without int8 kernels. ONNX Runtime converts the weights back once, when it opens the file.
 """
 
 from pathlib import Path
@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# A cast takes some fifty bytes; below this nothing is saved. Vectors are small, and int8's scales are among them, whose
-# exponents half precision may not have.
+# A cast takes about fifty bytes; below this size nothing is saved. Vectors are small, and among them are int8's scales,
+# whose exponents may not fit into half precision.
 _LEAST_VALUES = 256
 
 
@@ -25,7 +25,7 @@ def halve(fp32: Path, half: Path) -> None:
         name, stored = tensor.name, f"{tensor.name}.half"
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
         casts.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
-    # Nodes stand in the order in which they run.
+    # Nodes are listed in the order in which they run.
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

@@ -1,4 +1,4 @@
-"""What the export of a keyword model measures."""
+"""Measures keyword models for the export."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from training.manifest import Utterance
 def measure_keywords(
     files: dict[str, Path], chosen: str, utterances: Sequence[Utterance], max_loss: float
 ) -> dict[str, Any]:
-    """Measures exported files (precision -> path) as they are served, and prints what was found.
+    """Measures exported files (precision -> path) as they are served, and prints the figures.
 
     Returns:
-        the figures of the chosen precision, for the spec.
+        The figures of the chosen precision, for the spec.
 
     Raises:
-        ProofError: it has an accuracy more than `max_loss` below that of fp32.
+        ProofError: its accuracy is more than `max_loss` below that of fp32.
     """
     measured = {name: evaluate_keywords(Recognizer(file), utterances) for name, file in files.items()}
     for name, evaluation in measured.items():

@@ -1,9 +1,9 @@
 """The mask between two convolutions, moved into the first of them.
 
-What lies past an utterance's end has to be zero before the second convolution looks there. Multiplying it away costs as
-much as the convolution before: ONNX Runtime computes convolutions on blocks of channels and unpacks and packs all of
+Frames past an utterance's end must be zero before the second convolution sees them. Multiplying by a mask costs as much
+as the convolution before: ONNX Runtime computes convolutions on blocks of channels, and has to unpack and pack all of
 them for a product. So the first convolution gets one more input channel, which is 1 past the end and 0 elsewhere, with
-a weight that leaves nothing for the ReLU that follows. Inside the utterance not a bit changes.
+a weight that makes the following ReLU zero. Inside the utterance not a bit changes.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
-# Below anything a convolution makes of normalised features, and still a number in half precision.
+# Below any output of a convolution on normalised features, and still a number in half precision.
 _FORBIDDING = -6e4
 
 
@@ -32,8 +32,8 @@ class _Masked(NamedTuple):
 def fold_mask(path: Path) -> bool:
     """Rewrites an fp32 ONNX file in place; returns whether there was a mask between two convolutions.
 
-    Looked for is Mul, Conv, ReLU, Mul, Conv in that order, both products with the mask of the utterances' lengths, as
-    `training.conformer.Conformer` has them.
+    The pattern is Mul, Conv, ReLU, Mul, Conv, where both products are with the mask of the utterances' lengths, as in
+    `training.conformer.Conformer`.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -65,7 +65,7 @@ def fold_mask(path: Path) -> bool:
 
 
 def _needed(nodes: list[NodeProto], wanted: set[str]) -> list[NodeProto]:
-    """Leaves out what nothing asks for, which ONNX Runtime would compute: here what made the mask that is gone."""
+    """Removes nodes whose output is not used, which ONNX Runtime would compute: those of the former mask."""
     kept = []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
@@ -90,14 +90,14 @@ def _find(makers: Mapping[str, NodeProto], nodes: list[NodeProto], weights: set[
 
 
 def _looks_ahead_evenly(convolution: NodeProto) -> bool:
-    """Tells whether an output is made of as many inputs before its own as after it."""
+    """Returns whether an output is made of as many inputs before its own as after it."""
     values = {each.name: helper.get_attribute_value(each) for each in convolution.attribute}
     kernel = values["kernel_shape"]
     return all(size % 2 for size in kernel) and values.get("pads") == [size // 2 for size in [*kernel, *kernel]]
 
 
 def _with_mask(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[outputs, inputs, *kernel] -> one input more, seen in the middle of the kernel alone."""
+    """[outputs, inputs, *kernel] -> one input more, with a weight only in the middle of the kernel."""
     channel = np.zeros((len(weight), 1, *weight.shape[2:]), np.float32)
     middle = tuple(size // 2 for size in weight.shape[2:])
     channel[(slice(None), 0, *middle)] = _FORBIDDING

@@ -1,7 +1,7 @@
-"""Attention that minds padding only where there is some.
+"""Attention that adds its mask only to batches with padding.
 
-A mask is added to the scores so that nobody looks past an utterance's end. An utterance that is alone in its batch has
-no padding, yet the addition goes over the largest tensor there is, and takes as long as the softmax that follows.
+A mask is added to the scores, so that attention does not look past an utterance's end. An utterance alone in its batch
+has no padding, yet the addition covers the largest tensor of the network and takes as long as the softmax after it.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ _ZERO = "padding/zero"
 
 
 def mask_where_padded(path: Path) -> int:
-    """Rewrites an ONNX file in place so that a mask is added to scores where it forbids anything; returns how often.
+    """Rewrites an ONNX file in place, so that masks are added only where there is padding; returns how many.
 
-    Looked for is the softmax of a sum of scores and a product with `training.conformer.FORBIDDEN`, as `quantise` leaves
-    them; it would put the nodes in an order in which a branch comes before what it reads. Other biases stay.
+    The pattern is the softmax of a sum of scores and a product with `training.conformer.FORBIDDEN`, after `quantise`,
+    which would order the nodes so that a branch comes before its input. Other biases stay.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -66,7 +66,7 @@ def _is_padded(mask: str) -> list[NodeProto]:
 
 
 def _softmax(node: NodeProto, scores: str, mask: str) -> NodeProto:
-    """The softmax of the scores with or without the mask, as it is needed."""
+    """The softmax of the scores, with the mask if there is padding."""
 
     def branch(name: str, *nodes: NodeProto) -> onnx.GraphProto:
         output = helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, ["batch", "heads", "of", "to"])

@@ -1,7 +1,7 @@
-"""Position encodings as what they are, sines and cosines, instead of two megabytes of numbers.
+"""Position encodings as formulas, sines and cosines, instead of two megabytes of numbers.
 
-ONNX Runtime computes them when it opens the file, as it does with all that depends on no input; the file in the image
-has them computed (see `export.fuse`).
+ONNX Runtime computes them when it opens the file, as everything that depends on no input; in the image's file they are
+already computed (see `export.fuse`).
 """
 
 import math
@@ -15,12 +15,12 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 # As in `training.whisper.sinusoids`.
 _LONGEST_WAVE = 10_000
-# What single precision makes of an angle of 1500.
+# Error of an angle of 1500 in single precision.
 _CLOSE = 1e-3
 
 
 def compute_positions(path: Path) -> bool:
-    """Rewrites an ONNX file in place; returns whether it held positions of Whisper's, `training.whisper.sinusoids`."""
+    """Rewrites an ONNX file in place; returns whether it had Whisper's positions, `training.whisper.sinusoids`."""
     model = onnx.load(path)
     graph = model.graph
     for tensor in graph.initializer:
@@ -46,7 +46,7 @@ def compute_positions(path: Path) -> bool:
 
 
 def _waves(number: int) -> NDArray[np.float32]:
-    """[number]: by how much the angle of each wave grows with every position."""
+    """[number]: how much the angle of each wave grows with each position."""
     step = np.float32(-math.log(_LONGEST_WAVE) / (number - 1))
     waves: NDArray[np.float32] = np.exp(step * np.arange(number, dtype=np.float32))
     return waves

@@ -15,25 +15,25 @@ from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES
 from hark.spec import ModelSpec
 
 TOLERANCE = 1e-4
-# None of these is a length or a batch size of the traced example. One frame is the shortest possible input; the longest
-# is half a minute.
+# None of these is a length or a batch size of the traced example. One frame is the shortest possible input, half a
+# minute the longest.
 LENGTHS = (1, 38, 250, 999, 3001)
 BATCH_SIZES = (1, 3)
 
 
 @dataclass(frozen=True)
 class Parity:
-    """The largest difference of log-probabilities, over how many (length, batch size) pairs."""
+    """The largest difference of log-probabilities, and over how many (length, batch size) pairs."""
 
     largest_difference: float
     cases: int
 
 
 def prove_dynamic(path: Path, spec: ModelSpec | None = None) -> None:
-    """Checks the graph and that its batch and time axes are symbolic; a keyword model answers one frame, always.
+    """Checks the graph, and that its batch and time axes are symbolic. A keyword model always has one output frame.
 
     Raises:
-        ProofError: they are not.
+        ProofError: an axis is not.
     """
     graph = onnx.load(path)
     onnx.checker.check_model(graph, full_check=True)
@@ -51,7 +51,7 @@ def prove_dynamic(path: Path, spec: ModelSpec | None = None) -> None:
 def prove_equal(model: nn.Module, path: Path, spec: ModelSpec) -> Parity:
     """Compares ONNX Runtime with PyTorch at every length of `LENGTHS` and batch size of `BATCH_SIZES`.
 
-    In a batch, the first utterance has the length and the others are shorter, so that padding takes part.
+    In a batch the first utterance has the full length and the others are shorter, so that there is padding.
 
     Raises:
         ProofError: a log-probability differs by more than `TOLERANCE`, or a length is different.

@@ -1,4 +1,4 @@
-"""fp32 ONNX -> int8 ONNX: weights per channel, activations quantised as they come."""
+"""fp32 ONNX -> int8 ONNX: weights per channel, activations quantised while it runs."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from export.padding import mask_where_padded
 from export.positions import compute_positions
 from export.scores import quantise_scores
 
-# ONNX Runtime has int8 kernels for these. Convolutions stay in fp32: they hold 1 % of the weights and the first sees
-# the features themselves; those of a Whisper network are products here (see `export.convolutions`). GRUs have no int8
-# kernel and stay in fp32 too.
+# ONNX Runtime has int8 kernels for these. Convolutions stay in fp32: they have 1 % of the weights, and the input of the
+# first is the features themselves. Those of a Whisper network have become products (see `export.convolutions`). GRUs
+# have no int8 kernel and stay in fp32 too.
 _QUANTISED = ["LSTM", "MatMul", "Gemm"]
 
 
 def quantise(fp32: Path, int8: Path, work: Path) -> None:
-    """Writes the int8 version of an fp32 file; `work` is a folder for what lies between.
+    """Writes the int8 version of an fp32 file; `work` is a folder for intermediate files.
 
-    Attention of Whisper's blocks gets int8 scores, and its mask and its positions only where and when they are needed.
+    The attention of Whisper's blocks gets int8 scores, its mask only for padding, and its positions as formulas.
     """
     prepared = work / "prepared.onnx"
     quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)

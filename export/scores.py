@@ -1,8 +1,8 @@
-"""The scores of attention in int8: how well each frame's query and each frame's key go together.
+"""The scores of attention, the product of queries and keys, in int8.
 
-Both sides come from the speech, so `quantize_dynamic` leaves their product in fp32, where it takes twice as long
-as the widest layer does in int8. Queries become unsigned and keys signed numbers of 8 bits as they come, the pair that
-processors are fastest with. The other product of attention stays: its weights, some hundreds of frames that share 1,
+Both factors are computed from the speech, so `quantize_dynamic` leaves their product in fp32, where it takes twice as
+long as the widest layer does in int8. Queries become unsigned and keys signed 8-bit numbers while the network runs, the
+fastest pair on most processors. The other product of attention stays: its weights sum to 1 over hundreds of frames and
 would become zeros.
 """
 
@@ -20,7 +20,7 @@ _NAMES = ("scores/largest", "scores/zero")
 def quantise_scores(path: Path) -> int:
     """Rewrites an ONNX file in place; returns how many products became int8.
 
-    Looked for is a product of a scaled query and a key: MatMul of Mul, by a constant, and of Transpose.
+    The pattern is the product of a scaled query and a key: MatMul of Mul, by a constant, and of Transpose.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -48,7 +48,7 @@ def quantise_scores(path: Path) -> int:
 
 
 def _product(node: NodeProto, query: str, scale: str, key: str) -> list[NodeProto]:
-    """What `scale` * `query` @ `key` is in int8, in the order in which ONNX Runtime joins it to one operator."""
+    """What `scale` * `query` @ `key` is in int8, in the order that ONNX Runtime fuses into one operator."""
 
     def make(kind: str, inputs: list[str], *outputs: str, **attributes: Any) -> NodeProto:
         return helper.make_node(kind, inputs, [own(each) for each in outputs], own(outputs[0]), **attributes)
@@ -64,7 +64,7 @@ def _product(node: NodeProto, query: str, scale: str, key: str) -> list[NodeProt
         make("ReduceMin", [key], "least", keepdims=0),
         make("Neg", [own("least")], "negative"),
         make("Max", [own("greatest"), own("negative")], "range"),
-        # Keys that are all zero have a scale of 0, and their scores are 0 whatever they become.
+        # Keys that are all zero have a scale of 0; their scores are 0 in any case.
         make("Div", [own("range"), _NAMES[0]], "key_scale"),
         make("QuantizeLinear", [key, own("key_scale"), _NAMES[1]], "key"),
         make("MatMulInteger", [own("query"), own("key"), own("query_zero")], "integer"),

@@ -1,4 +1,4 @@
-"""Speech whose word boundaries are known: hibari's, from the durations that its network gives every phoneme."""
+"""Speech with known word boundaries: hibari's, from the durations of phonemes that its network predicts."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,10 +12,10 @@ import soxr
 from hibari import dsp
 from numpy.typing import NDArray
 
-# Sentences are spoken at these speeds in turn, as people differ too.
+# Sentences are spoken at these speeds in turn, as people speak at different speeds.
 _SPEEDS = (1.0, 0.85, 1.15)
 _SEED = 0
-# Of the loudest hundredth of a second: 35 dB below.
+# Share of the loudest hundredth of a second: 35 dB below it.
 _FAINT = 10**-3.5
 
 
@@ -25,8 +25,8 @@ class Spoken:
 
     Attributes:
         samples: [samples] mono float32.
-        words: what is said, as it is written.
-        spans_s: [words, 2] where each word begins and ends, in seconds.
+        words: the written words.
+        spans_s: [words, 2], start and end of each word in seconds.
     """
 
     samples: NDArray[np.float32]
@@ -35,7 +35,7 @@ class Spoken:
 
 
 def speak(texts: Iterable[str], sample_rate_hz: int) -> Iterator[Spoken]:
-    """Speaks normalised texts; those that the engine reads as more or fewer words than are written are left out."""
+    """Speaks normalised texts, except those that the engine reads as more or fewer words than are written."""
     engine = hibari.Hibari()
     session = _with_durations(engine.model_path)
     for i, text in enumerate(texts):
@@ -50,7 +50,7 @@ def speak(texts: Iterable[str], sample_rate_hz: int) -> Iterator[Spoken]:
             }
             *parameters, durations = session.run(None, feed)
             audio = dsp.synth(*(each[0] for each in parameters), np.random.default_rng(_SEED))
-            # The first and the last phoneme are the silence around; some of it is put into the last sound, too.
+            # The first and the last phoneme are silence; some of it is also part of the last sound.
             ends_s = np.cumsum(durations.ravel()) / durations.sum() * len(audio) / dsp.SR
             spans_s = np.array([[ends_s[match.start()], ends_s[match.end()]] for match in matches])
             spans_s[-1, 1] = np.clip(_sound_end_s(audio), spans_s[-1, 0], spans_s[-1, 1])

@@ -18,7 +18,7 @@ from hark.errors import RequestError
 from training.errors import ManifestError
 from training.manifest import Utterance
 
-# 16-bit samples halve the cache and are what recordings hold anyway.
+# 16-bit samples halve the cache, and most recordings have no more than 16 bits.
 FULL_SCALE = 32767.0
 _DECODED_AT_ONCE = 256
 
@@ -30,12 +30,12 @@ class AudioCache:
     recording makes a new cache.
 
     Attributes:
-        path: of the cache's files, but for their suffixes.
+        path: of the cache's files, without their suffixes.
         pcm: samples of all utterances in a row.
-        offsets: where each utterance's samples begin, and, last, where all end.
+        offsets: where the samples of each utterance begin; the last is where they all end.
 
     Raises:
-        ManifestError: audio is missing or unreadable; every such file is named.
+        ManifestError: audio is missing or unreadable; the message names files.
     """
 
     def __init__(self, utterances: Sequence[Utterance], sample_rate_hz: int, folder: str | Path) -> None:
@@ -68,11 +68,11 @@ class AudioCache:
 class JoinedAudio:
     """Several caches read as one.
 
-    Each manifest keeps a cache of its own: another manifest in a run leaves those of the others as they are.
+    Each manifest keeps its own cache, so that adding a manifest to a run leaves the others' caches as they are.
 
     Attributes:
         parts: the caches.
-        offsets: where each utterance's samples begin among those of all parts, and, last, where all end.
+        offsets: where the samples of each utterance begin in `pcm`; the last is where they all end.
     """
 
     def __init__(self, parts: Sequence[AudioCache]) -> None:
@@ -86,7 +86,7 @@ class JoinedAudio:
 
     @property
     def name(self) -> str:
-        """The digest of the recordings; that of the cache where there is only one."""
+        """A digest of the recordings; the name of the cache where there is only one."""
         names = [part.path.name for part in self.parts]
         return names[0] if len(names) == 1 else hashlib.sha256(" ".join(names).encode()).hexdigest()[:24]
 
@@ -105,7 +105,7 @@ class JoinedAudio:
 
 
 def cached_audio(manifests: Iterable[Sequence[Utterance]], sample_rate_hz: int, folder: str | Path) -> JoinedAudio:
-    """Opens, or makes, the cache of each manifest's utterances.
+    """Opens the cache of each manifest's utterances, and makes those that are missing.
 
     Raises:
         ManifestError: as `AudioCache`.

@@ -1,4 +1,4 @@
-"""What can be said of audio files without their transcripts, from one reading of each."""
+"""Facts about audio files that need no transcript, from one reading of each."""
 
 import hashlib
 import io
@@ -14,19 +14,19 @@ from tqdm import tqdm
 from hark.audio import MIN_SAMPLE_RATE_HZ, decode
 from hark.errors import RequestError
 
-# What has been clipped and then made a little softer, as encoders do, still counts.
+# Audio that was clipped and then made slightly quieter, as encoders do, still counts as clipped.
 _FULL_SCALE = 0.99
 
 
 @dataclass(frozen=True)
 class AudioFacts:
-    """What a file that can be read holds.
+    """What a readable file contains.
 
     Attributes:
-        duration_s: length of what was decoded, whatever the header says.
+        duration_s: length of the decoded audio, whatever the header says.
         peak: largest absolute sample, at most 1.
         full_scale_share: share of the samples that are at full scale.
-        digest: equal for equal samples at an equal rate, whatever lossless format they are in.
+        digest: equal for equal samples at an equal rate, in whatever lossless format.
     """
 
     duration_s: float
@@ -37,14 +37,14 @@ class AudioFacts:
 
 @dataclass(frozen=True)
 class AudioFault:
-    """Why there is nothing to be said of a file: it is missing, or cannot be decoded."""
+    """Why there are no facts about a file: it is missing, or cannot be decoded."""
 
     missing: bool
     reason: str
 
 
 def audio_facts(paths: Iterable[Path]) -> dict[Path, AudioFacts | AudioFault]:
-    """Decodes every file once, several at a time, as training would but for the resampling."""
+    """Decodes every file once, several at a time, as training would except for the resampling."""
     distinct = list(dict.fromkeys(paths))
     with ThreadPoolExecutor() as pool:
         results = pool.map(_facts, distinct)
@@ -78,7 +78,7 @@ def _facts(path: Path) -> AudioFacts | AudioFault:
 
 
 def _sample_rate_hz(data: bytes) -> int:
-    """Returns the file's own rate; for what is no audio any rate, since `decode` says better what is wrong with it."""
+    """Returns the file's own rate. If it is no audio, any rate: `decode` says better what is wrong with it."""
     try:
         rate_hz: int = sf.info(io.BytesIO(data)).samplerate
     except (sf.LibsndfileError, TypeError):

@@ -1,8 +1,8 @@
-"""Waveform augmentation: carries clean, close or synthetic speech to other speakers, rooms, microphones and lines.
+"""Waveform augmentation: makes speech sound like other speakers, rooms, microphones and transmission lines.
 
-Each kind has a part of `training.config.AugmentConfig` and is off at probability or range 0. All randomness comes from
-the generator handed in. What is cheaper on the spectrogram (vocal-tract warp, tempo, SpecAugment) is in
-`training.features`.
+Each kind has its part of `training.config.AugmentConfig` and is off at probability or range 0. All randomness comes
+from the generator that is passed in. Augmentation that is cheaper on the spectrogram (vocal-tract warp, tempo,
+SpecAugment) is in `training.features`.
 """
 
 import io
@@ -26,11 +26,11 @@ Samples = NDArray[np.float32]
 
 # How a config says that it names no folder.
 NO_FOLDER = ("", "none")
-# The floor of a level in dB, so that silence has one.
+# Lower limit of a level, so that silence has one in dB.
 SILENCE = 1e-8
-# Fourier transforms are padded to a multiple of this.
+# Signals are padded to a multiple of this length for Fourier transforms.
 FAST_LENGTH = 4096
-# How hard encoders squeeze, for those that can: 0 is nothing lost, 1 the fewest bits. LAME gives up just before that.
+# Compression of those encoders that have a choice: 0 loses nothing, 1 has the fewest bits. LAME fails at 1 itself.
 _COMPRESSION = (0.5, 0.99)
 # Name -> (container, subtype, sample rate or None for the recording's own), as soundfile writes them.
 CODECS: dict[str, tuple[str, str, int | None]] = {
@@ -43,10 +43,10 @@ CODECS: dict[str, tuple[str, str, int | None]] = {
 
 
 class WaveformAugment:
-    """Applies, in the order sound takes: silence at the edges, speed, room, noise, microphone band, level, codec.
+    """Applies, in the order in which sound travels: edges, speed, room, noise, microphone band, level, codec.
 
     Raises:
-        ConfigError: a folder of noise or room responses has no audio that can be read, or a codec is unknown.
+        ConfigError: a folder of noise or room responses is missing or has no audio, or a codec is unknown.
     """
 
     def __init__(self, config: AugmentConfig, sample_rate_hz: int) -> None:
@@ -95,17 +95,17 @@ class WaveformAugment:
 
 
 def shorten_edges(samples: Samples, sample_rate_hz: int, lead_s: float, tail_s: float) -> Samples:
-    """Leaves no more than so much silence before and after what is said in [samples], and no less where there was more.
+    """Shortens the silence before and after the speech in [samples] to these lengths.
 
-    The endpoint cuts recordings so (`hark.segments`), and so do people; corpora come with half a second or more, and
-    a network that knows nothing else hears the first and the last word badly.
+    Recognition cuts recordings like this (`hark.segments`), and so do people. Corpora have half a second or more, and a
+    network that knows nothing else recognises the first and the last word badly.
     """
     first_s, end_s = spoken_span_s(samples, sample_rate_hz)
     return samples[max(0, round((first_s - lead_s) * sample_rate_hz)) : round((end_s + tail_s) * sample_rate_hz)]
 
 
 def spoken_span_s(samples: Samples, sample_rate_hz: int) -> tuple[float, float]:
-    """Returns where what is said in [samples] begins and ends; all of them where nothing is found."""
+    """Returns where speech in [samples] begins and ends; the whole length if there is none."""
     spoken = np.flatnonzero(vad.is_speech(vad.excess_db(vad.levels_db(samples, sample_rate_hz))))
     if not len(spoken):
         return 0.0, len(samples) / sample_rate_hz
@@ -113,7 +113,7 @@ def spoken_span_s(samples: Samples, sample_rate_hz: int) -> tuple[float, float]:
 
 
 def change_speed(samples: Samples, sample_rate_hz: int, speed: float) -> Samples:
-    """Plays [samples] `speed` times as fast, pitch and formants with it: what sounds like another speaker.
+    """Plays [samples] `speed` times as fast, which changes pitch and formants: it sounds like another speaker.
 
     Source: Ko et al., "Audio Augmentation for Speech Recognition" (Interspeech 2015), with a continuous range.
     """
@@ -122,9 +122,9 @@ def change_speed(samples: Samples, sample_rate_hz: int, speed: float) -> Samples
 
 
 def reverberate(samples: Samples, response: Samples) -> Samples:
-    """Lets [samples] sound in a room; as long and as loud as before, with the direct sound where it was."""
+    """Adds a room's reverberation to [samples]; length, level and the time of the direct sound stay."""
     onset = int(np.abs(response).argmax())
-    # A transform of a length with large prime factors takes many times as long.
+    # A transform whose length has large prime factors takes many times as long.
     silence = -(len(samples) + len(response) - 1) % FAST_LENGTH
     padded = torch.from_numpy(np.pad(samples, (0, silence)))
     wet = torchaudio.functional.fftconvolve(padded, torch.from_numpy(response)).numpy()
@@ -170,14 +170,14 @@ def mix(samples: Samples, noise: Samples, snr_db: float) -> Samples:
 
 
 def limit_band(samples: Samples, sample_rate_hz: int, cutoff_hz: float) -> Samples:
-    """Takes away what is above `cutoff_hz`, as a telephone line or a cheap microphone does."""
+    """Removes frequencies above `cutoff_hz`, as a telephone line or a cheap microphone does."""
     narrow = soxr.resample(samples, sample_rate_hz, 2 * cutoff_hz, quality="MQ")
     wide: Samples = soxr.resample(narrow, 2 * cutoff_hz, sample_rate_hz, quality="MQ")
     return wide
 
 
 def change_gain(samples: Samples, gain_db: float) -> Samples:
-    """Makes [samples] louder or softer and clips what no longer fits, as a recorder does."""
+    """Makes [samples] louder or quieter, and clips them at full scale as a recorder does."""
     louder: Samples = np.clip(samples * np.float32(10 ** (gain_db / 20)), -1, 1)
     return louder
 
@@ -200,7 +200,7 @@ def transmit(samples: Samples, sample_rate_hz: int, codec: str, compression: flo
 
 
 def between(limits: list[float], rng: np.random.Generator) -> float:
-    """Draws a number between two."""
+    """Draws a number between two limits."""
     low, high = limits
     return float(rng.uniform(low, high))
 
@@ -210,14 +210,14 @@ def _level(samples: Samples) -> float:
 
 
 def stretch_of(recording: Samples, length: int, rng: np.random.Generator) -> Samples:
-    """Cuts [length] samples out of a recording, going round where it is too short."""
+    """Cuts [length] samples out of a recording at a random place; one that is too short is repeated."""
     start = int(rng.integers(len(recording)))
     return np.take(recording, np.arange(start, start + length), mode="wrap")
 
 
 @lru_cache
 def recordings(folder: str, sample_rate_hz: int) -> tuple[Samples, ...]:
-    """Decodes every audio file below a folder; none where no folder is named.
+    """Decodes every audio file below a folder; returns nothing where no folder is named.
 
     Raises:
         ConfigError: the folder does not exist, or has no audio in it.
@@ -225,7 +225,9 @@ def recordings(folder: str, sample_rate_hz: int) -> tuple[Samples, ...]:
     if folder in NO_FOLDER:
         return ()
     if not Path(folder).is_dir():
-        raise ConfigError(f"There is no folder {folder}, which augment names; set its `folder` to none to do without.")
+        raise ConfigError(
+            f"There is no folder {folder}, which augment names; set its `folder` to none to train without it."
+        )
     decoded = []
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file():

@@ -20,7 +20,7 @@ from training.errors import CheckpointError
 def average(paths: Sequence[str | Path], output: str | Path) -> None:
     """Writes the mean of the weights of checkpoints of one model; the config is the first one's.
 
-    `load_checkpoint` reads what is written; it has no optimiser's state to resume from.
+    `load_checkpoint` reads the file. It has no optimiser state, so no run can be resumed from it.
 
     Raises:
         CheckpointError: a checkpoint cannot be read, or is of another model than the first, or there is none.

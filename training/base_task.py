@@ -1,4 +1,4 @@
-"""What training transcribers and training classifiers have in common: seeds, the optimiser, what a checkpoint holds."""
+"""What training tasks have in common: seeds, the optimiser, and the contents of a checkpoint."""
 
 from typing import Any, ClassVar
 

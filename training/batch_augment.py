@@ -1,8 +1,8 @@
-"""Augmentation of whole batches where the network is: what `training.augment` and `training.features` do to utterances.
+"""Augmentation of whole batches on the device that trains, as `training.augment` and `training.features` define it.
 
-A GPU learns from audio some fifty times as fast as the processor cores beside it augment it. Here everything is done to
-all utterances of a batch at once, by the same definitions. What is drawn is drawn on the host, of one generator an
-utterance; only the samples of drawn noise and of simulated rooms come from the device's generator.
+A GPU trains about fifty times as fast as the processor cores beside it augment. Here everything is done to all
+utterances of a batch at once. Random numbers are drawn on the host, from one generator for each utterance; only the
+samples of generated noise and of simulated rooms come from the device's generator.
 """
 
 from collections.abc import Sequence
@@ -23,27 +23,27 @@ from training.errors import ConfigError
 from training.features import WarpedLogMel, draw_gains, whisper_normalised
 from training.lengths import frame_mask
 
-# Neighbours on either side that a sample between samples is made of, and how many places between two are told apart.
+# Neighbours on each side from which a value between samples is interpolated, and the number of places between two.
 _REACH = 8
 _PHASES = 512
-# Over how much of the spectrum a narrow line lets less and less through.
+# Width of the edge over which a narrow band fades out.
 _EDGE_HZ = 100.0
 
 
 @dataclass
 class Draw:
-    """What happens to one utterance; None where something does not.
+    """How one utterance is augmented; None for what does not happen.
 
     Attributes:
-        kept_s: silence left before and after what is said.
+        kept_s: silence left before and after the speech.
         speed, hop, bank: speed, samples between frames (the tempo), and the vocal tract's filter bank.
-        room: recorded response by number, or -1 for a simulated one; then `decay_s`, `direct_db`, and the first
-            reflection's time.
-        noise: recording by number, or -1 for a drawn one; then where it starts, 0..1, or its slope; and the SNR.
+        room: number of the recorded response, or -1 for a simulated one; its `decay_s`, its `direct_db`, and the time
+            of its first reflection.
+        noise: number of the recording, or -1 for generated noise; where it starts, 0..1, or its slope; and the SNR.
         cutoff_hz: top of the band.
         gain: factor.
-        gains: [n_mels] what the microphone makes of each band's power.
-        frequency_masks, time_masks: [masks, 2], start and width as shares of what is there and of what is allowed.
+        gains: [n_mels], added to the log-power of each band, as a microphone would.
+        frequency_masks, time_masks: [masks, 2], start as a share of the whole, width as a share of the widest allowed.
     """
 
     kept_s: tuple[float, float] | None
@@ -60,10 +60,10 @@ class Draw:
 
 
 class BatchAugment(nn.Module):
-    """Everything that happens to the utterances of a training set: padded samples to masked log-mel spectrograms.
+    """All augmentation of a training set's utterances: padded samples -> masked log-mel spectrograms.
 
     Raises:
-        ConfigError: the features or the augmentation are of a kind that is not made here.
+        ConfigError: the features or the augmentation are of a kind that cannot be made here.
     """
 
     window: Tensor
@@ -75,8 +75,7 @@ class BatchAugment(nn.Module):
         super().__init__()
         if spec.feature_kind != "log_mel" or spec.n_mfcc or spec.normalisation not in ("utterance", "whisper"):
             raise ConfigError(
-                "data.on_device makes log-mel spectrograms normalised over the utterance, or as Whisper's are, nothing "
-                "else."
+                "data.on_device makes only log-mel spectrograms, normalised over the utterance or as Whisper's are."
             )
         if config.codec.probability:
             raise ConfigError("Codecs run on the processor: set augment.codec.probability=0 or data.on_device=false.")
@@ -92,14 +91,14 @@ class BatchAugment(nn.Module):
         self.register_buffer("noise", torch.from_numpy(np.concatenate(noises or [np.zeros(1, np.float32)])), False)
         self.noise_lengths = np.array([len(noise) for noise in noises], np.int64)
         self.noise_starts = np.cumsum(self.noise_lengths) - self.noise_lengths
-        # From the direct sound on: what comes before it is the recording's own noise.
+        # From the direct sound on: before it there is only the recording's own noise.
         direct = [torch.from_numpy(response[int(np.abs(response).argmax()) :]) for response in responses]
         padded = nn.utils.rnn.pad_sequence(direct or [torch.ones(1)], batch_first=True)
         self.register_buffer("responses", padded, False)
         self.n_responses = len(responses)
 
     def draw(self, duration_s: float, rng: np.random.Generator) -> Draw:
-        """Draws what happens to an utterance of this length."""
+        """Draws the augmentation of an utterance of this length."""
         config = self.config
         lead_s, tail_s = (between(config.edges.kept_s, rng) for _ in range(2))
         edges, room, noise, band = rng.random(4)
@@ -137,27 +136,31 @@ class BatchAugment(nn.Module):
 
         Args:
             samples: [batch, samples], zeros after each utterance's end.
-            lengths: samples of each.
-            draws: one for each.
+            lengths: number of samples of each utterance.
+            draws: one for each utterance.
 
         Returns:
             log_mel: [batch, frames, n_mels].
-            frames: [batch] int64, of each.
-            clean: [batch, samples], at the speed drawn and otherwise as recorded.
+            frames: [batch] int64, number of frames of each.
+            clean: [batch, samples], as recorded except for the speed.
         """
         samples, lengths = change_speed(samples, lengths, [draw.speed for draw in draws])
         clean = samples
-        heard = clean
+        changed = clean
         if rows := [row for row, draw in enumerate(draws) if draw.room]:
-            heard = _replace(heard, rows, self._reverberate(heard[rows], [draws[row] for row in rows], lengths, rows))
+            changed = _replace(
+                changed, rows, self._reverberate(changed[rows], [draws[row] for row in rows], lengths, rows)
+            )
         if rows := [row for row, draw in enumerate(draws) if draw.noise]:
-            heard = _replace(heard, rows, self._add_noise(heard[rows], [draws[row] for row in rows], lengths, rows))
+            changed = _replace(
+                changed, rows, self._add_noise(changed[rows], [draws[row] for row in rows], lengths, rows)
+            )
         if rows := [row for row, draw in enumerate(draws) if draw.cutoff_hz]:
             cutoffs_hz = [draws[row].cutoff_hz or 0.0 for row in rows]
-            heard = _replace(heard, rows, limit_band(heard[rows], self.rate_hz, cutoffs_hz))
-        heard = (heard * _column([draw.gain for draw in draws], heard)).clamp(-1, 1)
+            changed = _replace(changed, rows, limit_band(changed[rows], self.rate_hz, cutoffs_hz))
+        changed = (changed * _column([draw.gain for draw in draws], changed)).clamp(-1, 1)
         hops, banks, gains = zip(*((draw.hop, draw.bank, draw.gains) for draw in draws), strict=True)
-        log_mel, frames = self.log_mel(heard, lengths, hops, banks, np.stack(gains))
+        log_mel, frames = self.log_mel(changed, lengths, hops, banks, np.stack(gains))
         return log_mel.masked_fill(self._masked(log_mel, frames, draws), 0.0), frames, clean
 
     def log_mel(
@@ -227,7 +230,7 @@ class BatchAugment(nn.Module):
         return samples + noise * (_level(samples) / _level(noise) * snr)
 
     def _stretches(self, numbers: list[int], starts: list[float], like: Tensor) -> Tensor:
-        """[len(numbers), samples] of recorded noises, going round where one is too short."""
+        """[len(numbers), samples] of recorded noises; one that is too short is repeated."""
         lengths, offsets = self.noise_lengths[numbers], self.noise_starts[numbers]
         first = torch.from_numpy((np.array(starts) * lengths).astype(np.int64)).to(like.device)
         places = first[:, None] + torch.arange(like.shape[1], device=like.device)
@@ -250,15 +253,15 @@ class BatchAugment(nn.Module):
 
 
 def change_speed(samples: Tensor, lengths: Sequence[int], speeds: Sequence[float]) -> tuple[Tensor, list[int]]:
-    """Plays each row of [batch, samples] so many times as fast; returns it with the new lengths.
+    """Plays each row of [batch, samples] at its own speed; returns it with the new lengths.
 
-    Band-limited interpolation with a Hann-windowed sinc; at higher speeds the highest frequencies, of which speech has
-    little, are mirrored rather than taken away. Source: Smith, "Digital Audio Resampling Home Page" (2002).
+    Band-limited interpolation with a Hann-windowed sinc. At higher speeds the highest frequencies, where speech has
+    little energy, are mirrored and not removed. Source: Smith, "Digital Audio Resampling Home Page" (2002).
     """
     new = [max(round(n / speed), 1) for n, speed in zip(lengths, speeds, strict=True)]
     if all(speed == 1 for speed in speeds):
         return samples, list(lengths)
-    # In double precision: in single, places a few seconds on are off by a thirtieth of a sample.
+    # In double precision: in single precision, places after a few seconds are off by a thirtieth of a sample.
     speed = torch.tensor(list(speeds), dtype=torch.float64, device=samples.device)[:, None]
     places = torch.arange(max(new), dtype=torch.float64, device=samples.device) * speed
     before = places.long()
@@ -267,14 +270,14 @@ def change_speed(samples: Tensor, lengths: Sequence[int], speeds: Sequence[float
     padded = nn.functional.pad(samples, (_REACH - 1, _REACH + 1))
     total = torch.zeros_like(phase, dtype=samples.dtype)
     for tap, weights in enumerate(_sinc_weights(samples.device)):
-        # Of the samples from this tap on, so that one index serves all taps.
+        # The samples from this tap on, so that one index serves all taps.
         total.addcmul_(padded[:, tap:].gather(1, before), weights[phase])
     return total * _inside(total, new), new
 
 
 @cache
 def _sinc_weights(device: torch.device) -> Tensor:
-    """[taps, phases]: what each neighbour counts, for places between two samples."""
+    """[taps, phases]: the weight of each neighbour, for places between two samples."""
     places = (torch.arange(_PHASES, device=device) + 0.5) / _PHASES
     distances = places - torch.arange(1 - _REACH, _REACH + 1, device=device)[:, None]
     weights: Tensor = distances.sinc() * (distances * (np.pi / (2 * _REACH))).cos().square()
@@ -282,7 +285,7 @@ def _sinc_weights(device: torch.device) -> Tensor:
 
 
 def limit_band(samples: Tensor, sample_rate_hz: int, cutoffs_hz: Sequence[float]) -> Tensor:
-    """Takes away what is above each row's cutoff."""
+    """Removes what is above each row's cutoff."""
     size = samples.shape[1] + -samples.shape[1] % FAST_LENGTH
     frequencies_hz = torch.fft.rfftfreq(size, 1 / sample_rate_hz, device=samples.device)
     passed = ((_column(cutoffs_hz, samples) - frequencies_hz) / _EDGE_HZ).clamp(0, 1)
@@ -334,6 +337,6 @@ def _inside(samples: Tensor, lengths: Sequence[int]) -> Tensor:
 
 
 def _level(samples: Tensor) -> Tensor:
-    """[batch, samples] -> [batch, 1]; in ratios of rows of the same length, how long they are does not matter."""
+    """[batch, samples] -> [batch, 1], not divided by the length: only ratios of rows of equal length are used."""
     level: Tensor = samples.norm(dim=1, keepdim=True).clamp_min(SILENCE)
     return level

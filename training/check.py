@@ -3,10 +3,10 @@
     python -m training.check data/train.jsonl --against data/dev.jsonl data/test.jsonl
     python -m training.check data/train.jsonl --labels training/configs/small.yaml --write-clean data/clean.jsonl
 
-Every recording is decoded once. Found are: missing and unreadable files, wrong durations, silent and clipped audio,
-empty texts, characters the model has no label for, impossible speaking rates, texts that do not fit into the model's
-output frames, duplicates, and, with --against, what other splits share. The exit status is 1 when there are errors,
-0 when there are only warnings.
+Every recording is decoded once. The check looks for missing and unreadable files, wrong durations, silent and clipped
+audio, empty texts, characters the model has no label for, impossible speaking rates, texts that do not fit into the
+model's output frames, duplicates, and, with --against, for audio, speakers and texts that splits share. The exit status
+is 1 if there are errors, and 0 if there are only warnings.
 """
 
 import argparse
@@ -36,24 +36,24 @@ def main(arguments: list[str] | None = None) -> int:
     lines = [line for manifest in options.manifests for line in manifest_lines(manifest)]
     against = [line for manifest in options.against for line in manifest_lines(manifest)]
     facts = audio_facts(line.utterance.audio_path for line in [*lines, *against])
-    found = findings(lines, facts, config, against, options.duration_tolerance)
-    print(table(found))
-    print(_summary(lines, found))
+    problems = findings(lines, facts, config, against, options.duration_tolerance)
+    print(table(problems))
+    print(_summary(lines, problems))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(report(lines, found), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        options.json.write_text(json.dumps(report(lines, problems), indent=1, ensure_ascii=False) + "\n", "utf-8")
     if options.write_clean:
-        kept = clean(lines, found)
+        kept = clean(lines, problems)
         write_manifest(options.write_clean, [line.utterance for line in kept])
         print(f"{options.write_clean}: {len(kept):,} of {len(lines):,} lines")
-    return 1 if any(finding.kind.is_error for finding in found) else 0
+    return 1 if any(finding.kind.is_error for finding in problems) else 0
 
 
-def table(found: Sequence[Finding]) -> str:
-    """Returns a row for each kind of finding that there is, with the first lines it was found on."""
+def table(problems: Sequence[Finding]) -> str:
+    """Returns a row for each kind of finding, with the first lines that have it."""
     rows = []
     for kind in Kind:
-        of_kind = [finding for finding in found if finding.kind is kind]
+        of_kind = [finding for finding in problems if finding.kind is kind]
         if not of_kind:
             continue
         rows.append(f"{_severity(kind):<9}{kind.title:<26}{len(of_kind):>9,}")
@@ -63,12 +63,12 @@ def table(found: Sequence[Finding]) -> str:
     return "\n".join([f"{'':<9}{'finding':<26}{'lines':>9}", *rows]) if rows else "Nothing is wrong."
 
 
-def report(lines: Sequence[Line], found: Sequence[Finding]) -> dict[str, object]:
+def report(lines: Sequence[Line], problems: Sequence[Finding]) -> dict[str, object]:
     """Returns all findings as plain values."""
     return {
         "lines": len(lines),
-        "errors": sum(finding.kind.is_error for finding in found),
-        "warnings": sum(not finding.kind.is_error for finding in found),
+        "errors": sum(finding.kind.is_error for finding in problems),
+        "warnings": sum(not finding.kind.is_error for finding in problems),
         "findings": [
             {
                 "severity": _severity(finding.kind),
@@ -78,18 +78,18 @@ def report(lines: Sequence[Line], found: Sequence[Finding]) -> dict[str, object]
                 "audio_filepath": str(finding.line.utterance.audio_path),
                 "message": finding.message,
             }
-            for finding in found
+            for finding in problems
         ],
     }
 
 
-def clean(lines: Sequence[Line], found: Sequence[Finding]) -> list[Line]:
-    """Returns the lines that have no error; of duplicates, the first stays.
+def clean(lines: Sequence[Line], problems: Sequence[Finding]) -> list[Line]:
+    """Returns the lines without errors; the first of several duplicates stays.
 
     Raises:
-        ManifestError: there is none.
+        ManifestError: every line has an error.
     """
-    wrong = {_key(finding.line) for finding in found if finding.kind.is_error}
+    wrong = {_key(finding.line) for finding in problems if finding.kind.is_error}
     kept = [line for line in lines if _key(line) not in wrong]
     if not kept:
         raise ManifestError("Every line has an error, so no clean manifest is written.")
@@ -104,10 +104,10 @@ def _severity(kind: Kind) -> str:
     return "error" if kind.is_error else "warning"
 
 
-def _summary(lines: Sequence[Line], found: Sequence[Finding]) -> str:
+def _summary(lines: Sequence[Line], problems: Sequence[Finding]) -> str:
     hours = sum(line.utterance.duration_s for line in lines) / 3600
-    errors = sum(finding.kind.is_error for finding in found)
-    return f"{len(lines):,} lines, {hours:.2f} h: {errors:,} errors, {len(found) - errors:,} warnings"
+    errors = sum(finding.kind.is_error for finding in problems)
+    return f"{len(lines):,} lines, {hours:.2f} h: {errors:,} errors, {len(problems) - errors:,} warnings"
 
 
 def _parser() -> argparse.ArgumentParser:

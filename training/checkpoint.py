@@ -15,7 +15,7 @@ from training.errors import CheckpointError
 from training.features import pad_batch
 from training.network import Network, build
 
-# The network is the training task's attribute of this name.
+# The training task has the network in an attribute of this name.
 _PREFIX = "model."
 
 
@@ -29,8 +29,8 @@ def load_checkpoint(path: str | Path) -> tuple[Network, Config]:
         # weights_only: a checkpoint from elsewhere must not run code here.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds
-        # torch's message goes on for lines, and advises to load without protection.
-        reason = str(error) if isinstance(error, OSError) else "it is damaged, or of another program"
+        # torch's message is long, and advises to load the file without protection.
+        reason = str(error) if isinstance(error, OSError) else "it is damaged, or another program wrote it"
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}.") from error
     if "hark_config" not in checkpoint:
         raise CheckpointError(f"{path} was not written by Hark's training.")
@@ -43,7 +43,7 @@ def load_checkpoint(path: str | Path) -> tuple[Network, Config]:
 
 
 def checkpoint_of(model: Network, config: Config) -> dict[str, Any]:
-    """Returns what `load_checkpoint` reads once `torch.save` has written it: weights and config, no optimiser."""
+    """Returns what to write with `torch.save` for `load_checkpoint` to read: weights and config, no optimiser."""
     weights = {f"{_PREFIX}{name}": value for name, value in model.state_dict().items()}
     return {"state_dict": weights, "hark_config": config_to_dict(config)}
 
@@ -57,7 +57,7 @@ def save_weights(checkpoint: str | Path, path: str | Path) -> None:
         CheckpointError: as `load_checkpoint`.
     """
     model, config = load_checkpoint(checkpoint)
-    # Where the files lay on the machine that trained is nobody else's affair.
+    # Paths of the machine that trained are of no use to others.
     data = dataclasses.replace(config.data, train=[], dev="", cache_dir="")
     config = dataclasses.replace(config, data=data, init_from="", output_dir="")
     torch.save(checkpoint_of(model.half(), config), path)

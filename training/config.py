@@ -1,4 +1,4 @@
-"""The training configuration: typed, read from YAML, overridden from the command line, unknown fields refused."""
+"""The training configuration: typed, read from YAML, overridden on the command line; unknown fields are refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from hark.spec import NO_BLANK, ModelSpec
 from training.errors import ConfigError
 from training.text import ENGLISH_LABELS
 
-# What `model.encoder: whisper` leaves of its input frames: its second convolution halves them, and so does joining.
+# `model.encoder: whisper` halves the number of frames twice: in its second convolution, and where it joins pairs.
 WHISPER_STRIDES = (2, 2)
 WHISPER_SUBSAMPLING = WHISPER_STRIDES[0] * WHISPER_STRIDES[1]
 
 
 @dataclass
 class FeatureConfig:
-    """What the network sees; the fields are those of `hark.spec.ModelSpec`, where `kind` is `feature_kind`."""
+    """The network's input. The fields are those of `hark.spec.ModelSpec`, which calls `kind` `feature_kind`."""
 
     kind: str = "log_mel"
     sample_rate_hz: int = 16000
@@ -43,9 +43,9 @@ class ConformerConfig:
     Attributes:
         layers: number of blocks.
         size: width of the encoder.
-        heads: of the attention; `size` is a multiple of twice as many.
-        expansion: how many times `size` wide the feed-forward layers are.
-        kernel: frames of 80 ms that a convolution sees; odd.
+        heads: attention heads; `size` must be a multiple of twice this number.
+        expansion: width of the feed-forward layers, in multiples of `size`.
+        kernel: width of a convolution in frames of 80 ms; odd.
     """
 
     layers: int = 6
@@ -60,10 +60,9 @@ class SeparableConfig:
     """The classifier of `training.keywords.model.SeparableCnn`.
 
     Attributes:
-        channels: of the convolutions over time.
-        kernel: frames of 40 ms that a convolution sees; odd.
-        dilations: distance between those frames in each residual block of two convolutions, of which they say how many
-            there are.
+        channels: channels of the convolutions over time.
+        kernel: width of a convolution in frames of 40 ms; odd.
+        dilations: one for each residual block of two convolutions: the distance between those frames.
     """
 
     channels: int = 96
@@ -73,14 +72,14 @@ class SeparableConfig:
 
 @dataclass
 class WhisperConfig:
-    """A Whisper encoder's shape, and what reads it: `training.whisper.WhisperCtc` or `training.keywords.whisper`.
+    """The shape of a Whisper encoder and of its head; see `training.whisper` and `training.keywords.whisper`.
 
     Attributes:
-        layers: how many transformer blocks to keep, from the first on; tiny has 4, base 6, small 12.
+        layers: how many transformer blocks to keep, starting with the first; tiny has 4, base 6, small 12.
         size: width of the encoder; tiny 384, base 512, small 768.
-        heads: of the attention; Whisper's are 64 wide each.
-        joined_before: pairs of frames go on as one before this block, counted from 0, so from there on at 25 frames a
-            second; `layers` joins them after the last.
+        heads: attention heads; Whisper's are 64 wide each.
+        joined_before: pairs of frames are joined before this block, counted from 0, which leaves 25 frames a second;
+            with the value of `layers` they are joined after the last block.
         head: "linear", "lstm" for bidirectional layers of `rnn_size` units, or "conformer" for blocks as
             `model.conformer` has them; for keywords "pooling", with convolutions of `rnn_size` channels.
         head_layers: how many layers or blocks the head has.
@@ -106,9 +105,9 @@ class ModelConfig:
         rnn_layers: number of bidirectional layers.
         rnn_size: units per direction; also the width of the projection before the first layer.
         dropout: probability, everywhere.
-        encoder: "rnn" for what the fields from `residual_blocks` to `rnn_size` say, "conformer" or "whisper"; for
-            keywords "separable", "whisper" with the head "pooling", or "gru" for recurrences alone.
-        conformer, whisper, separable: what these look like.
+        encoder: "rnn" for the network that the fields from `residual_blocks` to `rnn_size` describe, "conformer" or
+            "whisper"; for keywords "separable", "whisper" with the head "pooling", or "gru" for recurrences alone.
+        conformer, whisper, separable: the shapes of these encoders.
     """
 
     conv_channels: int = 32
@@ -126,11 +125,11 @@ class ModelConfig:
 
 @dataclass
 class EdgesConfig:
-    """Silence before and after what is said, cut short.
+    """Shortens the silence before and after the speech.
 
     Attributes:
         probability: share of the utterances that are cut.
-        kept_s: the least and the most that is left on either side.
+        kept_s: the least and the most silence that is left on each side.
     """
 
     probability: float = 0.0
@@ -145,8 +144,8 @@ class NoiseConfig:
         probability: share of the utterances that get it.
         folder: recordings of noise; "none" for generated noise alone. One that a config file names and that does not
             exist is left out with a note.
-        coloured_share: share that gets drawn noise, from blue to brown, instead of a recording.
-        snr_db: lowest and highest level of the speech over the noise.
+        coloured_share: share of these that gets generated noise, from blue to brown, instead of a recording.
+        snr_db: lowest and highest signal-to-noise ratio.
     """
 
     probability: float = 0.0
@@ -163,9 +162,9 @@ class RoomConfig:
         probability: share of the utterances that get it.
         folder: recorded room responses; "none" for simulated ones alone. One that a config file names and that does not
             exist is left out with a note.
-        simulated_share: share that gets a simulated room instead of a recorded one.
+        simulated_share: share of these that gets a simulated room instead of a recorded one.
         decay_s: shortest and longest T60 of a simulated room.
-        direct_db: lowest and highest energy of its direct sound over its reflections.
+        direct_db: lowest and highest ratio of direct sound to reflections in it.
     """
 
     probability: float = 0.0
@@ -177,7 +176,7 @@ class RoomConfig:
 
 @dataclass
 class BandConfig:
-    """Narrow lines and microphones: nothing above a cutoff drawn between two; 3400 Hz is the telephone's."""
+    """Narrow-band lines and microphones: nothing above a cutoff between these two; a telephone has 3400 Hz."""
 
     probability: float = 0.0
     cutoff_hz: list[float] = field(default_factory=lambda: [3400.0, 7500.0])
@@ -193,19 +192,19 @@ class CodecConfig:
 
 @dataclass
 class AugmentConfig:
-    """What is done to an utterance before it is learnt from.
+    """How the utterances of the training set are changed.
 
     Attributes:
-        speed_change: the recording is played up to this share slower or faster, pitch and formants with it.
-        tempo_change: it is spoken up to this share slower or faster, pitch and formants as they are.
-        tract_change: formants move up or down by up to this share, pitch and tempo as they are.
-        colour_db: standard deviation of a gain that differs smoothly by frequency, as microphones' does. Normalisation
-            over the utterance takes it away again; that by the peak does not.
-        gain_db: it is made up to this much louder or softer.
-        edges, noise, room, band, codec: see there.
-        frequency_masks, frequency_mask_bands: SpecAugment's masks over bands, how many and how wide at most.
-        time_masks, time_masks_per_s: its masks over time, how many, and how many more for each second.
-        time_mask_frames: how wide they are at most.
+        speed_change: largest change of speed, as a share, which moves pitch and formants too.
+        tempo_change: largest change of tempo, as a share, without a change of pitch and formants.
+        tract_change: largest change of the formants, as a share, without a change of pitch and tempo.
+        colour_db: standard deviation of a gain that varies smoothly with frequency, as microphones' gains do.
+            Normalisation over the utterance removes it again; normalisation by the peak does not.
+        gain_db: largest change of the level.
+        edges, noise, room, band, codec: see their classes.
+        frequency_masks, frequency_mask_bands: number and largest width of SpecAugment's masks over bands.
+        time_masks, time_masks_per_s: number of its masks over time, and how many more there are for each second.
+        time_mask_frames: largest width of a mask over time.
         time_mask_share: no time mask covers more of an utterance than this.
     """
 
@@ -229,14 +228,14 @@ class AugmentConfig:
 
 @dataclass
 class CorpusConfig:
-    """A manifest and how often an epoch goes through it.
+    """A training manifest and how often an epoch takes its utterances.
 
     Attributes:
         manifest: path of the manifest.
-        repeat: passes an epoch makes; 0.5 takes a different half of it each epoch, 0 leaves it out.
-        repeat_by_corpus: other numbers for lines whose `corpus` starts with the key.
-        encoded_copies: as `data.encoded_copies`, for this manifest; 0 for that.
-        optional: a run goes on without the manifest where it is missing, and says so.
+        repeat: how often an epoch takes each; 0.5 takes a different half in each epoch, 0 leaves all out.
+        repeat_by_corpus: other numbers for lines whose `corpus` starts with the key; the first key that fits counts.
+        encoded_copies: `data.encoded_copies` for this manifest; 0 takes that value.
+        optional: where the manifest is missing, the run goes on without it and says so.
     """
 
     manifest: str = MISSING
@@ -248,24 +247,24 @@ class CorpusConfig:
 
 @dataclass
 class DataConfig:
-    """Where utterances come from and how they are put together.
+    """Where utterances come from and how batches are made of them.
 
     Attributes:
-        train: manifests to learn from.
-        dev: manifest to choose the checkpoint on.
-        more_dev: further ones; what counts is the mean of the error rates on all of them. Those that a config file
+        train: manifests to train on.
+        dev: manifest that chooses the checkpoint.
+        more_dev: further ones; then the mean error rate on all of them chooses. Those that a config file
             names and that do not exist are left out with a note.
         batch_seconds: padded seconds of audio in a batch.
-        min_duration_s, max_duration_s: utterances outside are left out of training. A keyword model hears
-            `max_duration_s` at once: of what is longer, a part.
-        silence_share: of what a keyword model learns from, so much is noise in which nobody speaks.
-        shortest_first: start with an epoch in order of length, which steadies the first steps of CTC (SortaGrad).
+        min_duration_s, max_duration_s: utterances outside are left out of training. The window of a keyword
+            model has `max_duration_s`: longer recordings are cut.
+        silence_share: share of a keyword model's training examples that is noise in which nobody speaks.
+        shortest_first: take the first epoch in order of length, which steadies the first steps of CTC (SortaGrad).
         workers: processes that prepare batches; 0 prepares them in the training process.
-        on_device: keep all audio in the memory of the device that trains, and make and augment batches there: for GPUs,
-            which else wait for the processor. Without codecs.
+        on_device: keep all audio in the memory of the device that trains, and make and augment batches there. For GPUs,
+            which otherwise wait for the processor. Codecs are not possible.
         encoded_copies: where the whole encoder is frozen (`optim.frozen`), how often each recording is augmented and
             encoded; the epochs take these copies in turn.
-        cache_dir: where decoded audio, and what a frozen encoder makes of it, is kept between runs.
+        cache_dir: where decoded audio and the features of a frozen encoder are kept between runs.
     """
 
     train: list[CorpusConfig] = field(default_factory=list)
@@ -284,15 +283,15 @@ class DataConfig:
 
 @dataclass
 class TeacherConfig:
-    """A larger model whose features are to be told from the audio, too; see `training.teacher`.
+    """A larger model whose features the network also learns to predict; see `training.teacher`.
 
     Attributes:
-        folder: a Whisper model, its folder, file or name, as `init_from` has them; empty for none. Needs
+        folder: a Whisper model, as a folder, file or name like those of `init_from`; empty for none. Needs
             `data.on_device`.
-        layers: blocks of the Conformer, counted from 0, that tell its features. The last is best left to characters. Of
-            `model.encoder: whisper` it is the encoder's output.
-        share: of a batch's utterances that it hears; it takes as long as the network itself.
-        weight: of the mean squared error of its features, each scaled to a variance of 1, beside the CTC loss.
+        layers: blocks of the Conformer, counted from 0, that predict the features; the last is best left to the
+            characters. For `model.encoder: whisper` it is always the encoder's output.
+        share: share of a batch's utterances that the teacher processes; it takes as long as the network itself.
+        weight: weight, beside the CTC loss, of the mean squared error of the features, each scaled to a variance of 1.
     """
 
     folder: str = ""
@@ -308,23 +307,23 @@ class OptimConfig:
     Attributes:
         name: "adamw" or "muon".
         max_lr: learning rate at the peak of the cycle.
-        warmup_share: share of the steps that rise to it.
+        warmup_share: share of the steps in which the learning rate rises.
         anneal: "cos" or "linear".
         clip_norm: gradients are scaled down to this global norm.
-        middle_ctc: share of the loss that CTC over the middle layer has; a head that only this needs is not part of the
+        middle_ctc: share of the loss that is CTC over the middle layer; a head of its own for it is not part of the
             model. Source: Lee and Watanabe, "Intermediate Loss Regularization for CTC" (ICASSP 2021).
-        consistency: weight of how far the labels of two differently masked views of each utterance lie apart, beside
-            their CTC losses; 0 makes one view. Source: Yao et al., "CR-CTC: Consistency regularization on CTC for
+        consistency: weight, beside the CTC losses, of the difference between the labels of two differently masked views
+            of each utterance; 0 makes one view. Source: Yao et al., "CR-CTC: Consistency regularization on CTC for
             improved speech recognition" (ICLR 2025), where it is 0.2.
-        label_smoothing: share of its certainty that a keyword model gives to all labels alike.
-        unknown_excess: how much likelier `unknown` is among what a keyword model learns from than where somebody says a
-            word for it to be known, as a logarithm; that much less likely it comes out.
-        frozen: of the encoder of `model.encoder: whisper`, so many stages from below stay as they are: its
+        label_smoothing: share of the probability that a keyword model's targets give to all labels alike.
+        unknown_excess: how much more often `unknown` occurs in a keyword model's training set than in use, as the
+            logarithm of the ratio; the model makes up for it.
+        frozen: how many stages of the encoder of `model.encoder: whisper` stay as they are, counted from its input: the
             convolutions, then each block, then the last norm. With all of them frozen (blocks + 2), its features are
             computed once and kept.
-        encoder_lr_share: the encoder's learning rate is this share of the head's.
-        layer_decay: of the encoder's stages, each learns so much more slowly than the one above it.
-        teacher: see there.
+        encoder_lr_share: the encoder's learning rate as a share of the head's.
+        layer_decay: the learning rate of each stage of the encoder as a share of the next one's.
+        teacher: see its class.
     """
 
     name: str = "adamw"
@@ -345,18 +344,18 @@ class OptimConfig:
 
 @dataclass
 class TrainerConfig:
-    """Lightning's trainer.
+    """Settings of Lightning's trainer.
 
     Attributes:
-        max_epochs: the length of the run, and of the learning rate cycle.
-        max_steps: if above 0, a run of this many optimiser steps instead.
+        max_epochs: length of the run and of the learning rate cycle.
+        max_steps: if above 0, the length in optimiser steps instead.
         precision: Lightning's name for it, such as "32-true", "bf16-mixed" or "16-mixed"; "auto" takes half precision
-            where the hardware has it.
+            where the hardware is fast at it.
         accelerator, devices, nodes: Lightning's; "auto" takes what is there. Under torchrun its numbers count.
-        accumulate: batches to an optimiser step.
-        validate_every_steps: batches between validations, or a few less so that the last falls on the end of the run; 0
-            validates after each epoch.
-        average_last: the run ends with the mean of the weights at so many of the last validations; 0 makes none.
+        accumulate: batches for each optimiser step.
+        validate_every_steps: batches between validations, or a few less so that the last one is at the end of the run;
+            0 validates after each epoch.
+        average_last: how many of the last validations' weights to average at the end of the run; 0 for none.
     """
 
     max_epochs: int = 20
@@ -375,15 +374,15 @@ class Config:
     """One training run.
 
     Attributes:
-        name, version, training_data: what the model's spec says of it.
-        seed: decides initial weights, batches, augmentation and dropout.
-        output_dir: the run's files go to a folder of its name in here.
-        init_from: a checkpoint whose weights the run starts from, with a schedule of its own; unlike `--resume`. For
+        name, version, training_data: what the model's spec says about it.
+        seed: of initial weights, batches, augmentation and dropout.
+        output_dir: the run's files go to `name` in this folder.
+        init_from: a checkpoint whose weights the run starts from, with a new schedule; `--resume` continues a run. For
             `model.encoder: whisper` also a Whisper model, whose encoder it starts from; see `training.pretrained`.
         task: "transcription" or "keywords".
-        stages: runs that follow each other, each as what it changes of this config. The first starts as `init_from`
-            says, each of the others from the best weights of the one before; see `training.stages`.
-        labels: the model's output characters, "" for the CTC blank; or the keywords, with "unknown" and "silence".
+        stages: runs that follow each other, each given by the fields it changes. The first starts from `init_from`, the
+            others from the best weights of the one before; see `training.stages`.
+        labels: the model's output characters, with "" for the CTC blank; or the keywords, "unknown" and "silence".
     """
 
     name: str = MISSING

@@ -1,12 +1,12 @@
 """Conformer encoder at 12.5 frames a second, with two CTC outputs for each of them.
 
 Sources: Gulati et al., "Conformer" (Interspeech 2020); eightfold subsampling as in Rekesh et al., "Fast Conformer"
-(ASRU 2023); attention that fades with distance, of Press et al., "Train Short, Test Long" (ICLR 2022); the middle
+(ASRU 2023); attention that fades with distance as in Press et al., "Train Short, Test Long" (ICLR 2022); the middle
 layer's own output fed back as in Nozaki and Komatsu, "Relaxing the Conditional Independence Assumption of CTC-based ASR
 by Conditioning on Intermediate Predictions" (Interspeech 2021).
 
-Characters need 25 output frames a second, attention and feed-forward layers do not: pairs of frames go through the
-encoder as one and come apart again in the head. That halves the work of training and of serving.
+Characters need 25 output frames a second; attention and feed-forward layers do not. Pairs of frames therefore go
+through the encoder as one and are split again in the head, which halves the work of training and of serving.
 """
 
 import math
@@ -20,19 +20,19 @@ from training.errors import ConfigError
 from training.lengths import frame_mask, strided
 from training.subsampling import strided_convolutions
 
-# Output frames that go through the encoder as one.
+# Output frames joined into one frame of the encoder.
 STACKED = 2
-# By how much the scores of the first and of the last head fall with every frame of distance.
+# How much the scores of the first and of the last head fall for each frame of distance.
 _FADES = (0.5, 0.004)
-# Where attention must not look; finite, so that a row with nothing else to look at is no NaN.
+# Added to scores where attention must not look; finite, so that a row that is masked completely is no NaN.
 FORBIDDEN = -1e4
 
 
 class Conformer(nn.Module):
     """Log-mel spectrograms in, log-probabilities of the labels out; see `training.network.Network`.
 
-    What is padded and who shares the batch never changes an utterance's output: convolutions see zeros past the
-    utterance's end, as past the end of an unpadded one, and attention does not look there.
+    Padding and the other utterances of a batch never change an utterance's output: convolutions see zeros past its end,
+    as they do without padding, and attention does not look there.
     """
 
     LABELLED: ClassVar[dict[str, tuple[int, int]]] = {
@@ -63,7 +63,7 @@ class Conformer(nn.Module):
 
     @property
     def middle(self) -> int:
-        """The layer, counted from 0, whose output is fed back, and which a middle CTC loss teaches."""
+        """The layer, counted from 0, whose output is fed back and has the middle CTC loss."""
         return (self.config.conformer.layers - 1) // 2
 
     def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,7 +85,7 @@ class Conformer(nn.Module):
             lengths = strided(lengths, self.config.conv_strides[i][0])
             mask = frame_mask(lengths, hidden.shape[2]).to(hidden.dtype)
         hidden = hidden.permute(0, 2, 3, 1).flatten(2) * mask[:, :, None]
-        hidden = nn.functional.pad(hidden, (0, 0, 0, 1))  # the last frame may be without its fellow
+        hidden = nn.functional.pad(hidden, (0, 0, 0, 1))  # the last frame may have no partner
         hidden = self.projection(torch.cat([hidden[:, :-1:2], hidden[:, 1::2]], 2))
         stacked = strided(lengths, STACKED)
         inside = frame_mask(stacked, hidden.shape[1])
@@ -151,7 +151,7 @@ class _Attention(nn.Module):
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         split = self.query_key_value(self.norm(hidden)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = split[0], split[1], split[2]  # [batch, heads, frames, size of a head]
-        # Written out: PyTorch's fused attention for CPU takes several times as long to train in bfloat16.
+        # Written out: PyTorch's fused attention takes several times as long to train in bfloat16 on a CPU.
         scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
         weights = (scores + bias).softmax(-1)
         mixed = (weights.to(value.dtype) @ value).transpose(1, 2).flatten(2)
@@ -160,7 +160,7 @@ class _Attention(nn.Module):
 
 
 class _Convolution(nn.Module):
-    """A gated depthwise convolution; LayerNorm instead of the paper's BatchNorm, which would mix neighbours."""
+    """A gated depthwise convolution; LayerNorm instead of the paper's BatchNorm, which would mix utterances."""
 
     def __init__(self, size: int, kernel: int, dropout: float) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class _Convolution(nn.Module):
 class ChannelDropout(nn.Module):
     """Drops whole channels of an utterance, the same in all of its frames.
 
-    Drawing a number for each cell takes a tenth of the training step on CPU; a number for each channel takes nothing.
+    A random number for each cell takes a tenth of the training step on a CPU; one for each channel takes no time.
     Source: Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks" (2016).
     """
 
@@ -198,13 +198,13 @@ class ChannelDropout(nn.Module):
 
 
 def head_fades(heads: int) -> Tensor:
-    """[heads]: by how much each head's scores fall with every frame of distance."""
+    """[heads]: how much each head's scores fall for each frame of distance."""
     first, last = (math.log(fade) for fade in _FADES)
     return torch.linspace(first, last, heads).exp()
 
 
 def distance_bias(hidden: Tensor, fades: Tensor) -> Tensor:
-    """[1, heads, frames, frames], what each head's score of a frame loses by its distance."""
+    """[1, heads, frames, frames]: what is added to each head's scores for the distance of two frames."""
     frames = torch.arange(hidden.shape[1], device=hidden.device)
     distances = (frames[:, None] - frames[None, :]).abs().to(hidden.dtype)
     return -fades[:, None, None].to(hidden.dtype) * distances

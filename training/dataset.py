@@ -1,4 +1,4 @@
-"""Manifests -> batches: utterances of like length together, the same batches for the same seed and epoch."""
+"""Manifests -> batches of utterances of similar length; the same seed and epoch give the same batches."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,12 +21,12 @@ from training.features import LogMel, SpecAugment, WarpedLogMel, pad_batch
 from training.manifest import Utterance, read_manifest
 from training.text import encode, normalise, unknown_characters
 
-# Lengths are jittered by this share before they are sorted, so that an epoch's batches are not the last one's.
+# Lengths are varied by this share before they are sorted, so that every epoch has other batches.
 _LENGTH_JITTER = 0.1
-# Batches are padded to a multiple of so many frames: oneDNN compiles kernels for every shape it has not met, which
-# takes a sixth of a step on CPU.
+# Batches are padded to a multiple of this many frames: oneDNN compiles kernels for every new shape, which takes a sixth
+# of a step on a CPU.
 PADDED_TO = 32
-# Key of an item: which epoch asks for which utterance. The epoch takes part in the seed of the augmentation.
+# Key of an item: epoch and index of the utterance. The epoch is part of the augmentation's seed.
 ItemKey = tuple[int, int]
 
 
@@ -40,8 +40,8 @@ class Batch:
         targets: [sum of target lengths] int64, label ids of all utterances in a row.
         target_lengths: [batch] int64.
         texts: normalised transcripts.
-        clean: [batch, samples] float32, what a teacher hears; made by `training.device_data` alone, as are
-        hops: [batch] int64, samples of it from one frame of `log_mel` to the next.
+        clean: [batch, samples] float32, the input of a teacher. Only `training.device_data` makes it and
+        hops: [batch] int64, samples of `clean` from one frame of `log_mel` to the next.
     """
 
     log_mel: Tensor
@@ -109,25 +109,25 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
         return log_mel, self.label_ids(index), self.texts[index]
 
     def labelled(self, index: int) -> tuple[list[int], str]:
-        """What an item goes on with."""
+        """Returns the part of an item after its features: label ids and text."""
         return self.label_ids(index), self.texts[index]
 
     def described(self) -> dict[str, Any]:
-        """Says what an item depends on besides the recordings: the features, and how they are augmented."""
+        """Returns what an item depends on besides the recordings: the features and their augmentation."""
         return described(self.spec, self.augment)
 
     def label_ids(self, index: int) -> list[int]:
-        """Returns the labels that an utterance's text consists of."""
+        """Returns the label ids of an utterance's text."""
         return encode(self.texts[index], self.labels)
 
 
 class Augment:
-    """Everything that happens to an utterance of the training set: [samples] -> [frames, n_mels].
+    """All augmentation of an utterance of the training set: [samples] -> [frames, n_mels].
 
     Args:
-        config: what happens.
+        config: kinds and strengths.
         spec: of the features.
-        views: how often each utterance is masked; several are stacked, [views, frames, n_mels].
+        views: how many masked versions of each utterance to make; several are stacked, [views, frames, n_mels].
     """
 
     def __init__(self, config: AugmentConfig, spec: ModelSpec, views: int = 1) -> None:
@@ -138,7 +138,7 @@ class Augment:
         self.views = views
 
     def __call__(self, samples: NDArray[np.float32], rng: np.random.Generator) -> Tensor:
-        """Draws everything from `rng`."""
+        """Augments an utterance with random numbers from `rng`."""
         log_mel = self.log_mel.draw(torch.from_numpy(self.waveform(samples, rng)), rng)
         with torch.random.fork_rng(devices=[]):  # torchaudio's masks draw from torch's own generator
             torch.manual_seed(int(rng.integers(2**31)))
@@ -146,14 +146,14 @@ class Augment:
 
 
 def described(spec: ModelSpec, augment: Augment | None) -> dict[str, Any]:
-    """Says what the features of a recording depend on: what they are, and how it is augmented."""
+    """Returns what the features of a recording depend on: their settings and the augmentation."""
     names = {each.name for each in dataclasses.fields(FeatureConfig)} | {"feature_kind"}
     features = {name: value for name, value in dataclasses.asdict(spec).items() if name in names}
     return {"augment": dataclasses.asdict(augment.config) if augment else {}, **features}
 
 
 def masked(masks: SpecAugment, log_mel: Tensor, views: int) -> Tensor:
-    """[frames, n_mels] -> the same, masked; for several views [views, frames, n_mels], each with masks of its own."""
+    """[frames, n_mels] -> the same, masked; several views are [views, frames, n_mels], each with other masks."""
     if views == 1:
         only: Tensor = masks(log_mel)
         return only
@@ -161,9 +161,9 @@ def masked(masks: SpecAugment, log_mel: Tensor, views: int) -> Tensor:
 
 
 def collate(items: list[tuple[Tensor, list[int], str]], multiple: int = PADDED_TO) -> Batch:
-    """Makes a batch of dataset items, padded to a multiple of so many frames.
+    """Makes a batch of dataset items, padded to a multiple of `multiple` frames.
 
-    Views of an utterance become rows that follow each other.
+    The views of an utterance become successive rows.
     """
     rows = [(view, ids, text) for log_mel, ids, text in items for view in (log_mel if log_mel.ndim == 3 else [log_mel])]
     log_mels, ids, texts = zip(*rows, strict=True)
@@ -173,23 +173,23 @@ def collate(items: list[tuple[Tensor, list[int], str]], multiple: int = PADDED_T
 
 
 def targets_of(ids: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
-    """Returns the label ids of all utterances in a row, and how many each has."""
+    """Returns the label ids of all utterances in one sequence, and the number of each utterance's."""
     flat = [i for utterance in ids for i in utterance]
     return torch.tensor(flat, dtype=torch.int64), torch.tensor([len(utterance) for utterance in ids])
 
 
 class BucketSampler(Sampler[list[ItemKey]]):
-    """Batches of utterances of like length, each at most `batch_seconds` of padded audio.
+    """Batches of utterances of similar length, each at most `batch_seconds` of padded audio.
 
-    `set_epoch` (which Lightning calls) and the seed decide everything. With several processes, each takes every n-th
-    batch of the same plan, and all take equally many.
+    They depend only on the seed and on `set_epoch`, which Lightning calls. With n processes, each takes every n-th
+    batch of the same plan, and all take the same number.
 
     Args:
         durations_s: length of each utterance.
-        repeats: how often an epoch takes each utterance; a fraction is taken in that share of the epochs.
-        batch_seconds: padded seconds of audio in a batch; a single longer utterance makes its own.
-        shortest_first: the first epoch goes from short to long.
-        rank, processes: which of how many processes this is.
+        repeats: how often an epoch takes each utterance; with a fraction, only that share of the epochs does.
+        batch_seconds: padded seconds of audio in a batch; a longer utterance is a batch by itself.
+        shortest_first: whether the first epoch goes from short to long.
+        rank, processes: number of this process, and how many there are.
     """
 
     def __init__(
@@ -210,21 +210,21 @@ class BucketSampler(Sampler[list[ItemKey]]):
         self.rank, self.processes = rank, processes
         self.epoch = 0
         self.done = 0
-        # Lightning asks for the length of an epoch again and again, and a long epoch takes tenths of a second to plan.
+        # Lightning asks for the length of an epoch many times, and planning a long epoch takes tenths of a second.
         self.plan = lru_cache(maxsize=1)(self._plan)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch to be iterated next."""
+        """Chooses the epoch for the next iteration."""
         self.epoch = epoch
 
     def skip(self, done: int) -> None:
-        """Leaves this process's first batches of the epoch out, for a run that is resumed within it."""
+        """Skips the first `done` batches of this process, for a run that is resumed within an epoch."""
         self.done = done
 
     def _plan(self, epoch: int) -> list[list[ItemKey]]:
         """Returns all batches of an epoch, for all processes."""
         rng = np.random.default_rng([self.seed, epoch])
-        # Each utterance has its own phase, so that a fraction takes another part of the corpus each epoch.
+        # Each utterance has its own phase, so that a fraction takes another part of the corpus in each epoch.
         phases = np.random.default_rng([self.seed]).random(len(self.repeats))
         counts = np.floor(self.repeats * (epoch + 1) + phases) - np.floor(self.repeats * epoch + phases)
         chosen = np.repeat(np.arange(len(counts)), counts.astype(int))
@@ -300,7 +300,7 @@ def joined(corpora: Iterable[Corpus]) -> tuple[list[Utterance], list[float]]:
 
 
 def read_corpora(configs: Iterable[CorpusConfig], fits: Callable[[Utterance], bool]) -> list[Corpus]:
-    """Reads manifests; takes the utterances that fit and that an epoch ever takes. Empty manifests are left out.
+    """Reads manifests; takes the utterances that fit and whose repeat is above 0. Manifests without any are left out.
 
     Raises:
         ManifestError: a manifest cannot be used.

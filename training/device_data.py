@@ -1,4 +1,4 @@
-"""Batches made where the network is: all audio lies in the device's memory and is augmented there, batch by batch."""
+"""Batches made on the device that trains: it has all audio in its memory and augments it batch by batch."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from training.dataset import Batch, ItemKey, SpeechDataset, targets_of
 
 
 class Keys(Dataset[ItemKey]):
-    """A data set of nothing but the keys themselves: which utterance, in which epoch."""
+    """A data set whose items are their own keys, (epoch, index)."""
 
     def __init__(self, dataset: SpeechDataset) -> None:
         self.length = len(dataset)
@@ -33,12 +33,12 @@ class Keys(Dataset[ItemKey]):
 class BatchMaker(nn.Module):
     """Makes the batches of a training set from the keys of their utterances.
 
-    What is drawn for an utterance depends only on the seed, the epoch and the utterance, but for the samples of noise,
-    which depend on the batch it is in, too.
+    The augmentation of an utterance depends only on the seed, the epoch and the utterance, except for the samples of
+    noise, which also depend on the batch.
 
     Args:
         dataset: the recordings and texts.
-        augment: what happens to them.
+        augment: their augmentation.
         seed: of the run.
     """
 
@@ -60,8 +60,8 @@ class BatchMaker(nn.Module):
         """Makes the batch of these utterances."""
         if not self.pcm.is_cuda:
             return self._make(keys)
-        # On a stream of its own: what is copied to the device waits for the stream it is copied on, and would wait for
-        # all that training has still to do on the last batch.
+        # On a stream of its own: a copy to the device waits for the stream it is made on, and on the training stream it
+        # would wait for the rest of the work on the last batch.
         training, own = torch.cuda.current_stream(self.pcm.device), self._own_stream
         with torch.cuda.stream(own):
             batch = self._make(keys)
@@ -101,7 +101,7 @@ class BatchMaker(nn.Module):
         )
 
     def _cut(self, indices: NDArray[np.int64], draws: Sequence[Draw]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Returns where each utterance's samples begin and end among all, without the silence that is cut off."""
+        """Returns where each utterance's samples begin and end in `pcm`, without the silence that is cut off."""
         starts, ends = self.offsets[indices], self.offsets[indices + 1]
         if self.spoken is None:
             return starts, ends
@@ -132,7 +132,7 @@ def _spoken_spans(audio: AudioCache, rate_hz: int) -> NDArray[np.int64]:
 
     with ThreadPoolExecutor() as pool:
         spans: NDArray[np.int64] = np.rint(np.array(list(pool.map(span, range(len(audio))))) * rate_hz).astype(np.int64)
-    unfinished = path.with_suffix(f".{os.getpid()}.npy")  # every process of a run comes here
+    unfinished = path.with_suffix(f".{os.getpid()}.npy")  # every process of a run may write this file
     np.save(unfinished, spans)
     unfinished.replace(path)
     return spans

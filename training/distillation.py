@@ -1,4 +1,4 @@
-"""What a teacher's features are to a network in training: a second thing to tell from the audio."""
+"""A teacher's features as a second training target."""
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +11,20 @@ from training.errors import ConfigError
 from training.lengths import frame_mask
 from training.whisper import MOST_S, output_size
 
-# Silence after what the teacher hears: it was never taught utterances that fill all it sees.
+# Silence after the teacher's input: Whisper was not trained on utterances that fill its whole window.
 _SILENCE_S = 1.0
 _SMALLEST_DEVIATION = 1e-3
 
 
 class Hints(nn.Module):
-    """The mean squared error with which some layers of a network tell the teacher's features, each of variance 1.
+    """The mean squared error with which layers of a network predict the teacher's features, each scaled to variance 1.
 
-    Each of them has a linear head of its own, which only training needs. The teacher hears the recordings at the speed
-    the network hears them, but without noise, rooms or masks, so that the network learns not to mind those.
+    Each layer has its own linear head, which only training needs. The teacher gets the recordings at the same speed as
+    the network but without noise, rooms or masks, so that the network learns to ignore those.
 
     Raises:
         CheckpointError: the teacher cannot be read.
-        ConfigError: it does not go with the network or the recordings.
+        ConfigError: it does not fit the network or the recordings.
     """
 
     def __init__(self, settings: TeacherConfig, config: Config) -> None:
@@ -39,7 +39,7 @@ class Hints(nn.Module):
                 f"{longest_s:.0f} s: lower one of them."
             )
         encoder = teacher.load(settings.folder)
-        # In a tuple, so that its weights are in no checkpoint, and no optimiser's.
+        # In a tuple, so that its weights are neither in checkpoints nor in the optimiser.
         self._teacher = (encoder,)
         self.subsampling = model_spec(config).time_subsampling
         self.share = settings.share
@@ -51,7 +51,7 @@ class Hints(nn.Module):
         Args:
             layers: what the network's `encode` returns, [batch, frames, size] each.
             lengths: [batch] in output frames.
-            batch: which the teacher hears.
+            batch: with the teacher's input.
         """
         assert batch.clean is not None
         assert batch.hops is not None
@@ -72,7 +72,7 @@ class Hints(nn.Module):
         (encoder,) = self._teacher
         encoder.to(clean.device)
         features = encoder(nn.functional.pad(clean, (0, round(_SILENCE_S * teacher.RATE_HZ))))
-        # Strided convolutions of kernel 3 and padding 1 look around every `subsampling`-th frame, the teacher's too.
+        # Strided convolutions of kernel 3 and padding 1 look around every `subsampling`-th frame; so does the teacher.
         middle = torch.arange(frames, device=clean.device) * self.subsampling
         at = (middle * (hops[:, None] / teacher.HOP)).clamp_max(features.shape[1] - 1.001)
         before = at.long()
@@ -85,7 +85,7 @@ class Hints(nn.Module):
 
 
 def _taught(settings: TeacherConfig, model: ModelConfig) -> tuple[list[int], int, int]:
-    """Returns which of a network's layers tell the features, how wide they are, and how many output frames one has."""
+    """Returns which layers of a network predict the features, their width, and how many output frames one frame has."""
     if model.encoder == "whisper":
         return [0], output_size(model.whisper), 1
     if model.encoder != "conformer":

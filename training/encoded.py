@@ -1,8 +1,8 @@
-"""Features of an encoder that does not learn, computed once and kept: what a head is trained on before anything else.
+"""Features of a frozen encoder, computed once and kept, from which a head is trained.
 
-A head learns many times as fast from these as through the encoder. The first epoch of a run pays for the encoder; where
-`data.encoded_copies` is above 1, so do the next, each over recordings augmented anew, and then it begins again with the
-first copy.
+A head learns many times as fast from these as through the encoder. All copies are computed before the first epoch.
+With `data.encoded_copies` above 1 there are several, each of the recordings augmented differently, and the epochs take
+them in turn.
 """
 
 import bisect
@@ -28,22 +28,23 @@ from training.dataset import ItemKey, masked
 from training.features import SpecAugment, pad_batch
 from training.whisper import WhisperEncoder
 
-# Parts of a copy, each its own file: so many processes can encode at once, and no more is lost when one is stopped.
+# Parts of a copy, each its own file. Up to this many processes can encode at once, and one that is stopped loses no
+# more than a part.
 _PARTS = 16
-# Frames of log-mel that go through the encoder together.
+# Log-mel frames in a batch for the encoder.
 _BATCH_FRAMES = 16_000
 
 
-# Batches are padded to a multiple of so many frames: as long as `training.dataset.PADDED_TO` of log-mel.
+# Batches are padded to a multiple of this many frames, which last as long as `training.dataset.PADDED_TO` of log-mel.
 PADDED_TO = 8
 
 
 class _Part(NamedTuple):
-    """Features of every `_PARTS`-th utterance, one after the other.
+    """Features of every `_PARTS`-th utterance, one after another.
 
     Attributes:
         values: [frames of all, size].
-        offsets: where each utterance's begin, and, last, where all end.
+        offsets: where each utterance's features begin; the last is where they all end.
     """
 
     values: NDArray[np.float16]
@@ -51,33 +52,33 @@ class _Part(NamedTuple):
 
 
 class Spectrograms(Protocol):
-    """A dataset whose items begin with [frames, n_mels], and go on with what they are labelled."""
+    """A dataset whose items are [frames, n_mels] followed by their labels."""
 
     audio: JoinedAudio
     seed: int
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of items."""
 
     def __getitem__(self, key: ItemKey) -> tuple[Any, ...]:
         """An item, by epoch and index."""
 
     def described(self) -> dict[str, Any]:
-        """Says what an item depends on besides the recordings."""
+        """Returns what an item depends on besides the recordings."""
 
     def labelled(self, index: int) -> tuple[Any, ...]:
-        """What an item goes on with."""
+        """Returns the part of an item after its spectrogram."""
 
 
 class EncodedDataset(Dataset[tuple[Any, ...]]):
-    """As another dataset, with an encoder's features instead of log-mel spectrograms.
+    """Another dataset with an encoder's features instead of its log-mel spectrograms.
 
     Args:
         dataset: the recordings and their labels, and how they are augmented.
-        encoder: whose features these are; it does not change.
+        encoder: computes the features; it does not change.
         folder: where they are kept.
         copies: how often each recording is augmented and encoded; the epochs take them in turn.
-        masks: how the features are masked, anew each time.
+        masks: how the features are masked, differently in each epoch.
         frames_per_s: of the features.
         views: how often each item is masked, as in `training.dataset.Augment`.
     """
@@ -97,7 +98,7 @@ class EncodedDataset(Dataset[tuple[Any, ...]]):
         digest = hashlib.sha256(f"{dataset.audio.name} {dataset.seed}".encode())
         digest.update(json.dumps(dataset.described(), sort_keys=True).encode())
         if encoder.join is not None:
-            digest.update(str(encoder.joined_before).encode())  # which no weight tells
+            digest.update(str(encoder.joined_before).encode())  # which the weights do not show
         for name, value in sorted(encoder.state_dict().items()):
             digest.update(name.encode() + value.cpu().numpy().tobytes())
         self.path = Path(folder) / f"encoded-{digest.hexdigest()[:24]}"
@@ -117,9 +118,9 @@ class EncodedDataset(Dataset[tuple[Any, ...]]):
         return features, *self.dataset.labelled(index)
 
     def encode(self, device: torch.device, rank: int = 0, processes: int = 1) -> None:
-        """Encodes what is not there yet of this process's share; all processes must be through before any reads.
+        """Encodes what is missing of this process's share; all processes must have finished before any reads.
 
-        The caller chooses the precision, with autocast.
+        The caller sets the precision, with autocast.
         """
         missing = [
             (copy, part)
@@ -139,17 +140,17 @@ class EncodedDataset(Dataset[tuple[Any, ...]]):
     @torch.inference_mode()
     def _encode(self, copy: int, part: int, device: torch.device) -> None:
         indices = range(part, len(self), _PARTS)
-        with torch.autocast("cpu", enabled=False):  # which would have the filter banks in half precision
+        with torch.autocast("cpu", enabled=False):  # which would compute the filter banks in half precision
             log_mels = [self.dataset[copy, index][0] for index in indices]
-        found: list[NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(log_mels)
+        encoded: list[NDArray[np.float16]] = [np.zeros((0, 0), np.float16)] * len(log_mels)
         for rows in _batches([len(log_mel) for log_mel in log_mels]):
             padded, lengths = pad_batch([log_mels[row] for row in rows], 32)
             features, lengths = self.encoder(padded.to(device), lengths.to(device))
             for row, values, length in zip(rows, features.float().cpu().numpy(), lengths.tolist(), strict=True):
-                found[row] = values[:length].astype(np.float16)
-        # The list of lengths last: where it is, the values are whole.
-        _write(self._file(copy, part, ".npy"), lambda path: np.save(path, np.concatenate(found)))
-        offsets = np.r_[0, np.cumsum([len(values) for values in found])].tolist()
+                encoded[row] = values[:length].astype(np.float16)
+        # The offsets last: where their file exists, the values are complete.
+        _write(self._file(copy, part, ".npy"), lambda path: np.save(path, np.concatenate(encoded)))
+        offsets = np.r_[0, np.cumsum([len(values) for values in encoded])].tolist()
         _write(self._file(copy, part, ".json"), lambda path: path.write_text(json.dumps(offsets)))
 
     def _file(self, copy: int, part: int, suffix: str) -> Path:
@@ -163,9 +164,9 @@ class EncodedDataset(Dataset[tuple[Any, ...]]):
 
 
 class Chained(Dataset[tuple[Any, ...]]):
-    """Several encoded datasets after each other, each with its own number of copies.
+    """Several encoded datasets in a row, each with its own number of copies.
 
-    Each keeps its features by itself, so that another manifest in a run leaves those of the others as they are.
+    Each keeps its own features, so that adding a manifest to a run leaves the others' features as they are.
     """
 
     def __init__(self, parts: Sequence[EncodedDataset]) -> None:
@@ -182,7 +183,7 @@ class Chained(Dataset[tuple[Any, ...]]):
 
 
 def encode_all(datasets: Sequence[EncodedDataset], trainer: L.Trainer | None) -> None:
-    """Encodes what is not there yet, each process of a run its share, in the run's precision."""
+    """Encodes what is missing, each process of a run its share, in the run's precision."""
     device = trainer.strategy.root_device if trainer else torch.device("cpu")
     rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
     with trainer.precision_plugin.forward_context() if trainer else nullcontext():
@@ -199,7 +200,7 @@ def _write(path: Path, write: object) -> None:
 
 
 def _batches(frames: Sequence[int]) -> list[list[int]]:
-    """Puts utterances of like length together."""
+    """Puts utterances of similar length together."""
     batches: list[list[int]] = []
     for row in sorted(range(len(frames)), key=frames.__getitem__):
         if not batches or frames[row] * (len(batches[-1]) + 1) > _BATCH_FRAMES:

@@ -1,4 +1,4 @@
-"""Errors of the training side, all under `hark.errors.HarkError`; each message names the file or field to mend."""
+"""Errors of the training side, all under `hark.errors.HarkError`; each message names the file or field to correct."""
 
 from hark.errors import HarkError
 
@@ -16,7 +16,7 @@ class CheckpointError(HarkError):
 
 
 class CorpusError(HarkError):
-    """A corpus is not laid out as its kind is, or cannot be downloaded."""
+    """A corpus does not have the expected folders and files, or cannot be downloaded."""
 
 
 class LabellingError(HarkError):

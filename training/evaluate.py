@@ -2,15 +2,15 @@
 
 FILE is an exported .onnx (default: models/asr.onnx) or a checkpoint. Prints the utterances with the most word errors,
 reference over hypothesis; tables of WER and CER by corpus, speaker and length; and the figures of the whole manifest:
-corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. `--decoder beam` decodes with a language
-model, and `--hotwords` has it listen for words. `--json` writes all of it, and every transcript; `python -m
-training.inspect errors` draws that file.
+corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. The decoder is an endpoint's default, a
+beam search with a language model, unless `--decoder` names another; without a language model it is greedy. `--hotwords`
+makes words likelier. `--json` writes all figures and every transcript, which `python -m training.inspect errors` draws.
 
 The interval is a percentile bootstrap over utterances (Bisani and Ney, ICASSP 2004), with a fixed seed. It says how
 much the choice of utterances matters, not how the model would do on speakers that the manifest does not have.
 
-Of a keyword model it prints recall and precision of every label, the commonest confusions, and the accuracy with its
-95 % interval; `python -m training.inspect confusion` draws the file that `--json` writes.
+For a keyword model it prints recall and precision of every label, the most frequent confusions, and the accuracy with
+its 95 % interval; `python -m training.inspect confusion` draws the file that `--json` writes.
 """
 
 import argparse
@@ -41,11 +41,11 @@ from training.text import normalise
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model did on a manifest.
+    """A model's results on a manifest.
 
     Attributes:
-        results: one an utterance, in the manifest's order.
-        processing_s: seconds of wall time from bytes to text, of all utterances.
+        results: one for each utterance, in the manifest's order.
+        processing_s: seconds of wall time from bytes to text, for all utterances.
     """
 
     results: list[Result]
@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _default_decoder(options: argparse.Namespace) -> str:
-    """Returns what an endpoint with these files decodes with, and says so where that is not the usual default."""
+    """Returns the default decoder of an endpoint with these files; prints a note if that is greedy."""
     if options.language_model.is_file() or options.hotwords:  # hot words without a language model are an error
         return DEFAULT_DECODER
     print(f"note: There is no language model {options.language_model}; decoding is greedy.", file=sys.stderr)

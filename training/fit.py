@@ -1,35 +1,38 @@
 r"""Trains a recogniser: `python -m training.fit CONFIG [field=value ...] [--resume CHECKPOINT]`.
 
-One machine, whatever it has: a CPU, a GPU, or all of several GPUs:
+On one machine, with its CPU, its GPU, or all of its GPUs:
 
     python -m training.fit training/configs/small.yaml
     python -m training.fit training/configs/small.yaml trainer.max_epochs=40 optim.max_lr=1e-3
     python -m training.fit training/configs/small.yaml --resume runs/hark-small/last.ckpt
     python -m training.fit training/configs/small.yaml name=second init_from=runs/hark-small/best.ckpt
 
-A GPU learns faster than processor cores augment; it can do that itself, of audio kept in its memory, and learn from a
-larger model's features, too (see `training.pretrained` for which):
+A GPU trains faster than processor cores augment. It can keep all audio in its memory and augment it there, and also
+learn from the features of a larger model (`training.pretrained` says which models):
 
     python -m training.fit training/configs/small.yaml data.on_device=true data.batch_seconds=4000 \
         augment.codec.probability=0 optim.max_lr=3e-3 optim.teacher.folder=whisper-base.en optim.teacher.share=0.5
 
-A process for each GPU (or, with trainer.accelerator=cpu, each share of the cores), started by torchrun:
+One process for each GPU, started by torchrun; or, with trainer.accelerator=cpu, for each share of the cores:
 
     torchrun --nproc-per-node 4 -m training.fit training/configs/small.yaml
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m training.fit training/configs/small.yaml trainer.accelerator=cpu
 
-Several machines, the same command on each, with --node-rank 0, 1, ...:
+On several machines, the same command on each, with --node-rank 0, 1, ...:
 
     torchrun --nnodes 2 --node-rank 0 --nproc-per-node 8 --master-addr HOST --master-port 29500 \
         -m training.fit training/configs/small.yaml
 
-Each process takes batches of `data.batch_seconds` of its own: with N processes a step learns from N batches, as with
-`trainer.accumulate=N` in one.
+Each process takes its own batches of `data.batch_seconds`. With N processes a step learns from N batches, as it does
+with `trainer.accumulate=N` in one process.
 
-Checkpoints, TensorBoard logs and the config as used go to `runs/<name>/`. `best.ckpt` is the one with the lowest dev
-WER (for keywords, the lowest share of errors), `last.ckpt` the newest; `average.ckpt`, made at the end, has the mean of
-the last validations' weights. A run that was interrupted goes on exactly where it was with `--resume`.
-A config with `stages` makes several runs, one after the other, and goes on where it was by itself (`training.stages`).
+Optional data that is missing is left out, with a note (`training.missing_data`). `augment.noise.folder=none` trains
+without recorded noise, `augment.noise.probability=0` without any.
+
+Checkpoints, TensorBoard logs and the config go to `runs/<name>/`. `best.ckpt` is the checkpoint with the lowest dev WER
+(for keywords, the lowest error rate), `last.ckpt` the newest. `average.ckpt`, made at the end, has the mean weights of
+the last validations. `--resume` continues an interrupted run exactly where it stopped. A config with `stages` makes
+several runs, one after the other, and resumes by itself (`training.stages`).
 """
 
 import argparse
@@ -71,14 +74,14 @@ def fit(
     callbacks: Sequence[L.Callback] = (),
     folder: Path | None = None,
 ) -> Path:
-    """Runs a training run to its end; returns the path of the checkpoint with the lowest dev WER, or error of keywords.
+    """Trains to the end; returns the path of the checkpoint with the lowest dev WER, or error rate of keywords.
 
     Args:
         config: the run.
-        resume: a checkpoint to go on from.
+        resume: a checkpoint to continue from.
         progress: show a progress bar.
         callbacks: further Lightning callbacks.
-        folder: where its files go, if not to that of the config.
+        folder: where its files go; by default the folder that the config names.
 
     Raises:
         HarkError: the config, a manifest or the checkpoint to resume from cannot be used.
@@ -96,7 +99,7 @@ def fit(
         take_weights(task.model, config)
     settings = config.trainer
     best = ModelCheckpoint(folder, filename="best", monitor=task.MONITOR, enable_version_counter=False)
-    # Saved after `best` has seen the epoch, so that a resumed run knows the best figure so far.
+    # Comes after `best`, so that it saves the best figure so far, too.
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
     kept: list[L.Callback] = [best, last]
     if settings.average_last:
@@ -157,10 +160,10 @@ def fit(
 
 
 class _Bar(TQDMProgressBar):
-    """Lightning's, without the number of the run's folder, which says nothing here."""
+    """Lightning's progress bar without `v_num`, the number of a folder, which has no meaning here."""
 
     def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
-        """Returns what stands at the end of the bar."""
+        """Returns the figures at the end of the bar."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
         return metrics
@@ -175,7 +178,7 @@ def _summary(model: Network, config: Config, processes: int) -> str:
 
 
 def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData, KeywordTask]:
-    """Returns what a run of this task learns from, and what it does with it."""
+    """Returns the data and the training task of a run."""
     if config.task == "keywords":
         keywords = KeywordTask(config)
         return KeywordData(config, _frozen(keywords)), keywords
@@ -196,13 +199,13 @@ def _frozen(task: SpeechTask | KeywordTask) -> WhisperEncoder | None:
 def _even_interval(batches: int, wanted: int) -> int:
     """Returns an interval, at most `wanted`, whose multiples end where the run does, or a few batches before.
 
-    The end of the learning rate's cycle is worth more than any step before, and only what is validated is kept.
+    Only validated weights are kept, and those at the end of the learning rate's cycle are worth the most.
     """
     return max(batches // -(-batches // wanted), 1)
 
 
 def _processes(settings: TrainerConfig) -> tuple[str | int, int]:
-    """Returns devices a machine and machines: torchrun's where it started this process, else the config's."""
+    """Returns the devices of each machine and the number of machines: torchrun's if it runs, else the config's."""
     if torch.distributed.is_torchelastic_launched():
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         return here, int(os.environ["WORLD_SIZE"]) // here
@@ -222,7 +225,7 @@ def _precision(settings: TrainerConfig) -> str:
 def take_weights(model: Network, config: Config) -> None:
     """Starts a network from the weights of `config.init_from`: a checkpoint, or a Whisper model.
 
-    The alphabet may be another one: labels that both have keep their weights, new ones start at random.
+    The labels may differ: those that both have keep their weights, and new ones start at random.
 
     Raises:
         CheckpointError: it cannot be read, or its network or features are not the config's.
@@ -257,15 +260,15 @@ def take_weights(model: Network, config: Config) -> None:
 
 
 def _quieten_lightning() -> None:
-    """Drops hints that do not apply; errors and real warnings stay."""
+    """Drops Lightning's hints that do not apply here; errors and real warnings stay."""
     for hint in (
-        ".*exists and is not empty",  # the config lies there already, and a resumed run's checkpoints
-        ".*does not have many workers",  # features cost 1 % of a step; workers would take the cores from it
-        ".*your dataloader is not resumable",  # it is: `SpeechData.train_dataloader` skips what was done
+        ".*exists and is not empty",  # the config is already there, and the checkpoints of a resumed run
+        ".*does not have many workers",  # features take 1 % of a step; workers would only take its cores
+        ".*your dataloader is not resumable",  # it is: `SpeechData.train_dataloader` skips the batches that are done
         ".*number of training batches .* is smaller than the logging interval",
-        ".*module\\(s\\) in eval mode at the start of training",  # a frozen encoder's
-        ".*isinstance.treespec, LeafSpec.. is deprecated",  # Lightning's own affair with PyTorch
-        ".*It is recommended to use .*sync_dist=True",  # error rates are of all processes already
+        ".*module\\(s\\) in eval mode at the start of training",  # that of a frozen encoder
+        ".*isinstance.treespec, LeafSpec.. is deprecated",  # between Lightning and PyTorch
+        ".*It is recommended to use .*sync_dist=True",  # error rates already cover all processes
     ):
         warnings.filterwarnings("ignore", hint)
     for name in (
@@ -281,7 +284,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="a YAML file, see training/configs")
     parser.add_argument("overrides", nargs="*", help="fields of the config, such as optim.max_lr=1e-3")
-    parser.add_argument("--resume", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--resume", type=Path, help="a checkpoint to continue from")
     options = parser.parse_intermixed_args(arguments)  # fields may stand on both sides of --resume
     from training import stages  # which runs `fit`
 

@@ -48,15 +48,19 @@ def draw_emissions(options: argparse.Namespace) -> tuple[Figure, str]:
     """Returns the figure of a recording, and its default name."""
     runner = load_runner(options.model)
     try:
-        windows, heard = emissions.listen(options.audio.read_bytes(), runner)
+        windows, transcript = emissions.listen(options.audio.read_bytes(), runner)
     except OSError as error:
         raise PlotError(f"The recording {options.audio} cannot be read: {error}.") from error
     except RequestError as error:
         raise PlotError(f"The recording {options.audio} cannot be read: {error}") from error
-    part_s = emissions.shown_part(heard.duration_s, options.start, options.end)
-    part = "" if part_s == (0, heard.duration_s) else f", {part_s[0]:g} to {part_s[1]:g} s of {heard.duration_s:.1f} s"
+    part_s = emissions.shown_part(transcript.duration_s, options.start, options.end)
+    part = (
+        ""
+        if part_s == (0, transcript.duration_s)
+        else f", {part_s[0]:g} to {part_s[1]:g} s of {transcript.duration_s:.1f} s"
+    )
     title = f"{options.audio.name}{part}, heard by {runner.spec.name} {runner.spec.version}"
-    return emissions.draw(windows, heard, runner.spec, part_s, title), f"{options.audio.stem}-emissions.png"
+    return emissions.draw(windows, transcript, runner.spec, part_s, title), f"{options.audio.stem}-emissions.png"
 
 
 def draw_curves(options: argparse.Namespace) -> tuple[Figure, str]:

@@ -1,10 +1,10 @@
-"""Makes a language model of text: `python -m training.language_model --text FILE [--output models/lm.bin]`.
+"""Makes a language model from text: `python -m training.language_model --text FILE [--output models/lm.bin]`.
 
-FILE has a sentence a line, as its source wrote it, and may be gzipped. Words are counted in runs of three;
-probabilities are smoothed by interpolated modified Kneser-Ney, n-grams that change least are left out until the file
-has the size that was asked for, and what remains is rounded to a byte. `hark.language_model` says what is in it.
+FILE has one sentence a line, as its source wrote it, and may be gzipped. Sequences of up to three words are counted and
+their probabilities smoothed by interpolated modified Kneser-Ney. The n-grams that change least are left out until the
+file has the size that was asked for, and the numbers are rounded to a byte. `hark.language_model` describes the file.
 
---published FILE mixes in a model that others have made of more text, in ARPA format or CMU Sphinx's.
+--published FILE mixes in a model that others made from more text, in ARPA format or CMU Sphinx's.
 
 Sources: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1998); Seymore and
 Rosenfeld, "Scalable Backoff Language Models" (ICSLP 1996) for what is left out; Witten and Bell, "The Zero-Frequency
@@ -34,7 +34,7 @@ from training.ngrams import SPECIAL, START, UNKNOWN, estimate, prune
 from training.published_lm import Published
 from training.text import normalise
 
-# Log-probabilities are rounded to multiples of this: down to -20, below which no word of some millions lies.
+# Log-probabilities are rounded to multiples of this, down to -20: no word of a text of millions is rarer.
 STEP = 0.08
 
 
@@ -43,7 +43,7 @@ class Text:
     """Counted text.
 
     Attributes:
-        words: the vocabulary, in the order in which the trie has their ends.
+        words: the vocabulary, in the order of their ends in the trie.
         tokens: [tokens] of all sentences, each after `START`; words are numbered from `SPECIAL`.
     """
 
@@ -55,10 +55,10 @@ def read(lines: Iterable[str], least_count: int, published: Published | None = N
     """Reads sentences.
 
     Args:
-        lines: a sentence each, as its source wrote it.
-        least_count: words that are rarer are left out of the vocabulary.
-        published: a model that is mixed in, whose words join the vocabulary.
-        share: of it in the mixture.
+        lines: one sentence each, as its source wrote it.
+        least_count: rarer words are left out of the vocabulary.
+        published: a model to mix in; its words are added to the vocabulary.
+        share: share of it in the mixture.
 
     Raises:
         HarkError: there are no words in them.
@@ -69,7 +69,7 @@ def read(lines: Iterable[str], least_count: int, published: Published | None = N
         {word: count for word, count in counts.items() if count >= least_count and set(word) <= set(LETTERS)}
     )
     if not usual:
-        raise HarkError("The text holds no words of English letters; give a file with a sentence a line.")
+        raise HarkError("The text has no words of English letters; give a file with one sentence a line.")
     if published:
         usual = mixed_lm.vocabulary(usual, published, share)
     words = in_trie_order(word for word, _ in usual.most_common(MAX_WORDS))
@@ -82,7 +82,7 @@ def read(lines: Iterable[str], least_count: int, published: Published | None = N
 
 
 def in_trie_order(words: Iterable[str]) -> list[str]:
-    """Sorts words as a trie has their ends, read breadth first: the short ones first, each length by its letters."""
+    """Sorts words by length, then by letters: the order of their ends in a trie that is read breadth first."""
     return sorted(words, key=lambda word: (len(word), word))
 
 
@@ -94,7 +94,7 @@ def trie(words: Sequence[str], log_probs: NDArray[np.float64]) -> tuple[NDArray[
         log_probs: [words].
 
     Returns:
-        [nodes] masks as `hark.language_model.ARRAYS` has them, and [nodes] log-probabilities of all words below.
+        [nodes] masks as in `hark.language_model.ARRAYS`, and [nodes] log-probabilities of all words below.
     """
     masses = {"": 0.0}
     for word, probability in zip(words, np.exp(log_probs).tolist(), strict=True):
@@ -112,7 +112,7 @@ def trie(words: Sequence[str], log_probs: NDArray[np.float64]) -> tuple[NDArray[
 
 
 def spelling(words: Sequence[str]) -> NDArray[np.float64]:
-    """Learns how words are spelt: each counts once, since words out of the vocabulary are like its rare ones.
+    """Counts how words are spelt. Each word counts once, because unknown words are like the rare ones.
 
     Returns:
         [contexts * symbols] log-probabilities, as `hark.language_model.LanguageModel.spelling` reads them.
@@ -147,16 +147,16 @@ def make(
     """Makes the file.
 
     Args:
-        lines: a sentence each.
+        lines: one sentence each.
         output: where to write it.
-        most_bytes: its size; n-grams are left out until it is no larger.
-        least_count: how often a word must be in the text to be in the vocabulary.
-        about: what the file says of itself.
-        published: a model that is mixed in.
-        share: of it in the mixture.
+        most_bytes: largest size; n-grams are left out until the file is no larger.
+        least_count: how often a word must occur in the text to be in the vocabulary.
+        about: description in the file.
+        published: a model to mix in.
+        share: share of it in the mixture.
 
     Returns:
-        its size in bytes.
+        The size of the file in bytes.
 
     Raises:
         HarkError: there are no words, or the vocabulary alone is too large.

@@ -1,4 +1,4 @@
-"""Lengths of utterances on their way through a network, and masks made of them."""
+"""Lengths of utterances within a network, and masks made from them."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from training.config import WHISPER_STRIDES, ModelConfig
 
 
 def output_lengths(lengths: Tensor, config: ModelConfig) -> Tensor:
-    """Turns lengths in input frames into lengths in output frames, as the network of the config does."""
+    """Turns lengths in input frames into lengths in output frames, for the network of a config."""
     time_strides = WHISPER_STRIDES if config.encoder == "whisper" else [stride for stride, _ in config.conv_strides]
     for time_stride in time_strides:
         lengths = strided(lengths, time_stride)

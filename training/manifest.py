@@ -33,11 +33,11 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     """Reads a manifest.
 
     Raises:
-        ManifestError: the file is missing or empty, or a line is not as it should be; the message names the line.
+        ManifestError: the file is missing or empty, or a line is malformed; the message names the line.
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # a line of JSON may hold U+2028, which splitlines cuts at
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may contain U+2028, at which splitlines would cut
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"The manifest {path} cannot be read: {error}.") from error
     utterances = [_parse(line, f"{path}:{number}", path.parent) for number, line in enumerate(lines, 1) if line.strip()]
@@ -67,7 +67,7 @@ def _parse(line: str, where: str, folder: Path) -> Utterance:
 
 
 def manifest_line(utterance: Utterance, folder: Path) -> str:
-    """Returns the line, with its end, that a manifest in `folder` has for an utterance; see `written_path`."""
+    """Returns the line, with its line end, for an utterance in a manifest in `folder`; see `written_path`."""
     fields = {
         "audio_filepath": written_path(utterance.audio_path, folder),
         "duration": round(utterance.duration_s, 3),
@@ -78,7 +78,7 @@ def manifest_line(utterance: Utterance, folder: Path) -> str:
 
 
 def written_path(path: Path, folder: Path) -> str:
-    """Returns a path as a manifest in `folder` has it: relative below the folder, absolute elsewhere."""
+    """Returns a path for a manifest in `folder`: relative if it is below the folder, else absolute."""
     path, folder = path.resolve(), folder.resolve()
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 

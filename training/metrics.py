@@ -1,4 +1,4 @@
-"""Word and character error rates of a corpus: errors summed over utterances, divided by words (characters) summed."""
+"""Word and character error rates of a corpus: the errors of all utterances divided by all words (characters)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
-# Replicates of a bootstrap, and the seed they are drawn with, so that the same errors give the same interval.
+# Replicates of a bootstrap, and their seed: the same errors always give the same interval.
 RESAMPLES = 10_000
 SEED = 0
-# How many draws are held at once: 32 MB of them.
+# How many draws are in memory at once: 32 MB.
 _DRAWS_AT_ONCE = 1 << 22
 
 
@@ -22,7 +22,7 @@ class ErrorRates:
     Attributes:
         wer: word errors / reference words.
         cer: character errors / reference characters, spaces included.
-        words, characters: what the references hold.
+        words, characters: of the references.
     """
 
     wer: float
@@ -121,7 +121,7 @@ def add_up(counts: Iterable[ErrorCounts]) -> ErrorCounts:
 
 
 def corpus_rates(counts: Iterable[ErrorCounts]) -> ErrorRates:
-    """Sums errors over utterances and divides by words (characters) summed.
+    """Divides the errors of all utterances by all words (characters).
 
     Raises:
         ValueError: there is no reference word.
@@ -144,11 +144,11 @@ def error_rates(references: Sequence[str], hypotheses: Sequence[str]) -> ErrorRa
 def bootstrap_wer(
     counts: Sequence[ErrorCounts], level: float = 0.95, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval | None:
-    """Estimates how far the corpus-level WER would move with other utterances of the same kind.
+    """Estimates how much the corpus-level WER would change with other utterances of the same kind.
 
     Utterances are drawn with replacement, as many as there are; the interval lies between percentiles of the WER of
     such replicates. Utterances count as independent. Those of one speaker are not, so with few speakers the interval
-    says how sure the WER is for these speakers, and is too narrow for others (Liu and Peng, "Statistical Testing on
+    holds for these speakers only and is too narrow for others (Liu and Peng, "Statistical Testing on
     ASR Performance via Blockwise Bootstrap", Interspeech 2020).
 
     Source: Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation" (ICASSP 2004).
@@ -160,7 +160,7 @@ def bootstrap_wer(
         seed: of the draws.
 
     Returns:
-        The interval; None where there are fewer than two utterances with words, from which nothing can be said.
+        The interval; None where there are fewer than two utterances with words.
     """
     return bootstrap_difference(counts, [ErrorCounts(words=row.words) for row in counts], level, resamples, seed)
 
@@ -172,13 +172,13 @@ def bootstrap_difference(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Interval | None:
-    """As `bootstrap_wer`, for how much higher a WER is than another one of the same utterances.
+    """As `bootstrap_wer`, for the difference between two recognisers' WERs on the same utterances.
 
-    What is hard for one recogniser is hard for the other: of their difference much more can be said than of either WER.
+    Utterances that are hard for one are hard for the other, so the difference is known much better than either WER.
 
     Args:
-        counts: one an utterance.
-        others: of the same utterances, in the same order.
+        counts: one for each utterance.
+        others: the other recogniser's, of the same utterances in the same order.
         level: share of the replicates inside the interval.
         resamples: number of replicates.
         seed: of the draws.

@@ -1,7 +1,7 @@
 """Deep Speech 2: residual CNN + bidirectional RNN + CTC head.
 
 Source: Amodei et al., "Deep Speech 2" (ICML 2016); the block order (LayerNorm, GELU, dropout, layer) is that of the
-tutorial network, which `configs/seed.yaml` rebuilds with its mistake mended.
+tutorial network, which `configs/seed.yaml` rebuilds with its mistake corrected.
 """
 
 from typing import ClassVar
@@ -20,9 +20,8 @@ _RECURRENCES: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru":
 class DeepSpeech2(nn.Module):
     """Log-mel spectrograms in, log-probabilities of the labels out.
 
-    What is padded and who shares the batch never changes an utterance's output: every convolution sees zeros past the
-    utterance's end, as it does past the end of an unpadded one, and the backward recurrence starts at the utterance's
-    own last frame.
+    Padding and the other utterances of a batch never change an utterance's output: every convolution sees zeros past
+    its end, as it does without padding, and the backward recurrence starts at its own last frame.
     """
 
     LABELLED: ClassVar[dict[str, tuple[int, int]]] = {"head.3.weight": (0, 1), "head.3.bias": (0, 1)}
@@ -47,7 +46,7 @@ class DeepSpeech2(nn.Module):
 
     @property
     def middle(self) -> int:
-        """The recurrent layer, counted from 0, that a middle CTC loss teaches."""
+        """The recurrent layer, counted from 0, that has the middle CTC loss."""
         return (self.config.rnn_layers - 1) // 2
 
     @property
@@ -59,7 +58,7 @@ class DeepSpeech2(nn.Module):
         """Runs a batch.
 
         Args:
-            log_mel: [batch, frames, n_mels] float; frames past an utterance's length may hold anything.
+            log_mel: [batch, frames, n_mels] float; frames past an utterance's length do not matter.
             lengths: [batch] int64, frames of each utterance.
 
         Returns:

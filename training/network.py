@@ -1,10 +1,9 @@
-"""Which network a config names.
+"""Builds the network that a config names.
 
-Every network has `forward` (log-mel spectrograms in, log-probabilities out) and `LABELLED`: the weights with an entry
-for each label, as name -> (axis, how often the labels follow each other along it). One that transcribes also has, for
-training, `encode` (every layer's output), `label` (a layer's output to log-probabilities), `middle` (the layer a middle
-CTC loss teaches) and `LABELS_MIDDLE` (whether `label` serves that layer too; if not, training gives it a head of its
-own).
+Every network has `forward` (log-mel spectrograms -> log-probabilities) and `LABELLED`: the weights with an entry for
+each label, as name -> (axis, how often the labels repeat along it). One that transcribes also has, for training,
+`encode` (every layer's output), `label` (a layer's output -> log-probabilities), `middle` (the layer with the middle
+CTC loss) and `LABELS_MIDDLE` (whether `label` serves that layer too; if not, training gives it a head of its own).
 """
 
 from training.config import ModelConfig
@@ -28,7 +27,7 @@ _NETWORKS: dict[str, type[DeepSpeech2] | type[Conformer] | type[WhisperCtc] | ty
 
 
 def build(config: ModelConfig, n_inputs: int, n_labels: int) -> Network:
-    """Makes the network, with weights drawn anew; `n_inputs` numbers stand in a frame of its input.
+    """Makes the network with random weights; a frame of its input has `n_inputs` numbers.
 
     Raises:
         ConfigError: there is no such network, or its numbers contradict each other.

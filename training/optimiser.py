@@ -9,7 +9,7 @@ from torch import nn
 from training.config import OptimConfig
 from training.errors import ConfigError
 
-# Matrices by name that Muon is not meant for: what goes in, what comes out.
+# Matrices, by name, that Muon is not meant for: at the input and at the output.
 _NOT_HIDDEN = ("projection", "head.weight", "head.0.weight", "head.3.weight", "heads", "head.output", "feedback")
 
 
@@ -18,9 +18,9 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     Both follow one schedule.
 
-    Making the updates orthogonal takes a quarter of a training step on CPU, and it is the same in every process of a
-    run. So each does it for a share of the matrices, keeps the momentum of those alone, and sends the others what came
-    of it.
+    Making the updates orthogonal takes a quarter of a training step on a CPU, and every process of a run would do the
+    same. So each process does it for a share of the matrices, keeps only their momentum, and sends the result to the
+    others.
 
     Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024), in PyTorch's version, whose
     steps are scaled to be as long as AdamW's (Liu et al., "Muon is Scalable for LLM Training", 2025), so that one
@@ -36,7 +36,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         )
         every = [parameter for group in (*hidden, *others) for parameter in group["params"]]
         super().__init__([{"params": every}], {"lr": lr, "weight_decay": weight_decay})
-        # The very dictionaries of the parts, so that a schedule that sets a learning rate here sets it there.
+        # The dictionaries of the parts themselves, so that a learning rate that a schedule sets here is set there.
         self.param_groups = [group for part in self.parts for group in part.param_groups]
         self._hidden = [parameter for group in hidden for parameter in group["params"]]
         self._gathered: dict[int, Any] | None = None
@@ -47,7 +47,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         shares, rank = self._shares()
         for share in shares[:rank] + shares[rank + 1 :]:
             for i in share:
-                self._hidden[i].grad = None  # which PyTorch's optimisers pass over
+                self._hidden[i].grad = None  # PyTorch's optimisers skip it
         for part in self.parts:
             part.step()
         self._gathered = None
@@ -87,7 +87,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
     def _shares(self) -> tuple[list[list[int]], int]:
-        """Returns the indices of the matrices of each process, about as many numbers in all, and which is ours."""
+        """Returns the indices of each process's matrices, of about equal size in all, and which process this is."""
         if not torch.distributed.is_initialized():
             return [list(range(len(self._hidden)))], 0
         shares: list[list[int]] = [[] for _ in range(torch.distributed.get_world_size())]
@@ -100,7 +100,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def _exchange(self, shares: list[list[int]], rank: int) -> None:
-        """Takes the matrices of the other processes from them, as one message from each."""
+        """Receives the other processes' matrices, in one message from each."""
         longest = max(sum(self._hidden[i].numel() for i in share) for share in shares)
         message = self._hidden[0].new_zeros(longest)
         own = [self._hidden[i].flatten() for i in shares[rank]]
@@ -149,7 +149,7 @@ def make_optimiser(task: nn.Module, config: OptimConfig) -> torch.optim.Optimize
         matrix = parameter.ndim == 2 and not any(part in name for part in _NOT_HIDDEN)
         groups = hidden if matrix and config.name == "muon" else others
         groups.setdefault(config.max_lr * rates.get(parameter, 1.0), []).append(parameter)
-    if not hidden:  # nor with Muon, where all that learns is what goes in and out
+    if not hidden:  # nor with Muon, where only input and output are trained
         return torch.optim.AdamW(_as_groups(others), lr=config.max_lr, weight_decay=config.weight_decay)
     return MuonWithAdamW(_as_groups(hidden), _as_groups(others), config.max_lr, config.weight_decay)
 

@@ -5,8 +5,8 @@
     init_from: folder                          `model.bin`, as CTranslate2's converter and faster-whisper have it
     init_from: tiny.en.pt                      OpenAI's own file
 
-`optim.teacher.folder` takes the same. Fine-tuned descendants come in the same files. Weights quantised to integers are
-refused: they are too coarse to go on from.
+`optim.teacher.folder` takes the same. Fine-tuned versions come in the same files. Weights quantised to integers are
+refused: they are too coarse to start from.
 """
 
 import dataclasses
@@ -27,12 +27,12 @@ from training.config import FeatureConfig, WhisperConfig
 from training.errors import CheckpointError
 from training.whisper import WhisperEncoder, sinusoids
 
-# What names on the hub begin with; `whisper-tiny.en` there is OpenAI's.
+# Names on the hub begin with these; `whisper-tiny.en` is OpenAI's.
 _PREFIX, _OWNER = "whisper-", "openai"
 HUB_FILES = ("config.json", "model.safetensors")
-# How far published positions may be from the sinusoids, which half precision rounds.
+# Largest difference of published positions from the sinusoids; half precision rounds them.
 _POSITION_ERROR = 1e-3
-# Of CTranslate2's format: type codes of what is not quantised, and the versions that are known.
+# CTranslate2's format: type codes that are not quantised, and known versions.
 _CT2_TYPES = {0: np.float32, 4: np.float16}
 _CT2_VERSIONS = range(5, 7)
 
@@ -56,7 +56,7 @@ class PretrainedEncoder:
 
     @property
     def features(self) -> FeatureConfig:
-        """What its log-mel spectrograms are, which it has been taught on."""
+        """The log-mel spectrograms that it was trained on."""
         return FeatureConfig(
             sample_rate_hz=16000,
             n_fft=400,
@@ -72,15 +72,15 @@ class PretrainedEncoder:
         )
 
     def check_features(self, features: FeatureConfig) -> None:
-        """Refuses features that it has not been taught on.
+        """Refuses features that it was not trained on.
 
         Raises:
-            CheckpointError: these are not `features`; the message says what to set.
+            CheckpointError: `features` are others; the message says what to set.
         """
         wanted = dataclasses.asdict(self.features)
         given = dataclasses.asdict(features)
         if wrong := [f"features.{name}={value}" for name, value in wanted.items() if value != given[name]]:
-            raise CheckpointError(f"{self.source} has been taught on other features: set {', '.join(wrong)}.")
+            raise CheckpointError(f"{self.source} was trained on other features: set {', '.join(wrong)}.")
 
     def fill(self, encoder: WhisperEncoder, shape: WhisperConfig) -> None:
         """Copies the weights into a network that has this shape, or fewer of its layers.
@@ -106,7 +106,7 @@ class PretrainedEncoder:
 
 
 def is_pretrained(source: str) -> bool:
-    """Tells whether `init_from` names a Whisper model, and not a checkpoint of Hark's own training."""
+    """Returns whether `init_from` names a Whisper model, and not a checkpoint of Hark's own training."""
     path = Path(source)
     if path.is_dir() or path.suffix == ".pt":
         return True
@@ -141,10 +141,10 @@ def load_pretrained(source: str) -> PretrainedEncoder:
 
 
 def _fetch(name: str) -> Path:
-    """Returns the folder of a model of the Hugging Face hub, which is fetched where it is not in the cache.
+    """Returns the folder of a model of the Hugging Face hub, downloaded if it is not in the cache.
 
     Raises:
-        CheckpointError: it is neither there nor to be had.
+        CheckpointError: it is not in the cache and cannot be downloaded.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
@@ -271,7 +271,7 @@ def _ct2_layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[st
 def _block(
     read: Callable[[str], Tensor], theirs: str, ours: str, attention: tuple[str, str, str], layers: Mapping[str, str]
 ) -> dict[str, Tensor]:
-    """A block's weights; the projections of query, key and value, of which the key has no bias, become one."""
+    """A block's weights; the projections of query, key and value become one. The key has no bias."""
     query, key, value = (f"{theirs}.{name}" for name in attention)
     bias = read(f"{query}.bias").float()
     weights = {
@@ -284,7 +284,7 @@ def _block(
 
 
 def _check_positions(positions: Tensor, source: str) -> None:
-    """Refuses a model that has learnt positions of its own."""
+    """Refuses a model with learnt positions."""
     if (positions.float() - sinusoids(*positions.shape)).abs().max() > _POSITION_ERROR:
         raise CheckpointError(f"{source} has other position encodings than Whisper's sinusoids.")
 

@@ -1,24 +1,24 @@
-"""Labels recordings that have no text, by Whisper: `python -m training.pseudo_label AUDIO... --output manifest.jsonl`.
+"""Labels recordings without text, by Whisper: `python -m training.pseudo_label AUDIO... --output manifest.jsonl`.
 
-AUDIO are files and folders, of any format an endpoint reads and of any length. What is longer than training takes is
-cut at pauses, and what is kept of it written to a folder of clips as 16 kHz FLAC; the rest stays where it is.
+AUDIO are files and folders, of any format an endpoint reads and of any length. Recordings that are too long for
+training are cut at pauses, and the pieces that are kept go to a folder of clips as 16 kHz FLAC.
 
     python -m training.pseudo_label recordings --output data/pseudo.jsonl
     python -m training.pseudo_label recordings --second-model base.en --output data/pseudo.jsonl
     python -m training.pseudo_label recordings --second-model models/asr.onnx --output data/pseudo.jsonl
 
-A text is kept if Whisper is sure of it (--min-confidence), it is as long as speech is, repeats nothing as texts made up
-of noise do, and `training.check` finds no error; with --second-model, another Whisper or an exported model, also only
-if both agree. The manifest says how sure Whisper was and who labelled. What is dropped, and why, is in .dropped.jsonl
-beside it.
+A text is kept if Whisper is sure of it (--min-confidence), its length fits the speech, it does not repeat itself as
+texts made up from noise do, and `training.check` finds no error. With --second-model, another Whisper or an exported
+model, both must also agree. The manifest says how sure Whisper was and which model labelled. Pieces that are dropped
+are in .dropped.jsonl beside it, with the reason.
 
 A model of another kind makes other mistakes. Of 160 sentences and commands that people spoke into their microphones,
 tiny.en got 17 % of the words wrong. --min-confidence keeps four fifths of the audio, with 12 % wrong; with
 models/asr.onnx as the second model a third of it is left, with 2 % wrong.
 
-Each piece is written down when it is done: the same command goes on where one was ended, and with further AUDIO adds
-them. Recordings that cannot be read are named, left out, and tried again then; the exit status is 1 if there were any.
-Needs `pip install 'hark-asr[pseudo-label]'`; a model that is named is downloaded once, a folder is one that
+Each piece is saved when it is done: the same command continues an interrupted run, and further AUDIO is added.
+Recordings that cannot be read are named, left out, and tried again by the next run; the exit status is 1 if there were
+any. Needs `pip install 'hark-asr[pseudo-label]'`. A model given by name is downloaded once; a folder must be one that
 ct2-transformers-converter or faster-whisper made.
 """
 
@@ -42,19 +42,19 @@ from training.labelling.recordings import Piece, Recording, find_recordings, wri
 from training.labelling.transcribers import Transcriber, open_transcriber
 from training.manifest import Utterance
 
-# What leaves most of the audio and a third fewer of the errors; see above.
+# Keeps most of the audio and a third fewer errors; see above.
 MIN_CONFIDENCE = 0.6
 MAX_DISAGREEMENT = 0.1
 
 
 @dataclass(frozen=True)
 class Labeller:
-    """All that labels a recording.
+    """Labels recordings, piece by piece.
 
     Attributes:
         first, second: the recognisers; the second may be missing.
         limits: what a label must reach.
-        ledger: where what became of a piece is written down.
+        ledger: keeps the result of each piece.
         clips: folder for pieces that are cut out.
     """
 
@@ -65,12 +65,12 @@ class Labeller:
     clips: Path
 
     def label(self, path: Path) -> None:
-        """Labels what of a recording is not labelled yet.
+        """Labels the pieces of a recording that are not labelled yet.
 
         Raises:
             OSError: the file cannot be read.
-            RequestError: its audio cannot; what came before the fault is labelled.
-            LabellingError: a recogniser failed, or nothing can be written.
+            RequestError: its audio cannot be read; the pieces before the fault are labelled.
+            LabellingError: a recogniser failed, or a file cannot be written.
         """
         recording = Recording(path, self.limits.config.data.max_duration_s)
         cut_s = 0.0
@@ -89,20 +89,20 @@ class Labeller:
         if self.ledger.has_audio(digest):
             self.ledger.drop(path, piece.start_s, piece.duration_s, "duplicate audio", {})
             return
-        found = label(piece, self.first, self.second, self.limits)
-        if found.reason:
-            details = {"text": found.text, **found.extra} if found.extra else {}
-            self.ledger.drop(path, piece.start_s, piece.duration_s, found.reason, details)
+        judged = label(piece, self.first, self.second, self.limits)
+        if judged.reason:
+            details = {"text": judged.text, **judged.extra} if judged.extra else {}
+            self.ledger.drop(path, piece.start_s, piece.duration_s, judged.reason, details)
             return
         audio = path if piece.start_s is None else write_clip(self.clips, path, self.ledger.name(path), piece)
-        self.ledger.keep(path, piece.start_s, digest, Utterance(audio, piece.duration_s, found.text, found.extra))
+        self.ledger.keep(path, piece.start_s, digest, Utterance(audio, piece.duration_s, judged.text, judged.extra))
 
 
 def label_all(recordings: Sequence[Path], labeller: Labeller) -> list[str]:
     """Labels recordings in order.
 
     Returns:
-        a sentence for each that cannot be read; it is shown when it is met, too.
+        A sentence for each that cannot be read, which is also printed at once.
 
     Raises:
         LabellingError: see `Labeller.label`.
@@ -121,7 +121,7 @@ def label_all(recordings: Sequence[Path], labeller: Labeller) -> list[str]:
 
 
 def summary(ledger: Ledger) -> str:
-    """Returns a table of what was kept and what was dropped for which reason, of this run and those before."""
+    """Returns a table of what this run and earlier ones kept, and dropped for which reason."""
     dropped = sorted(ledger.dropped.items(), key=lambda item: -item[1].seconds)
     rows = [f"{'':<28}{'pieces':>9}{'hours':>10}"]
     rows += [
@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
             limits = Limits(options.min_confidence, options.max_disagreement, config)
             failures = label_all(recordings, Labeller(first, second, limits, ledger, clips))
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command continues from here", file=sys.stderr)
         return 130
     print(summary(ledger))
     print(
@@ -195,13 +195,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", default="small.en", help="a Whisper model of faster-whisper's, by name or folder (%(default)s)"
     )
-    parser.add_argument("--second-model", metavar="MODEL", help="another one, or an exported .onnx, that has to agree")
+    parser.add_argument("--second-model", metavar="MODEL", help="another one, or an exported .onnx, which must agree")
     parser.add_argument(
         "--max-disagreement",
         metavar="WER",
         type=float,
         default=MAX_DISAGREEMENT,
-        help="of the second model's text, taking the first's for right (%(default)s)",
+        help="highest WER of the second model's text against the first's (%(default)s)",
     )
     parser.add_argument(
         "--min-confidence",

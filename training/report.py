@@ -1,4 +1,4 @@
-"""What an evaluation found, as text to read and as JSON to keep: kinds of error, groups of utterances, worst ones."""
+"""The results of an evaluation as text and as JSON: kinds of error, groups of utterances, the worst utterances."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +14,10 @@ from training.metrics import RESAMPLES, SEED, ErrorCounts, Interval, add_up, boo
 _LENGTH_EDGES_S = (2.0, 5.0, 10.0, 15.0)
 # Speakers a printed table shows; the JSON has all.
 _SPEAKERS_SHOWN = 10
-# Below so many speakers the interval is mostly about these speakers.
+# With fewer speakers than this the interval is mostly about these speakers.
 _FEW_SPEAKERS = 20
 _LINE_WIDTH = 110
-# A group of utterances whose manifest lines lack the field.
+# Name of the group of utterances whose manifest lines lack the field.
 UNKNOWN = "unknown"
 
 
@@ -50,10 +50,10 @@ class Group:
 
     Attributes:
         name: what they have in common.
-        utterances: how many they are.
+        utterances: their number.
         hours: of audio.
         errors: of all of them.
-        interval: 95 % interval of their WER, where one can be had.
+        interval: 95 % interval of their WER, if there is one.
     """
 
     name: str
@@ -78,13 +78,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Report:
-    """All that an evaluation's utterances say, computed once.
+    """All groups of an evaluation's utterances, computed once.
 
     Attributes:
-        results: one an utterance, in the manifest's order.
+        results: one for each utterance, in the manifest's order.
         total: all utterances.
-        by_corpus, by_speaker: those with the most words first.
-        by_length: short ones first; lengths that do not occur are left out.
+        by_corpus, by_speaker: groups with the most words first.
+        by_length: short utterances first; lengths that do not occur are left out.
     """
 
     results: Sequence[Result]
@@ -127,7 +127,7 @@ def _grouped(results: Iterable[Result], key: Callable[[Result], str]) -> list[Gr
     members: dict[str, list[Result]] = {}
     for result in results:
         members.setdefault(key(result), []).append(result)
-    return [_group(name, found) for name, found in members.items()]
+    return [_group(name, grouped) for name, grouped in members.items()]
 
 
 def _group(name: str, results: Sequence[Result]) -> Group:
@@ -137,13 +137,13 @@ def _group(name: str, results: Sequence[Result]) -> Group:
 
 
 def worst(results: Iterable[Result], number: int) -> list[Result]:
-    """Returns the utterances with the most word errors, the worst first; none without an error."""
+    """Returns the utterances with the most word errors, the worst first; none without errors."""
     ranked = sorted(results, key=lambda result: -result.errors.word_errors)
     return [result for result in ranked[: max(number, 0)] if result.errors.word_errors]
 
 
 def aligned(result: Result) -> str:
-    """Writes the reference over the hypothesis, word over word, with S, D and I beneath what differs."""
+    """Writes the reference over the hypothesis, word over word, with S, D and I below the differences."""
     words = jiwer.process_words([result.reference], [result.hypothesis])
     text = jiwer.visualize_alignment(words, show_measures=False, skip_correct=False, line_width=_LINE_WIDTH)
     lines = [line.rstrip() for line in text.splitlines()]
@@ -169,7 +169,7 @@ def _rates(errors: ErrorCounts) -> list[str]:
 
 
 def as_text(report: Report, number: int) -> str:
-    """Everything there is to read about an evaluation but its corpus-level rates.
+    """Returns the text of an evaluation without its corpus-level rates.
 
     Args:
         report: of all utterances.
@@ -205,7 +205,7 @@ def _counted(number: int, thing: str) -> str:
 
 def _interval_in_words(interval: Interval | None, speakers: Sequence[Group]) -> str:
     if not interval:
-        return "no interval of the WER: that takes two utterances with words"
+        return "no interval of the WER: it needs two utterances with words"
     text = (
         f"{interval.level * 100:.0f} % interval of the WER: {interval.low:.4f} to {interval.high:.4f} "
         "(percentile bootstrap over utterances)"
@@ -218,9 +218,9 @@ def _interval_in_words(interval: Interval | None, speakers: Sequence[Group]) -> 
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Kinds of error, the interval, the groups and every utterance as plain values.
+    """Returns kinds of error, the interval, the groups and every utterance as plain values.
 
-    The fields of an utterance are its manifest line's, with the normalised transcript for `text`, and `pred_text` as in
+    An utterance has the fields of its manifest line, with the normalised transcript as `text`, and `pred_text` as in
     NVIDIA NeMo.
     """
     interval = report.total.interval

@@ -1,4 +1,4 @@
-"""The strided convolutions every network begins with."""
+"""The strided convolutions at the beginning of every network."""
 
 import math
 
@@ -8,7 +8,7 @@ from training.config import ModelConfig
 
 
 def strided_convolutions(config: ModelConfig, n_mels: int) -> tuple[nn.ModuleList, int]:
-    """Makes the 3 x 3 convolutions of `config.conv_strides`; returns them and how many bands they leave of `n_mels`."""
+    """Makes the 3 x 3 convolutions of `config.conv_strides`; returns them, and how many bands they leave."""
     convolutions = nn.ModuleList()
     bands = n_mels
     for i, (time_stride, mel_stride) in enumerate(config.conv_strides):

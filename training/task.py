@@ -1,4 +1,4 @@
-"""What is optimised and what is measured of transcribers: CTC loss, and WER and CER on the dev set."""
+"""Training of transcribers: CTC loss, and WER and CER on the dev sets."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -44,7 +44,7 @@ class SpeechData(L.LightningDataModule):
 
     Args:
         config: the run.
-        encoder: one that does not learn, whose features the network is given; None for log-mel spectrograms.
+        encoder: a frozen one, whose features are the network's input; None for log-mel spectrograms.
     """
 
     def __init__(self, config: Config, encoder: WhisperEncoder | None = None) -> None:
@@ -55,7 +55,7 @@ class SpeechData(L.LightningDataModule):
         self.train, self.repeats = joined(self.corpora)
         self.dev = [read_manifest(manifest) for manifest in (config.data.dev, *config.data.more_dev)]
         if config.optim.teacher.folder and not config.data.on_device:
-            raise ConfigError("optim.teacher hears batches made by data.on_device=true.")
+            raise ConfigError("optim.teacher needs data.on_device=true.")
         if config.optim.consistency and config.data.on_device:
             raise ConfigError(
                 "optim.consistency needs two views of each utterance, which data.on_device does not make."
@@ -66,7 +66,7 @@ class SpeechData(L.LightningDataModule):
         self.maker: BatchMaker | None = None
 
     def _check_lengths(self) -> None:
-        """Refuses what is longer than a Whisper encoder hears at once, before hours went into a run."""
+        """Refuses recordings that are longer than a Whisper encoder's window, before a run takes hours."""
         augment, longest_s = self.config.augment, self.config.data.max_duration_s
         slowest_s = longest_s / (1 - augment.speed_change) / (1 - augment.tempo_change)
         if slowest_s > MOST_S:
@@ -109,7 +109,7 @@ class SpeechData(L.LightningDataModule):
         config, cache_dir = self.config, self.config.data.cache_dir
         if config.data.on_device:
             raise ConfigError("A frozen encoder's features are computed once: set data.on_device=false.")
-        # What masks hide from the encoder would be hidden in every epoch alike; they are for its features instead.
+        # Masks before the encoder would hide the same in every epoch; its features are masked instead.
         unmasked = dataclasses.replace(config.augment, frequency_masks=0, time_masks=0, time_masks_per_s=0.0)
         masks = dataclasses.replace(
             config.augment, time_mask_frames=config.augment.time_mask_frames // self.spec.time_subsampling
@@ -125,7 +125,7 @@ class SpeechData(L.LightningDataModule):
         encode_all([*dev_items, *parts], self.trainer)
 
     def on_after_batch_transfer(self, batch: Batch | list[ItemKey], dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Makes the batch of which the loader has only told the keys."""
+        """Makes the batch from its keys, where the loader has only these."""
         if isinstance(batch, Batch):
             return batch
         assert self.maker
@@ -152,7 +152,7 @@ class SpeechData(L.LightningDataModule):
         if self.trainer:
             sampler.set_epoch(self.trainer.current_epoch)
             loop = self.trainer.fit_loop
-            # Lightning counts on from where a resumed run stopped, but leaves finding that place to the data.
+            # Lightning continues its count of batches in a resumed run; the data has to find the place itself.
             sampler.skip(loop.epoch_loop.batch_progress.current.ready if loop.restarting else 0)
         if self.maker:
             return DataLoader(Keys(self.maker.dataset), batch_sampler=sampler, collate_fn=list)  # type: ignore[arg-type]
@@ -211,14 +211,14 @@ class SpeechTask(Task):
             self.frames_per_s = self.spec.output_frames_per_second
         teacher = config.optim.teacher
         if teacher.folder and self.reads_features:
-            raise ConfigError("optim.teacher teaches an encoder, and optim.frozen leaves all of this one as it is.")
+            raise ConfigError("optim.teacher trains an encoder, but optim.frozen freezes all of this one.")
         self.hints = Hints(teacher, config) if teacher.folder else None
-        self._dev_losses: list[tuple[Tensor, int]] = []  # of a batch, utterances in it
-        self._transcribed: list[tuple[int, str, str]] = []  # which dev set, reference, hypothesis
+        self._dev_losses: list[tuple[Tensor, int]] = []  # loss of a batch, number of utterances in it
+        self._transcribed: list[tuple[int, str, str]] = []  # number of the dev set, reference, hypothesis
 
     def _loss(self, batch: Batch, log_probs: Tensor, lengths: Tensor) -> Tensor:
         """Returns the batch's mean loss per character."""
-        # CTC sums many tiny probabilities; half precision is too coarse for it.
+        # CTC adds many tiny probabilities; half precision is too coarse for that.
         losses = self.loss(log_probs.transpose(0, 1).float(), batch.targets, lengths, batch.target_lengths)
         total: Tensor = losses.sum() / batch.target_lengths.sum().clamp_min(1)
         return total
@@ -230,7 +230,7 @@ class SpeechTask(Task):
         return log_probs
 
     def _encode(self, batch: Batch) -> tuple[list[Tensor], Tensor]:
-        """Runs the network, or its head alone over what its encoder made of the batch before."""
+        """Runs the network, or only its head where the batch has the features of its encoder."""
         if self.reads_features:
             return cast("WhisperCtc", self.model).spell(batch.log_mel, batch.lengths)
         return self.model.encode(batch.log_mel, batch.lengths)
@@ -264,8 +264,8 @@ class SpeechTask(Task):
             self._transcribed.append((dataloader_idx, text, hypothesis))
 
     def on_validation_epoch_end(self) -> None:
-        """Logs WER and CER: of each dev set as a whole, and, where there are several, the mean over them."""
-        # Not logged batch by batch: Lightning would keep a figure of each dev set under a name of its own.
+        """Logs WER and CER of each dev set as a whole, and the mean of several."""
+        # Not logged batch by batch: Lightning would give each dev set's figures another name.
         losses, self._dev_losses = self._dev_losses, []
         utterances = sum(count for _, count in losses)
         total = sum((loss * count for loss, count in losses), torch.zeros((), device=self.device))
@@ -284,12 +284,12 @@ class SpeechTask(Task):
 
 
 def consistency_loss(log_probs: Tensor, lengths: Tensor) -> Tensor:
-    """Returns how far two views of each utterance lie apart: the mean of both divergences, over frames summed.
+    """Returns how much two views of each utterance differ: the mean of both divergences, summed over frames.
 
-    Each view is drawn to what the other says of a frame, which for that is no more than a number.
+    Each view is trained towards the other's labels of a frame; these count as constants.
 
     Args:
-        log_probs: [2 * utterances, frames, labels], the views of each after each other.
+        log_probs: [2 * utterances, frames, labels], the two views of each utterance in a row.
         lengths: [2 * utterances].
     """
     first, second = log_probs[::2], log_probs[1::2]

@@ -1,8 +1,8 @@
-"""A teacher: the encoder of a Whisper model, whose features the network in training learns to tell from the audio.
+"""A teacher: the encoder of a Whisper model, whose features the network learns to predict from the audio.
 
-A few hundred people do not teach a network what all people's speech has in common; a model that heard a hundred
-thousand hours has it in its features, and every frame of them says more than a transcript does. Only training needs the
-teacher, and nothing of it is in the model that comes out.
+Recordings of a few hundred people do not teach a network what all people's speech has in common. The features of a
+model that was trained on a hundred thousand hours do, and each frame of them has more information than a transcript.
+Only training needs the teacher; the trained model does not contain it.
 
 Source: Chang et al., "DistilHuBERT" (ICASSP 2022), for learning to predict a larger model's features.
 """
@@ -21,7 +21,7 @@ HOP = 320
 
 
 class Teacher(nn.Module):
-    """Samples in, features out, 50 a second; of what is shorter than Whisper's half a minute, no more than is there."""
+    """Samples in, features out, 50 a second; without padding to the half minute that Whisper expects."""
 
     def __init__(self, pretrained: PretrainedEncoder) -> None:
         super().__init__()
@@ -36,14 +36,14 @@ class Teacher(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         """[batch, samples] at 16 kHz, half a minute at most -> [batch, frames, size], one every `HOP` samples."""
         with torch.autocast(samples.device.type, enabled=False):  # energies 80 dB below the loudest count
-            log_mel = self.log_mel(samples)[:, :-1]  # Whisper leaves the frame out that is centred on the end
+            log_mel = self.log_mel(samples)[:, :-1]  # Whisper leaves out the frame that is centred on the end
         lengths = torch.full((len(log_mel),), log_mel.shape[1], device=log_mel.device)
         features, _ = self.encoder.transform(log_mel, lengths)
         return features
 
 
 def load(source: str) -> Teacher:
-    """Reads a teacher from whatever `training.pretrained` reads.
+    """Reads a teacher from any file that `training.pretrained` reads.
 
     Raises:
         CheckpointError: there is no such model, or it cannot be read as one of Whisper's.

@@ -9,7 +9,7 @@ from num2words import num2words
 # English letters, the apostrophe and the space; the blank comes first and is written "".
 ENGLISH_LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
 
-# How readers speak what writers abbreviate; a full stop after the abbreviation goes with it.
+# Abbreviations and how they are spoken; a full stop after the abbreviation is part of it.
 _ABBREVIATIONS = {
     "mr": "mister", "mrs": "missus", "messrs": "messieurs", "dr": "doctor", "prof": "professor",
     "capt": "captain", "col": "colonel", "gen": "general", "lieut": "lieutenant", "sergt": "sergeant",
@@ -39,8 +39,8 @@ _EDGE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
 def normalise(text: str) -> str:
     """Writes a transcript the way it is spoken: lower case, numbers as words, no punctuation, accents folded.
 
-    The apostrophe stays inside words ("don't"), and goes where it is a quotation mark. Letters that no folding brings
-    to a-z stay as they are, so that `encode` can name them.
+    The apostrophe stays inside words ("don't") and is removed as a quotation mark. Letters that cannot be folded to a-z
+    stay as they are, so that `encode` can name them.
 
     >>> normalise("Mrs. Dashwood's 2 cafés -- 'sold' in 1811!")
     "missus dashwood's two cafes sold in eighteen eleven"

@@ -1,4 +1,4 @@
-"""How fast a run takes audio in, and how much of its time it waits for it."""
+"""How much audio a run processes in a second, and how much of its time it waits for data."""
 
 import time
 from typing import Any
@@ -12,9 +12,9 @@ from training.dataset import Batch
 class Throughput(L.Callback):
     """Logs, each `every` batches, seconds of audio a second and the share of time spent waiting for data.
 
-    `train/audio_s_per_s` counts all processes and leaves validation out; padding is not audio. `train/data_wait` is
-    0 where batches are always ready when they are asked for; if it is not, more `data.workers` help. Where the device
-    makes its batches itself (`data.on_device`), it is the share of time the processor takes to tell it how.
+    `train/audio_s_per_s` counts all processes, without validation and padding. `train/data_wait` is 0 if batches are
+    always ready in time; if it is not, more `data.workers` help. Where the device makes its own batches
+    (`data.on_device`), it is the share of time in which the processor prepares them.
     """
 
     def __init__(self, frames_per_s: float, every: int = 10) -> None:
@@ -29,11 +29,11 @@ class Throughput(L.Callback):
         self.since = time.monotonic()
 
     def on_train_epoch_start(self, *_: object) -> None:
-        """Leaves out what lies between epochs."""
+        """Leaves out the time between epochs."""
         self._start_again()
 
     def on_validation_end(self, *_: object) -> None:
-        """Leaves out validation."""
+        """Leaves out the time of validation."""
         self.since = time.monotonic()
 
     def on_train_batch_start(self, _trainer: L.Trainer, _task: L.LightningModule, batch: Batch, _index: int) -> None:
@@ -41,7 +41,7 @@ class Throughput(L.Callback):
         now = time.monotonic()
         self.waited_s += now - self.since
         self.since = now
-        self.frames = self.frames + batch.lengths.sum()  # not read yet: the device may still be at the last batch
+        self.frames = self.frames + batch.lengths.sum()  # not read yet: the device may still work on the last batch
 
     def on_train_batch_end(
         self, trainer: L.Trainer, task: L.LightningModule, _outputs: Any, _batch: Batch, _index: int
@@ -50,7 +50,7 @@ class Throughput(L.Callback):
         self.batches += 1
         on_device = trainer.datamodule.config.data.on_device  # type: ignore[attr-defined]
         if trainer.strategy.root_device.type == "cuda" and (self.batches == self.every or not on_device):
-            torch.cuda.synchronize()  # else the work still queued would count as waiting for the next batch
+            torch.cuda.synchronize()  # otherwise queued work would count as waiting for the next batch
         now = time.monotonic()
         self.worked_s += now - self.since
         self.since = now

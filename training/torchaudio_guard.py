@@ -1,9 +1,9 @@
 """The one place that imports torchaudio: `from training.torchaudio_guard import torchaudio`.
 
 torchaudio loads a compiled extension when it is imported. The wheel links that extension against CUDA's libraries, so
-with a torch built for the CPU alone the import fails, although everything Hark uses (MelSpectrogram, the SpecAugment
-masks, resampling, dataset layouts) is plain Python. Only when the import has failed that way is it tried again with
-the extension declared absent, a state torchaudio itself provides for; an extension that loads is left alone.
+with a torch built for the CPU only the import fails, although everything Hark uses (MelSpectrogram, the SpecAugment
+masks, resampling, dataset layouts) is plain Python. Only if the import has failed in that way, it is tried again
+with the extension declared absent, a state that torchaudio itself provides for. An extension that loads is used.
 """
 
 import importlib

@@ -1,8 +1,8 @@
-"""A CTC network that starts from the encoder of a Whisper model: convolutions, transformer blocks, a head that spells.
+"""A CTC network that starts from the encoder of a Whisper model: convolutions, transformer blocks, a head for letters.
 
-The encoder has learnt from hundreds of thousands of hours what all people's speech has in common, and keeps 50 frames a
-second. Letters need 25 of them, so pairs of frames are joined, after the last block or earlier, where the blocks that
-follow cost half. A linear head cannot spell from features that were made for a decoder; a small recurrent one can.
+The encoder was trained on hundreds of thousands of hours of speech and has 50 frames a second. Letters need only 25, so
+pairs of frames are joined: after the last block, or earlier, which halves the cost of the blocks that follow. A linear
+head cannot spell from features that were made for a decoder; a small recurrent head can.
 
 Sources: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), for the encoder; Graves et
 al., "Connectionist Temporal Classification" (ICML 2006).
@@ -20,13 +20,13 @@ from training.errors import ConfigError
 from training.lengths import frame_mask, strided
 from training.model import BidirectionalLayer, reversed_rows
 
-# Whisper's sinusoids go from wavelengths of 1 to those of so many frames, times 2 pi.
+# The wavelengths of Whisper's sinusoids go from 1 to this number of frames, times 2 pi.
 _LONGEST_WAVE = 10_000
-# What Whisper hears at once.
+# Length of Whisper's window.
 MOST_S = 30
-# Frames at 50 a second that have a position: those of half a minute, the frame that ends it, and a batch's padding.
+# Frames at 50 a second that have a position: those of half a minute, the frame at its end, and a batch's padding.
 POSITIONS = 1504
-# How many times as wide as the encoder its feed-forward layers are.
+# Width of the feed-forward layers, in multiples of the encoder's.
 _EXPANSION = 4
 _JOINED = 2
 HEADS = ("linear", "lstm", "conformer")
@@ -37,8 +37,8 @@ POOLING = "pooling"
 class WhisperCtc(nn.Module):
     """Whisper's log-mel spectrograms in, log-probabilities of the labels out; see `training.network.Network`.
 
-    What is padded and who shares the batch never changes an utterance's output: convolutions see zeros past the
-    utterance's end, attention does not look there, and the backward recurrence starts at its own last frame.
+    Padding and the other utterances of a batch never change an utterance's output: convolutions see zeros past its end,
+    attention does not look there, and the backward recurrence starts at its own last frame.
     """
 
     LABELLED: ClassVar[dict[str, tuple[int, int]]] = {"head.output.weight": (0, 1), "head.output.bias": (0, 1)}
@@ -52,7 +52,7 @@ class WhisperCtc(nn.Module):
 
     @property
     def middle(self) -> int:
-        """Which of the outputs of `encode` a middle CTC loss teaches: the encoder's."""
+        """The output of `encode` that has the middle CTC loss: the encoder's."""
         return 0
 
     @property
@@ -71,7 +71,7 @@ class WhisperCtc(nn.Module):
         return log_probs
 
     def encode(self, log_mel: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """As `forward`, up to the labels: returns what the encoder and the head make, [batch, output frames, size]."""
+        """As `forward`, up to the labels: returns the outputs of encoder and head, [batch, output frames, size]."""
         features, lengths = self.encoder(log_mel, lengths)
         return [features, self.head(features, lengths)], lengths
 
@@ -81,12 +81,12 @@ class WhisperCtc(nn.Module):
 
 
 def output_size(shape: WhisperConfig) -> int:
-    """Width of what the encoder of this shape gives."""
+    """Width of the output of an encoder of this shape."""
     return shape.size if shape.joined_before < shape.layers else _JOINED * shape.size
 
 
 class WhisperEncoder(nn.Module):
-    """The encoder of a Whisper model, or its first blocks, over no more than there is of an utterance."""
+    """The encoder of a Whisper model, or its first blocks, without padding to half a minute."""
 
     positions: Tensor
 
@@ -118,14 +118,14 @@ class WhisperEncoder(nn.Module):
 
     @property
     def stages(self) -> list[list[nn.Module]]:
-        """Its parts from below: the convolutions, each block, the last norm."""
+        """Its parts from the input on: the convolutions, each block, the last norm."""
         blocks: list[list[nn.Module]] = [[block] for block in self.blocks]
         if self.join is not None:
             blocks[self.joined_before].insert(0, self.join)
         return [[self.conv1, self.conv2], *blocks, [self.norm]]
 
     def freeze(self, stages: int) -> None:
-        """Leaves so many stages, from below, as they are.
+        """Freezes this many stages, counted from the input.
 
         Raises:
             ConfigError: there are not so many.
@@ -139,11 +139,11 @@ class WhisperEncoder(nn.Module):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether nothing of it learns."""
+        """Whether all of it is frozen."""
         return self.frozen == len(self.stages)
 
     def train(self, mode: bool = True) -> "WhisperEncoder":
-        """As for any module, but for frozen stages, which drop nothing out."""
+        """As for any module, but frozen stages have no dropout."""
         super().train(mode)
         for stage in self.stages[: self.frozen]:
             for module in stage:
@@ -156,7 +156,7 @@ class WhisperEncoder(nn.Module):
         return join_pairs(hidden, lengths) if self.join is None else (hidden, lengths)
 
     def transform(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """As `forward`, but where no block joins pairs, they are not joined: [batch, frames at 50 a second, size]."""
+        """As `forward`, but pairs are not joined after the last block: [batch, frames at 50 a second, size]."""
         hidden, lengths = self.embed(log_mel, lengths)
         outside = _outside(lengths, hidden)
         for i, block in enumerate(self.blocks):
@@ -209,8 +209,8 @@ class EncoderBlock(nn.Module):
         """[batch, frames, size] -> the same; `outside` [batch, 1, 1, frames] keeps attention off the padding."""
         split = self.query_key_value(self.attention_norm(hidden)).unflatten(2, (3, self.heads, -1))
         query, key, value = split.permute(2, 0, 3, 1, 4)
-        # Written out: PyTorch's fused attention for CPU takes longer to train in bfloat16. Without autocast, which
-        # would have the softmax in single precision, for two copies of the largest tensor there is.
+        # Written out: PyTorch's fused attention takes longer to train in bfloat16 on a CPU. Without autocast, whose
+        # softmax in single precision would make two copies of the largest tensor.
         with torch.autocast(hidden.device.type, enabled=False):
             scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
             mixed = (scores + outside.to(scores.dtype)).softmax(-1) @ value
@@ -222,7 +222,7 @@ class EncoderBlock(nn.Module):
 
 
 class Head(nn.Module):
-    """What spells: the encoder's features in, what the labels are read off out."""
+    """The head: the encoder's features in, features for the label layer out."""
 
     fades: Tensor
 
@@ -277,9 +277,9 @@ class Head(nn.Module):
 
 
 def join_pairs(hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """[batch, frames, size], [batch] -> [batch, half as many, 2 * size], [batch]; zeros stand past the last frame."""
+    """[batch, frames, size], [batch] -> [batch, half as many, 2 * size], [batch]; zeros follow the last frame."""
     hidden = hidden * frame_mask(lengths, hidden.shape[1])[:, :, None].to(hidden.dtype)
-    hidden = nn.functional.pad(hidden, (0, 0, 0, 1))  # the last frame may be without its fellow
+    hidden = nn.functional.pad(hidden, (0, 0, 0, 1))  # the last frame may have no partner
     return torch.cat([hidden[:, :-1:2], hidden[:, 1::2]], 2), strided(lengths, _JOINED)
 
 
@@ -289,7 +289,7 @@ def sinusoids(positions: int, size: int) -> Tensor:
 
 
 def wave_numbers(size: int) -> Tensor:
-    """[size / 2]: how fast each of the waves runs, in radians a frame."""
+    """[size / 2]: angular frequency of each wave, in radians a frame."""
     step = math.log(_LONGEST_WAVE) / (size // 2 - 1)
     return torch.exp(-step * torch.arange(size // 2))
 
@@ -301,12 +301,12 @@ def waves(positions: int, numbers: Tensor) -> Tensor:
 
 
 def _outside(lengths: Tensor, hidden: Tensor) -> Tensor:
-    """[batch, 1, 1, frames]: what is added to attention's scores, so that it does not look past an utterance's end."""
+    """[batch, 1, 1, frames]: added to attention's scores, so that it does not look past an utterance's end."""
     return (~frame_mask(lengths, hidden.shape[1])).to(hidden.dtype)[:, None, None, :] * FORBIDDEN
 
 
 def _start_with_means(join: nn.Linear) -> None:
-    """Lets a pair of frames begin as their mean, which the blocks that follow know how to read."""
+    """Initialises the joined frame as the mean of its pair, which the following blocks can use at once."""
     with torch.no_grad():
         join.weight.copy_(torch.eye(join.out_features).repeat(1, _JOINED) / _JOINED)
         join.bias.zero_()

@@ -6,8 +6,8 @@
     speechcommands  python -m training.corpora speechcommands speech_commands --split test --output data/words.jsonl
     folder          python -m training.corpora folder recordings --output data/own.jsonl
 
-What cannot be used (no file, no audio in it, no transcript) is named at the end and left out; the exit status is then
-1, as it is when no manifest could be written.
+Recordings that cannot be used (no file, no audio in it, no transcript) are left out and named at the end. The exit
+status is 1 if there are any, or if no manifest could be written.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Recordings as their corpus lists them -> utterances whose files are there, with their lengths."""
+"""Recordings as their corpus lists them -> utterances whose files exist, with their lengths."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from training.manifest import Utterance
 
 # libsndfile's answer for a file that was written to a pipe, whose header could not be completed.
 _UNKNOWN_FRAMES = (1 << 63) - 1
-# Manifests hold milliseconds; what would be written as 0 is no utterance.
+# Manifests have milliseconds; a recording that would have 0 is no utterance.
 _MIN_DURATION_S = 0.001
 
 
@@ -19,7 +19,7 @@ def measure(recordings: Sequence[Recording]) -> tuple[list[Utterance], list[str]
     """Reads the header of every file.
 
     Returns:
-        the utterances that can be used, in order, and a sentence for each recording that cannot.
+        The utterances that can be used, in order, and a sentence for each recording that cannot.
     """
     utterances: list[Utterance] = []
     problems: list[str] = []
@@ -35,7 +35,7 @@ def measure(recordings: Sequence[Recording]) -> tuple[list[Utterance], list[str]
 
 def _measured(recording: Recording) -> Utterance | str:
     path = recording.audio_path
-    # One line of single spaces: a manifest has a line an utterance, whatever its source thought of as line ends.
+    # One line with single spaces, whatever line ends the source has: a manifest has one line for each utterance.
     text = " ".join(recording.text.split())
     if not text:
         return f"{path}: its transcript is empty."

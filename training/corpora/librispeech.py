@@ -25,25 +25,25 @@ def librispeech(source: Path, subsets: Sequence[str] = ()) -> Listing:
         subsets: names such as "dev-clean"; empty for all that are there.
 
     Raises:
-        CorpusError: there is no LibriSpeech, or not such a subset.
+        CorpusError: this is not LibriSpeech, or it lacks a subset.
     """
-    found = _subsets(source)
-    if not found:
+    there = _subsets(source)
+    if not there:
         raise wrong_layout(source, _FOLDER, f"{_FOLDER}/<subset>/<speaker>/<chapter>/*.trans.txt in it")
-    absent = [name for name in subsets if name not in found]
+    absent = [name for name in subsets if name not in there]
     if absent:
-        raise CorpusError(f"{source} has no subset {', '.join(absent)}; it has {', '.join(found)}.")
+        raise CorpusError(f"{source} has no subset {', '.join(absent)}; it has {', '.join(there)}.")
     listing = Listing()
-    for name in subsets or found:
-        _add_subset(listing, found[name])
+    for name in subsets or there:
+        _add_subset(listing, there[name])
     return listing
 
 
 def _subsets(source: Path) -> dict[str, Path]:
     for folder in (source / _FOLDER, source):
         children = visible(list(folder.glob("*/")))
-        if found := {child.name: child for child in children if _is_subset(child)}:
-            return found
+        if subsets := {child.name: child for child in children if _is_subset(child)}:
+            return subsets
     return {source.resolve().name: source} if _is_subset(source) else {}
 
 
@@ -71,11 +71,11 @@ def _add_subset(listing: Listing, subset: Path) -> None:
 def download(root: Path, subset: str) -> None:
     """Downloads a subset to `root`/LibriSpeech with torchaudio, which checks the archive's digest; not if it is there.
 
-    It is unpacked elsewhere and moved when it is whole, so that what breaks off is never taken for the subset. An
-    archive that did arrive is not fetched again.
+    It is unpacked elsewhere and moved when it is complete, so that an interrupted download is never taken for the
+    subset. A complete archive is not downloaded again.
 
     Raises:
-        CorpusError: there is no such subset, or it cannot be had.
+        CorpusError: there is no such subset, or it cannot be downloaded.
     """
     from training.torchaudio_guard import torchaudio  # torch takes seconds to import, and only a download needs it
 

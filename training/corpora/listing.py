@@ -1,4 +1,4 @@
-"""What a corpus says of itself: its recordings, and what in it cannot be used."""
+"""The recordings of a corpus, and the problems found in it."""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import soundfile as sf
 
 from training.errors import CorpusError
 
-# What libsndfile's formats are called in file names, where not as it calls them itself. Raw samples lack a header.
+# Suffixes of libsndfile's formats that differ from its names for them. Raw samples have no header.
 LIBSNDFILE_SUFFIXES = {f".{name.lower()}" for name in sf.available_formats() if name != "RAW"} | {
     ".aif", ".aifc", ".oga", ".opus", ".snd", ".sph", ".wave",
 }  # fmt: skip
@@ -21,10 +21,10 @@ class Recording:
 
     Attributes:
         audio_path: where the corpus says the file is.
-        text: transcript as the corpus has it.
-        corpus: name of the corpus and, where it has one, of the subset.
-        licence: terms that corpus is under.
-        speaker: who speaks, unlike any speaker of another corpus; None where the corpus does not say.
+        text: transcript of the corpus, unchanged.
+        corpus: name of the corpus and, if there is one, of the subset.
+        licence: of the corpus.
+        speaker: a name that no other corpus has; None if the speaker is unknown.
     """
 
     audio_path: Path
@@ -39,8 +39,8 @@ class Listing:
     """A corpus.
 
     Attributes:
-        recordings: in the order they get in the manifest.
-        problems: a sentence for each thing that was left out, with the file it is about.
+        recordings: in the manifest's order.
+        problems: a sentence for each recording that was left out, with its file.
     """
 
     recordings: list[Recording] = field(default_factory=list)
@@ -56,13 +56,13 @@ def wrong_layout(source: Path, corpus: str, expected: str) -> CorpusError:
 def read_lines(path: Path) -> list[str]:
     """Returns the lines of a text file, without their ends.
 
-    Only line feeds end a line: sentences may hold the separators that `str.splitlines` also takes for one.
+    Only line feeds end a line: sentences may contain other separators at which `str.splitlines` would cut.
 
     Raises:
         CorpusError: the file cannot be read or is not UTF-8.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a byte order mark in front
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark first
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} cannot be read: {error}.") from error
     return text.removesuffix("\n").split("\n")
@@ -74,7 +74,7 @@ def visible(paths: Sequence[Path]) -> list[Path]:
 
 
 def files_below(source: Path) -> list[Path]:
-    """Returns the files of a folder and all its sub-folders, linked ones too, but for what is hidden, sorted.
+    """Returns the files of a folder and its sub-folders, linked ones too, sorted and without hidden ones.
 
     Raises:
         CorpusError: a folder may not be read.
@@ -89,5 +89,5 @@ def files_below(source: Path) -> list[Path]:
 
 
 def _refuse(error: OSError) -> None:
-    """Stops at a folder that may not be read, which `os.walk` would pass over."""
+    """Stops at a folder that may not be read, which `os.walk` would skip."""
     raise CorpusError(f"{error.filename} cannot be read: {error.strerror}.") from error

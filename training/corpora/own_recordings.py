@@ -1,4 +1,4 @@
-"""One's own recordings: audio files with their texts beside them, or a table that names both."""
+"""Your own recordings: audio files with their texts beside them, or a table that names both."""
 
 from pathlib import Path
 
@@ -19,13 +19,13 @@ _TABLES = (".csv", ".tsv")
 def own_recordings(source: Path, corpus: str | None = None, licence: str = "unknown") -> Listing:
     """Lists a folder or a table.
 
-    A folder has a UTF-8 .txt beside each audio file, of the same stem; who speaks is the sub-folder's name. A table
-    (.csv or .tsv) has the columns audio, text and, if wanted, speaker; paths in it are relative to its folder.
+    A folder has a UTF-8 .txt of the same name beside each audio file; a sub-folder is named after its speaker. A table
+    (.csv or .tsv) has the columns audio, text and optionally speaker; its paths are relative to its folder.
 
     Args:
         source: the folder or the table.
-        corpus: what the manifest is to call it; the folder's name if None.
-        licence: what the manifest is to say of its terms.
+        corpus: its name in the manifest; the folder's name if None.
+        licence: in the manifest.
 
     Raises:
         CorpusError: there is no audio file with a text, or the table cannot be read.

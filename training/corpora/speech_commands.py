@@ -13,24 +13,24 @@ CORPUS = "Speech Commands"
 _LICENCE = "CC BY 4.0"
 _LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
 _AFTER_SPEAKER = "_nohash_"
-# Of the hashes, so many have validation and then test to themselves; the lists were made by the same rule.
+# Percent of the hashes that are validation, and then test; the published lists follow the same rule.
 _VALIDATION_PERCENT = _TEST_PERCENT = 10
 _HASHES = 2**27
 
 
 def speech_commands(source: Path, split: str) -> Listing:
-    """Lists one split: what its list names, or for "train" what neither list does.
+    """Lists one split: the recordings in its list; for "train" those in neither list.
 
-    Where there are no lists, as in a folder of your own of this layout, `split_of` decides.
+    Without lists, as in a folder of your own with this layout, `split_of` decides.
 
-    Folders whose names begin with an underscore (`_background_noise_`) hold no words.
+    Folders whose names begin with an underscore (`_background_noise_`) are no words.
 
     Args:
         source: the folder with a folder for each word.
         split: one of SPLITS.
 
     Raises:
-        CorpusError: the folder has no word in it, or one list and not the other.
+        CorpusError: the folder has no words, or one list without the other.
     """
     words = [folder for folder in visible(list(source.glob("*/"))) if not folder.name.startswith("_")]
     present = [audio for word in words for audio in visible(list(word.glob("*.wav")))]
@@ -40,7 +40,7 @@ def speech_commands(source: Path, split: str) -> Listing:
         raise wrong_layout(source, CORPUS, f"<word>/*.wav and, or neither, {' and '.join(_LISTS.values())} in it")
     if not any(there):
         return Listing([_recording(audio) for audio in present if split in ("all", split_of(_speaker(audio)))])
-    # Paths rather than their text, so that what a list spells otherwise (./yes/a.wav) is still the same file.
+    # Paths, not their text, so that another spelling in a list (./yes/a.wav) is still the same file.
     listed = {
         name: [source / line.strip() for line in read_lines(path) if line.strip()] for name, path in lists.items()
     }
@@ -72,6 +72,6 @@ def _speaker(audio: Path) -> str:
 
 
 def _recording(audio: Path) -> Recording:
-    speaker, found, _ = audio.stem.partition(_AFTER_SPEAKER)
-    known = f"speechcommands-{speaker}" if speaker and found else None
+    speaker, separator, _ = audio.stem.partition(_AFTER_SPEAKER)
+    known = f"speechcommands-{speaker}" if speaker and separator else None
     return Recording(audio, audio.parent.name, CORPUS, _LICENCE, known)

@@ -1,4 +1,4 @@
-"""Tables with named columns: Common Voice's releases, and one's own lists."""
+"""Tables with named columns: Common Voice's releases, and your own lists."""
 
 import csv
 from collections.abc import Sequence
@@ -24,15 +24,15 @@ class Table:
 def read_table(path: Path, columns: Sequence[str]) -> Table:
     """Reads a .csv, separated by commas and quoted as spreadsheets do, or a .tsv, separated by tabs and never quoted.
 
-    Common Voice does not quote, and its sentences begin with quotation marks that nothing closes: a reader that minds
-    them takes many lines for one.
+    Common Voice does not quote, and some of its sentences begin with a quotation mark that is never closed: a reader
+    that interprets them would take many lines for one.
 
     Args:
         path: the file, in UTF-8.
         columns: names that its first line must have, among others.
 
     Raises:
-        CorpusError: the file cannot be read, lacks a column, or has a quotation mark out of place.
+        CorpusError: the file cannot be read, lacks a column, or has a misplaced quotation mark.
     """
     quoted = path.suffix.lower() == ".csv"
     problems: list[str] = []

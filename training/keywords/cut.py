@@ -1,8 +1,8 @@
 """Cuts words out of sentences for a keyword model: `python -m training.keywords.cut CONFIG MANIFEST --output FOLDER`.
 
-Recordings of single words are few; sentences by many people with their texts are not. A transcription model finds where
-each word of a text lies, and FOLDER gets the words of the config's labels as recordings of their own, with a manifest,
-and others for "unknown". What the model is not sure to hear where the text has it is left out.
+There are few recordings of single words, but many of sentences with their texts. A transcription model finds the place
+of each word of a text. FOLDER gets the words of the config's labels as separate recordings with a manifest, and other
+words for "unknown". Words whose place is uncertain are left out.
 
     python -m training.keywords.cut training/configs/keywords.yaml data/train.jsonl --output data/keywords-cut
 """
@@ -35,10 +35,10 @@ from training.keywords.text import SAME_SOUND
 from training.manifest import Utterance, read_manifest, write_manifest
 from training.text import encode, normalise, unknown_characters
 
-# Words are placed to about 50 ms (`models/MODEL_CARD.md`): so much before and after may still be theirs.
+# Words are placed to about 50 ms (`models/MODEL_CARD.md`): this much before and after may belong to them.
 _MARGIN_S = 0.05
 _SHORTEST_LETTERS = 3
-# Minutes of attention cost memory, and what is longer is no sentence.
+# Attention over minutes needs much memory, and longer recordings are no sentences.
 _LONGEST_S = 35.0
 
 
@@ -64,30 +64,30 @@ def choose(texts: Sequence[str], keywords: Sequence[str], most: int, others: int
         texts: normalised text of each utterance.
         keywords: the words of the model.
         most: how often a keyword is taken at most.
-        others: how many other words; none that sounds like a keyword, none twice before all have had their turn.
-        seed: what the draws start from.
+        others: how many other words to take; none that sounds like a keyword, and none twice before all are taken once.
+        seed: of the random choices.
     """
     rng = random.Random(seed)
-    found: dict[str, list[Cut]] = defaultdict(list)
+    by_word: dict[str, list[Cut]] = defaultdict(list)
     for index, text in enumerate(texts):
         for place, word in enumerate(text.split()):
-            found[word].append(Cut(word, index, place))
-    for cuts in found.values():
+            by_word[word].append(Cut(word, index, place))
+    for cuts in by_word.values():
         rng.shuffle(cuts)
-    chosen = [cut for word in keywords for cut in found[word][:most]]
-    rest = sorted(word for word in found if _is_other(word, keywords))
+    chosen = [cut for word in keywords for cut in by_word[word][:most]]
+    rest = sorted(word for word in by_word if _is_other(word, keywords))
     rng.shuffle(rest)
     turn = 0
     while others > 0 and rest:
-        rest = [word for word in rest if turn < len(found[word])]
-        chosen += [found[word][turn] for word in rest[:others]]
+        rest = [word for word in rest if turn < len(by_word[word])]
+        chosen += [by_word[word][turn] for word in rest[:others]]
         others -= len(rest[:others])
         turn += 1
     return chosen
 
 
 def _is_other(word: str, keywords: Sequence[str]) -> bool:
-    # "fours" and "four's" are too near to "four".
+    # "fours" and "four's" are too similar to "four".
     near = {word, word.removesuffix("s"), word.removesuffix("'s")}
     return len(word) >= _SHORTEST_LETTERS and word not in SAME_SOUND and not near & set(keywords)
 
@@ -124,7 +124,7 @@ def cut_out(
 def cut_all(
     utterances: Sequence[Utterance], cuts: Sequence[Cut], recognizer: Recognizer, least_confidence: float, folder: Path
 ) -> list[Utterance]:
-    """Writes the words that are found below `folder`; returns them as utterances.
+    """Writes the words that are found to files below `folder`; returns them as utterances.
 
     Raises:
         ManifestError: a recording cannot be read.

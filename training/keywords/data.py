@@ -1,7 +1,7 @@
-"""Manifests -> stretches of one length, each with its label.
+"""Manifests -> windows of one length, each with its label.
 
-What an utterance is labelled follows from its text: one of the model's words, or `unknown`. Sentences are `unknown`
-too, unless a word of the model stands in them: a stretch of them might be that word.
+The label of an utterance follows from its text: one of the model's words, or `unknown`. Sentences are `unknown` too,
+except those that contain a word of the model, because a window of them might be that word.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,25 +30,25 @@ from training.whisper import WhisperEncoder
 
 # A word that fills the window is moved by up to this share of it.
 _SHIFT = 0.1
-# Of the recordings that are shorter than the window, so many are alone in it, as short recordings are served: their
-# features are normalised over what they are, and what fills the window up has the mean of every band. The others lie in
-# digital silence with whatever noise comes over both, as in a window that slides over a longer recording.
+# Share of the recordings shorter than the window that are alone in it, as short recordings are served: their features
+# are normalised over themselves, and the rest of the window has the mean of every band. The others are surrounded by
+# digital silence, with noise over both, as in a window that slides over a longer recording.
 _ALONE = 0.5
-# So many of the recordings lose what is quiet before and after the word: below a share of the loudest, drawn between
-# these two for either end, but for a margin of up to so long. Programs that cut at a level leave silence, or take a
-# soft first consonant with it, and of both there must be examples.
+# Share of the recordings that lose the quiet before and after the word. Quiet is what lies below a share of the
+# loudest, drawn between these two for each end; a margin of up to this length stays. Programs that cut at a level leave
+# silence or cut off a soft first consonant, and there must be examples of both.
 _TRIMMED = 0.6
 _TRIM_BELOW = (0.003, 0.15)
 _TRIM_MARGIN_S = 0.08
-# Loudest and softest of what nobody speaks in, as root mean square.
+# Lowest and highest level, as root mean square, of examples in which nobody speaks.
 _NOISE_LEVEL = (1e-4, 0.1)
-# And so much of it is digital silence.
+# Share of these that is digital silence.
 _NOTHING_AT_ALL = 0.05
 
 
 @dataclass  # not frozen: Lightning moves its fields between devices in place
 class KeywordBatch:
-    """Stretches of one length.
+    """Windows of one length.
 
     Attributes:
         features: [batch, frames, feature_size] float32.
@@ -66,16 +66,16 @@ def label_of(text: str, labels: Sequence[str]) -> str | None:
     words = normalise(text).split()
     if not words:
         return SILENCE
-    heard = set(words) & (set(labels) - {UNKNOWN, SILENCE})
-    if not heard:
+    keywords = set(words) & (set(labels) - {UNKNOWN, SILENCE})
+    if not keywords:
         return UNKNOWN
     return words[0] if len(words) == 1 else None
 
 
 def place(samples: NDArray[np.float32], length: int, share: float) -> NDArray[np.float32]:
-    """Returns [length] samples with a recording in them, or a part of it: at `share` 0 its start, at 1 its end.
+    """Returns a window of [length] samples from a recording: its start for a `share` of 0, its end for 1.
 
-    A shorter recording lies at the beginning at 0, in the middle at 0.5, at the end at 1, amid digital silence.
+    A shorter recording is placed in digital silence: at the beginning for 0, in the middle for 0.5, at the end for 1.
     """
     if len(samples) >= length:
         start = round((len(samples) - length) * share)
@@ -89,8 +89,8 @@ def trim(samples: NDArray[np.float32], shares: tuple[float, float], margins: tup
 
     Args:
         samples: [samples].
-        shares: what is quieter than this share of the loudest 10 ms is quiet, at its beginning and at its end.
-        margins: how many samples of the quiet stay there.
+        shares: for the beginning and the end, the share of the loudest 10 ms below which a recording is quiet.
+        margins: how many quiet samples stay at each end.
     """
     block = 160
     levels = np.sqrt(np.square(samples[: len(samples) // block * block].reshape(-1, block)).mean(axis=1))
@@ -101,7 +101,7 @@ def trim(samples: NDArray[np.float32], shares: tuple[float, float], margins: tup
 
 
 class KeywordDataset(Dataset[tuple[Tensor, int]]):
-    """Windows as (features, label), as many more as `silences` says being noise in which nobody speaks.
+    """Windows as (features, label): the recordings, and after them `silences` windows in which nobody speaks.
 
     Items depend only on the seed, the epoch and the index, as `training.dataset.SpeechDataset`'s do.
 
@@ -159,11 +159,11 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
         return self._of_one_length(self.augment(samples, rng), rng.random()), label
 
     def described(self) -> dict[str, Any]:
-        """Says what an item depends on besides the recordings."""
+        """Returns what an item depends on besides the recordings."""
         return {**described(self.spec, self.augment), "silences": self.silences, "words": self.is_word}
 
     def labelled(self, index: int) -> tuple[int]:
-        """What an item goes on with."""
+        """Returns the part of an item after its features: the label."""
         return (self.labels[index] if index < len(self.labels) else self.silence,)
 
     def _share(self, index: int, samples: NDArray[np.float32], rng: np.random.Generator) -> float:
@@ -190,7 +190,7 @@ class KeywordDataset(Dataset[tuple[Tensor, int]]):
         return change_gain(noise, 20 * float(np.log10(level / now)))
 
     def _of_one_length(self, features: Tensor, share: float) -> Tensor:
-        """Returns the window's frames; what is shorter, by itself or by speed and tempo, is filled up as in serving."""
+        """Returns the window's frames; shorter features, as after a change of tempo, are filled up as in use."""
         return torch.from_numpy(filled_up(features.numpy(), self.frames, share, self.spec))
 
 
@@ -222,7 +222,7 @@ class KeywordData(L.LightningDataModule):
 
     Args:
         config: the run.
-        encoder: one that does not learn, whose features the network is given; None for the features of the config.
+        encoder: a frozen one, whose features are the network's input; None for the features of the config.
     """
 
     def __init__(self, config: Config, encoder: WhisperEncoder | None = None) -> None:
@@ -258,7 +258,7 @@ class KeywordData(L.LightningDataModule):
     def _encode(self, encoder: WhisperEncoder) -> None:
         """Replaces the log-mel spectrograms by the features of a frozen encoder."""
         augment, cache_dir = self.config.augment, self.config.data.cache_dir
-        # As for transcribers, masks are for what is learnt from: hidden in every epoch anew.
+        # As for transcribers, the encoder's features are masked, differently in each epoch.
         self.train_set.augment = Augment(replace(augment, frequency_masks=0, time_masks=0), self.spec)
         masks = replace(augment, time_mask_frames=augment.time_mask_frames // WHISPER_SUBSAMPLING)
         items = EncodedDataset(self.train_set, encoder, cache_dir, self.config.data.encoded_copies, masks)
@@ -286,7 +286,7 @@ class KeywordData(L.LightningDataModule):
         if self.trainer:
             sampler.set_epoch(self.trainer.current_epoch)
             loop = self.trainer.fit_loop
-            # Lightning counts on from where a resumed run stopped, but leaves finding that place to the data.
+            # Lightning continues its count of batches in a resumed run; the data has to find the place itself.
             sampler.skip(loop.epoch_loop.batch_progress.current.ready if loop.restarting else 0)
         workers = self.config.data.workers
         return DataLoader(

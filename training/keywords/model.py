@@ -1,7 +1,7 @@
-"""Spoken keywords: a stretch of sound in, log-probabilities of words out.
+"""Spoken keywords: a window of sound in, log-probabilities of words out.
 
-Both networks answer one frame for an utterance, whatever its length, so that what exports, proves and runs transcribers
-does the same for them.
+Both networks give one output frame for an utterance of any length, so that the code that exports, proves and runs
+transcribers works for them too.
 """
 
 from typing import ClassVar
@@ -13,7 +13,7 @@ from training.config import ModelConfig
 from training.errors import ConfigError
 from training.lengths import frame_mask, strided
 
-# Channels of the two convolutions that see time and frequency, before those that see time alone.
+# Channels of the two convolutions over time and frequency, before those over time alone.
 _STEM_CHANNELS = (16, 24)
 
 
@@ -21,10 +21,10 @@ class SeparableCnn(nn.Module):
     """Residual blocks of depthwise-separable convolutions over time, below a stem that sees frequency too.
 
     Padding and neighbours in a batch do not change an utterance's output: convolutions see zeros past its end, and the
-    mean over time is taken of its own frames.
+    mean over time covers its own frames only.
 
-    Source: Majumdar and Ginsburg, "MatchboxNet" (Interspeech 2020), for the blocks; the stem lets a voice whose
-    formants lie elsewhere meet the same filters.
+    Source: Majumdar and Ginsburg, "MatchboxNet" (Interspeech 2020), for the blocks; the stem has the same
+    filters for voices with other formants.
     """
 
     LABELLED: ClassVar[dict[str, tuple[int, int]]] = {"head.weight": (0, 1), "head.bias": (0, 1)}
@@ -33,7 +33,7 @@ class SeparableCnn(nn.Module):
         super().__init__()
         shape = config.separable
         if shape.kernel % 2 == 0 or not shape.dilations:
-            raise ConfigError("model.separable needs an odd kernel and one dilation at least.")
+            raise ConfigError("model.separable needs an odd kernel and at least one dilation.")
         first, second = _STEM_CHANNELS
         bands = strided(strided(torch.tensor(n_inputs), 2), 2)
         self.stem = nn.ModuleList(

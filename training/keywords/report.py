@@ -1,4 +1,4 @@
-"""How well a keyword model hears a manifest, as it is served: accuracy, by label, and what is taken for what."""
+"""How well a keyword model classifies a manifest, as it is served: accuracy, results by label, and confusions."""
 
 import math
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ _CONFUSIONS_SHOWN = 15
 
 @dataclass(frozen=True)
 class KeywordEvaluation:
-    """What a model did on a manifest.
+    """A model's results on a manifest.
 
     Attributes:
         labels: of the model.
-        confusion: [labels, labels] number of utterances, by what was said and by what was heard.
+        confusion: [labels, labels] number of utterances, by what was said and what was recognised.
         by_corpus: right and all utterances of each corpus.
         audio_s: seconds of audio.
         processing_s: seconds of wall time from bytes to label, of all utterances.
@@ -42,7 +42,7 @@ class KeywordEvaluation:
 
     @property
     def utterances(self) -> int:
-        """How many there were."""
+        """Number of utterances."""
         return int(self.confusion.sum())
 
     @property
@@ -66,7 +66,7 @@ class KeywordEvaluation:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """All that is known, as `--json` writes it and `python -m training.inspect confusion` reads it."""
+        """All figures, as `--json` writes them and `python -m training.inspect confusion` reads them."""
         return {
             **self.summary(),
             "real_time_factor": round(self.processing_s / self.audio_s, 5),
@@ -76,14 +76,14 @@ class KeywordEvaluation:
         }
 
     def as_text(self) -> str:
-        """Tables by label and corpus, the commonest confusions, and the figures of the whole."""
-        said, heard = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
+        """Tables by label and corpus, the most frequent confusions, and the figures of the whole manifest."""
+        said, recognised = self.confusion.sum(axis=1), self.confusion.sum(axis=0)
         right = np.diagonal(self.confusion)
         rows = ["label        said  recall  precision"]
         rows += [
-            f"{label:12} {said[i]:4}  {_share(right[i], said[i])}  {_share(right[i], heard[i])}"
+            f"{label:12} {said[i]:4}  {_share(right[i], said[i])}  {_share(right[i], recognised[i])}"
             for i, label in enumerate(self.labels)
-            if said[i] or heard[i]
+            if said[i] or recognised[i]
         ]
         wrong = self.confusion - np.diag(right)
         places = np.dstack(np.unravel_index(np.argsort(-wrong, axis=None, kind="stable"), wrong.shape))[0]
@@ -124,7 +124,7 @@ def _share(part: int, whole: int) -> str:
 def evaluate_keywords(recognizer: Runner, utterances: Sequence[Utterance], progress: bool = True) -> KeywordEvaluation:
     """Classifies every utterance from its file and compares with its text.
 
-    A text that is no word of the model is `unknown`, sentences with such words in them among them; none is `silence`.
+    A text that is no word of the model is `unknown`, even a sentence that contains one; an empty text is `silence`.
 
     Raises:
         ManifestError: a recording cannot be read.
@@ -136,13 +136,13 @@ def evaluate_keywords(recognizer: Runner, utterances: Sequence[Utterance], progr
     audio_s = 0.0
     for utterance in tqdm(utterances, desc="evaluating", disable=None if progress else True, leave=False):
         try:
-            heard = spot(utterance.audio_path.read_bytes(), recognizer, float("inf"), timings)
+            spotted = spot(utterance.audio_path.read_bytes(), recognizer, float("inf"), timings)
         except (OSError, RequestError) as error:
             raise ManifestError(f"{utterance.audio_path} cannot be evaluated: {error}") from error
-        wanted, found = labels.index(label_of(utterance.text, labels) or UNKNOWN), int(heard.scores.argmax())
-        confusion[wanted, found] += 1
-        audio_s += heard.duration_s
+        wanted, recognised = labels.index(label_of(utterance.text, labels) or UNKNOWN), int(spotted.scores.argmax())
+        confusion[wanted, recognised] += 1
+        audio_s += spotted.duration_s
         corpus = str(utterance.extra.get("corpus", "no corpus named"))
         right, count = by_corpus.get(corpus, (0, 0))
-        by_corpus[corpus] = (right + (wanted == found), count + 1)
+        by_corpus[corpus] = (right + (wanted == recognised), count + 1)
     return KeywordEvaluation(labels, confusion, by_corpus, audio_s, timings.total_ms / 1000)

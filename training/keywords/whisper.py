@@ -1,7 +1,7 @@
 """Spoken keywords from the first blocks of a Whisper encoder.
 
-These blocks have learnt from hundreds of thousands of hours what all people's speech has in common; what is left to
-learn from a few thousand words is which word it is.
+These blocks were trained on hundreds of thousands of hours of speech; a few thousand words are enough to train a head
+that tells the words apart.
 
 Source: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), for the encoder.
 """
@@ -15,7 +15,7 @@ from training.config import ModelConfig
 from training.lengths import frame_mask
 from training.whisper import WhisperEncoder, wave_numbers, waves
 
-# Frames of 40 ms that a convolution of the head sees.
+# Width of a convolution of the head, in frames of 40 ms.
 _KERNEL = 5
 
 
@@ -43,9 +43,9 @@ class WhisperClassifier(nn.Module):
 
 
 class ShortEncoder(WhisperEncoder):
-    """Whisper's encoder, which makes its positions anew each time.
+    """Whisper's encoder, which computes its positions each time.
 
-    For a second that is soon done, and a table for half a minute would be a fifth of the model's file.
+    For a second that takes little time, and a table for half a minute would be a fifth of the model's file.
     """
 
     numbers: Tensor
@@ -61,7 +61,7 @@ class ShortEncoder(WhisperEncoder):
 
 
 class PoolingHead(nn.Module):
-    """Convolutions over time, then the mean of the frames by the weight that each gives itself, for every channel."""
+    """Convolutions over time, then a mean of the frames, weighted for every channel by the frames themselves."""
 
     def __init__(self, config: ModelConfig, input_size: int, n_labels: int) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""Labels made by other recognisers: recordings -> pieces -> texts -> those that can be trusted, as they come."""
+"""Labels made by other recognisers: recordings -> pieces -> texts -> the texts that can be trusted."""

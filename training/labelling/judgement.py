@@ -1,8 +1,8 @@
 """Which labels can be trusted.
 
-Whisper writes fluent text whatever it hears: of noise, music and silence it makes phrases from subtitles, or one phrase
-again and again, and of speech it may leave half out. Its own figures tell much of that, the length of the text beside
-that of the speech more. What two recognisers hear alike is right more often than either.
+Whisper writes fluent text for any input: for noise, music and silence phrases from subtitles, or one phrase many times,
+and it may leave out half of what is said. Its own figures show much of that; comparing the length of the text with that
+of the speech shows more. Text on which two recognisers agree is right more often than that of either.
 
 Sources: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (2022), for the limits of
 compression and silence; Kahn et al., "Self-Training for End-to-End Speech Recognition" (ICASSP 2020), for filters by
@@ -25,13 +25,12 @@ from training.manifest import Utterance
 from training.metrics import count_errors
 from training.text import normalise
 
-# Whisper's own. Compression tells of repetition; a good text of a few sentences reaches 2 at most.
+# Whisper's own limits. Compression shows repetition; a good text of a few sentences reaches 2 at most.
 _MOST_COMPRESSION = 2.4
 _MOST_NO_SPEECH = 0.6
 # Characters a second of speech, pauses not counted.
 _LEAST_RATE, _MOST_RATE = 4.0, 35.0
-# So many words are looked at as one phrase; so often nobody says it without a break, a single word ("no, no, no") and
-# longer ones.
+# Longest phrase in words, and how often in a row nobody says a single word ("no, no, no") or a longer phrase.
 _LONGEST_PHRASE = 8
 _MOST_WORD_REPEATS, _MOST_PHRASE_REPEATS = 3, 2
 
@@ -42,8 +41,8 @@ class Limits:
 
     Attributes:
         confidence: the least geometric mean of its tokens' probabilities.
-        disagreement: the highest WER of the second recogniser's text, taking the first's for right.
-        config: of the training whose lengths and labels it has to fit.
+        disagreement: the highest WER of the second recogniser's text against the first's.
+        config: of the training run whose lengths and labels it has to fit.
     """
 
     confidence: float
@@ -53,11 +52,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Label:
-    """What a piece is labelled with; with a `reason`, why it is not to be used.
+    """The label of a piece; with a `reason` if it must not be used.
 
     Attributes:
         text: as the first recogniser wrote it.
-        extra: what both say of it, for the manifest.
+        extra: figures of both recognisers, for the manifest.
         reason: a few words, the same for all pieces of their kind; "" where there is none.
     """
 
@@ -67,16 +66,16 @@ class Label:
 
 
 def label(piece: Piece, first: Transcriber, second: Transcriber | None, limits: Limits) -> Label:
-    """Labels a piece and judges the label; of what is out already, the recognisers hear nothing."""
+    """Labels a piece and judges the label; a piece that is already rejected is not recognised."""
     if piece.duration_s < limits.config.data.min_duration_s:
         return Label(reason="too short")
     speech_s = piece.speech_s
     if not speech_s:
         return Label(reason=NO_SPEECH)
-    heard = first.transcribe(piece.samples)
-    text = normalise(heard.text)
-    extra: dict[str, Any] = {"confidence": round(heard.confidence, 4), "labelled_by": first.name}
-    reason = fault(heard, text, speech_s, limits) or check_fault(heard.text, text, piece, limits.config)
+    recognised = first.transcribe(piece.samples)
+    text = normalise(recognised.text)
+    extra: dict[str, Any] = {"confidence": round(recognised.confidence, 4), "labelled_by": first.name}
+    reason = fault(recognised, text, speech_s, limits) or check_fault(recognised.text, text, piece, limits.config)
     if not reason and second:
         other = normalise(second.transcribe(piece.samples).text)
         disagreement = count_errors([text], [other])[0].wer or 0.0
@@ -84,37 +83,37 @@ def label(piece: Piece, first: Transcriber, second: Transcriber | None, limits: 
         if disagreement > limits.disagreement:
             reason = "disagreement"
             extra["other_text"] = other
-    return Label(heard.text, extra, reason)
+    return Label(recognised.text, extra, reason)
 
 
-def fault(heard: Heard, text: str, speech_s: float, limits: Limits) -> str:
-    """Returns why a text is likely not what was said, or "".
+def fault(recognised: Heard, text: str, speech_s: float, limits: Limits) -> str:
+    """Returns why a text is probably not what was said, or "".
 
     Args:
-        heard: what a recogniser says of it.
-        text: normalised.
-        speech_s: in which it was said.
-        limits: what is asked for.
+        recognised: what the recogniser returned.
+        text: the same, normalised.
+        speech_s: seconds of speech in which it was said.
+        limits: what a label must reach.
     """
     if not text:
         return "empty text"
-    if heard.no_speech > _MOST_NO_SPEECH:
+    if recognised.no_speech > _MOST_NO_SPEECH:
         return "no speech, by Whisper"
-    if heard.compression > _MOST_COMPRESSION or is_repetitive(text.split()):
+    if recognised.compression > _MOST_COMPRESSION or is_repetitive(text.split()):
         return "repetition"
     rate = len(text) / speech_s
     if rate > _MOST_RATE:
         return "too much text"
     if rate < _LEAST_RATE:
         return "too little text"
-    return "low confidence" if heard.confidence < limits.confidence else ""
+    return "low confidence" if recognised.confidence < limits.confidence else ""
 
 
 def is_repetitive(words: Sequence[str]) -> bool:
-    """Tells whether a word or phrase comes more often in a row than people say it."""
+    """Returns whether a word or phrase is repeated more often in a row than people do."""
     for length in range(1, _LONGEST_PHRASE + 1):
         most = _MOST_WORD_REPEATS if length == 1 else _MOST_PHRASE_REPEATS
-        same = 0  # words in a row that are as `length` words before
+        same = 0  # words in a row that equal those `length` words before
         for before, word in zip(words, words[length:], strict=False):
             same = same + 1 if word == before else 0
             if same >= most * length:
@@ -123,10 +122,10 @@ def is_repetitive(words: Sequence[str]) -> bool:
 
 
 def check_fault(text: str, normalised: str, piece: Piece, config: Config) -> str:
-    """Returns what `training.check` would say is wrong with a piece, or ""."""
+    """Returns the first error that `training.check` would find in a piece, or ""."""
     path = Path("piece")
     line = Line(path, 1, Utterance(path, piece.duration_s, text), normalised)
     full_scale_share = 0.0  # is none of the errors
     facts = AudioFacts(piece.duration_s, peak(piece.samples), full_scale_share, piece.digest)
-    found = [finding for finding in findings([line], {path: facts}, config) if finding.kind.is_error]
-    return found[0].kind.title if found else ""
+    errors = [finding for finding in findings([line], {path: facts}, config) if finding.kind.is_error]
+    return errors[0].kind.title if errors else ""

@@ -1,8 +1,9 @@
-"""What became of each piece of each recording, written down as it is known, so that a run goes on where one ended.
+"""The result of each piece of each recording, saved at once, so that a run continues where another one ended.
 
-Two files are appended to, a line at a time: the manifest with what is kept, and beside it `.dropped.jsonl` with what is
-not, and why. A recording that was cut is done when the latter has a line without `start` for it: what is in none of its
-pieces. The first line there says what the labels depend on, so that one manifest has no labels of two kinds.
+Two files grow a line at a time: the manifest with the pieces that are kept, and beside it `.dropped.jsonl` with those
+that are not, and why. A recording that was cut is done when the latter has a line without `start` for it, for the parts
+that are in none of its pieces. Its first line says what the labels depend on, so that one manifest has no labels of two
+kinds.
 """
 
 import fcntl
@@ -36,12 +37,12 @@ class Ledger:
     """The manifest and its `.dropped.jsonl`; a context manager that closes them.
 
     Args:
-        manifest: the file to go on with, or to begin.
-        settings: what labels depend on, as JSON has it.
+        manifest: the file to continue, or to begin.
+        settings: what labels depend on, as JSON.
 
     Attributes:
-        kept: what the manifest has.
-        dropped: what it has not, by reason.
+        kept: number and length of the pieces in the manifest.
+        dropped: the same of those that are not, by reason.
 
     Raises:
         LabellingError: the files cannot be used, were made with other settings or by something else, or another run
@@ -73,19 +74,19 @@ class Ledger:
         self._files.close()
 
     def name(self, path: Path) -> str:
-        """Returns a recording's path as the files have it."""
+        """Returns a recording's path as it is written in the files."""
         return written_path(path, self._folder)
 
     def is_finished(self, recording: Path) -> bool:
-        """Tells whether a recording needs no further look."""
+        """Returns whether a recording is done."""
         return self.has(recording, None)
 
     def has(self, recording: Path, start_s: float | None) -> bool:
-        """Tells whether it is known what became of a piece."""
+        """Returns whether the result of a piece is known."""
         return _key(recording, start_s) in self._done
 
     def has_audio(self, digest: str) -> bool:
-        """Tells whether the manifest has the same audio."""
+        """Returns whether the manifest has the same audio."""
         return digest in self._digests
 
     def keep(self, recording: Path, start_s: float | None, digest: str, utterance: Utterance) -> None:
@@ -103,7 +104,7 @@ class Ledger:
     def drop(
         self, recording: Path, start_s: float | None, duration_s: float, reason: str, details: dict[str, Any]
     ) -> None:
-        """Writes down that a piece, or, without `start_s`, all else of a recording is not in the manifest, and why."""
+        """Adds a line for a piece that is not kept, and why; without `start_s`, for the rest of a recording."""
         row: dict[str, Any] = {"recording": self.name(recording)}
         if start_s is not None:
             row["start"] = round(start_s, 3)
@@ -159,7 +160,7 @@ def _key(recording: Path, start_s: float | None) -> tuple[Path, float | None]:
 
 
 def _appendable(path: Path) -> IO[bytes]:
-    """Opens a file that only this process may add to, and takes away a line that a killed run was writing."""
+    """Opens a file that only this process may add to, and removes the unfinished line of a killed run."""
     file = path.open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Recordings of any length and format -> pieces that training takes, at 16 kHz."""
+"""Recordings of any length and format -> pieces short enough for training, at 16 kHz."""
 
 import hashlib
 import mmap
@@ -17,7 +17,7 @@ from training.corpora.listing import LIBSNDFILE_SUFFIXES, files_below
 from training.errors import LabellingError
 
 RATE_HZ = 16_000
-# What phones, browsers, cameras and video editors write, beside what libsndfile reads; see `hark.media`.
+# Formats of phones, browsers, cameras and video editors, besides those of libsndfile; see `hark.media`.
 _SUFFIXES = LIBSNDFILE_SUFFIXES | {
     ".3gp", ".aac", ".amr", ".asf", ".avi", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".webm", ".wma",
 }  # fmt: skip
@@ -27,7 +27,7 @@ _TOLD_APART_BY = 8
 
 @dataclass(frozen=True)
 class Piece:
-    """What is labelled as one utterance.
+    """A piece of a recording that is labelled as one utterance.
 
     Attributes:
         start_s: where it begins in its recording; None for a recording that is taken as a whole.
@@ -44,7 +44,7 @@ class Piece:
 
     @property
     def digest(self) -> str:
-        """Equal for equal audio, whatever lossless format it is in."""
+        """A digest, equal for equal audio in any lossless format."""
         return hashlib.blake2b(self.samples.tobytes(), digest_size=8).hexdigest()
 
     @property
@@ -62,7 +62,7 @@ class Recording:
         longest_s: no piece is longer.
 
     Attributes:
-        heard_s: how much was decoded so far; once there are no more pieces, how long it is.
+        heard_s: how much was decoded so far; after the last piece, its whole length.
     """
 
     def __init__(self, path: Path, longest_s: float) -> None:
@@ -71,13 +71,13 @@ class Recording:
         self._longest_s = longest_s
 
     def pieces(self) -> Iterator[Piece]:
-        """Yields the recording as a whole if it is no longer than `longest_s`; else what is said in it, cut at pauses.
+        """Yields the whole recording if it is no longer than `longest_s`; otherwise its speech, cut at pauses.
 
-        No more than some minutes of a long one are held.
+        Never more than a few minutes of it are in memory.
 
         Raises:
             OSError: the file cannot be read.
-            hark.errors.RequestError: its audio cannot; pieces from before the fault may have been yielded.
+            hark.errors.RequestError: its audio cannot be read; pieces before the fault may have been yielded.
         """
         decoded = self._decoded()
         first: list[NDArray[np.float32]] = []
@@ -93,7 +93,7 @@ class Recording:
 
     def _decoded(self) -> Iterator[NDArray[np.float32]]:
         with self.path.open("rb") as file:
-            # Hours of WAV are gigabytes. What is empty cannot be mapped; `blocks` says better what is wrong with it.
+            # Hours of WAV are gigabytes. An empty file cannot be mapped; `blocks` says better what is wrong with it.
             is_empty = not self.path.stat().st_size
             data = b"" if is_empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         for block in blocks(data, RATE_HZ, float("inf")):
@@ -102,20 +102,20 @@ class Recording:
 
 
 def find_recordings(sources: Sequence[Path], but: Path) -> list[Path]:
-    """Lists audio files: those named, whatever they are called, and those in folders, by their suffix.
+    """Lists audio files: those named, with any suffix, and those in folders that have a known one.
 
     Args:
         sources: files and folders.
-        but: a folder that is passed over, with clips of earlier runs.
+        but: a folder to leave out, with clips of earlier runs.
 
     Returns:
-        paths in the order of `sources`, sorted within each; a file that is met again is left out.
+        Paths in the order of `sources`, sorted within each; each file once.
 
     Raises:
-        LabellingError: a source is not there, or there is no recording in any.
+        LabellingError: a source does not exist, or none has a recording.
         CorpusError: a folder may not be read.
     """
-    found: dict[Path, Path] = {}
+    by_resolved_path: dict[Path, Path] = {}
     for source in sources:
         if not source.exists():
             raise LabellingError(f"{source} does not exist.")
@@ -123,10 +123,10 @@ def find_recordings(sources: Sequence[Path], but: Path) -> list[Path]:
         for path in files:
             is_wanted = path == source or path.suffix.lower() in _SUFFIXES
             if is_wanted and not path.resolve().is_relative_to(but.resolve()):
-                found.setdefault(path.resolve(), path)
-    if not found:
+                by_resolved_path.setdefault(path.resolve(), path)
+    if not by_resolved_path:
         raise LabellingError(f"There is no recording in {', '.join(map(str, sources))}.")
-    return list(found.values())
+    return list(by_resolved_path.values())
 
 
 def write_clip(folder: Path, recording: Path, name: str, piece: Piece) -> Path:

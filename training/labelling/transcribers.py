@@ -16,11 +16,11 @@ from hark.recognizer import Recognizer
 from training.errors import LabellingError
 from training.labelling.recordings import RATE_HZ
 
-# The one language that `training.text` writes numbers and abbreviations of.
+# The only language whose numbers and abbreviations `training.text` can write out.
 _LANGUAGE = "en"
-# One pass at temperature 0: the further ones, at higher temperatures, are drawn at random, and what needs them is not
-# to be trusted. No timestamps: a piece is an utterance. What is no speech is reported, not left out, so that it can be
-# written down why.
+# One pass at temperature 0: further passes at higher temperatures are random, and audio that needs them cannot be
+# trusted. No timestamps: a piece is an utterance. Pieces without speech are reported, not left out, so that the reason
+# can be saved.
 _WHISPER = {
     "language": _LANGUAGE,
     "beam_size": 5,
@@ -29,20 +29,20 @@ _WHISPER = {
     "condition_on_previous_text": False,
     "no_speech_threshold": None,
 }
-# Without these characters Whisper has to write numbers as they are spoken: "655" may be "six five five", too.
+# Without these characters Whisper has to write numbers as they are spoken: "655" may also be "six five five".
 _UNSPOKEN = frozenset("0123456789$%£")
 _AS_DEFAULT = -1  # stands for the tokens that Whisper suppresses anyway, such as brackets and notes
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What a recogniser makes of a piece, and what it says of itself.
+    """A recogniser's text of a piece and its own figures about it.
 
     Attributes:
-        text: as it wrote it.
-        confidence: geometric mean of its tokens' probabilities, 0 to 1; 1 where it does not say.
-        no_speech: how likely it is that nobody speaks, 0 to 1.
-        compression: length of the text over its length once compressed; what is said again and again compresses well.
+        text: as the recogniser wrote it.
+        confidence: geometric mean of its tokens' probabilities, 0 to 1; 1 if unknown.
+        no_speech: probability that nobody speaks, 0 to 1.
+        compression: length of the text over its compressed length; repetitive text compresses well.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Heard:
 
 
 class Transcriber(Protocol):
-    """A recogniser. `name` is what manifests say of who labelled."""
+    """A recogniser; `name` stands in manifests as `labelled_by`."""
 
     name: str
 
@@ -88,7 +88,7 @@ class Whisper:
         """As `Transcriber` has it.
 
         Raises:
-            LabellingError: the device cannot, perhaps for want of memory.
+            LabellingError: the device failed, perhaps for lack of memory.
         """
         try:
             segments = list(self._model.transcribe(samples, suppress_tokens=self._suppressed, **_WHISPER)[0])
@@ -107,7 +107,7 @@ class Whisper:
 
 
 class Hark:
-    """An exported model as an endpoint answers by default: with the language model, where there is one.
+    """An exported model with an endpoint's default decoder: with the language model, if there is one.
 
     Args:
         path: an .onnx file.

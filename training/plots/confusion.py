@@ -39,9 +39,9 @@ def read_report(path: Path) -> dict[str, Any]:
 def draw(report: dict[str, Any], title: str) -> Figure:
     """Draws the share of what was said, a row, that was heard as each label, a column, and how many there were."""
     counts = np.array(report["confusion"])
-    said, heard = counts.sum(axis=1), counts.sum(axis=0)
+    said, recognised = counts.sum(axis=1), counts.sum(axis=0)
     rows = np.flatnonzero(said)
-    columns = np.flatnonzero(said + heard)
+    columns = np.flatnonzero(said + recognised)
     shown = counts[np.ix_(rows, columns)]
     shares = shown / said[rows][:, None]
     figure = Figure(figsize=(2.6 + _CELL_INCHES * len(columns), 2.2 + _CELL_INCHES * len(rows)), layout="constrained")

@@ -95,13 +95,13 @@ def read_run(folder: Path) -> Run:
     elapsed_s = 0.0
     for started, session in sorted(sessions, key=lambda session: session[0]):
         first_step = min(events[0].step for events in session.values())
-        points = {tag: [point for point in found if point[0] < first_step] for tag, found in points.items()}
+        points = {tag: [point for point in logged if point[0] < first_step] for tag, logged in points.items()}
         for tag, events in session.items():
             points.setdefault(tag, []).extend((e.step, e.wall_time - started + elapsed_s, e.value) for e in events)
         elapsed_s += max(events[-1].wall_time for events in session.values()) - started
     series = {}
-    for tag, found in points.items():
-        steps, seconds, values = map(np.array, zip(*found, strict=True)) if found else ([np.zeros(0)] * 3)
+    for tag, logged in points.items():
+        steps, seconds, values = map(np.array, zip(*logged, strict=True)) if logged else ([np.zeros(0)] * 3)
         series[tag] = Series(steps.astype(np.int64), seconds / 3600, values.astype(np.float64))
     named = folder.resolve()
     return Run(named.parent.name if named.name == "tensorboard" else named.name, series)
@@ -127,19 +127,19 @@ def draw(runs: Sequence[Run], axis: str = "step") -> Figure:
     for number, run in enumerate(runs):
         colour = COLOURS[number % len(COLOURS)]
         line = _LINES[number // len(COLOURS) % len(_LINES)]
-        if found := run.series.get("train/loss"):
-            x = run.x(found, axis)
-            training.plot(x, found.values, color=colour, alpha=0.25, linewidth=0.8)
-            training.plot(x, smooth(found.values), line, color=colour, linewidth=1.8)
-        if found := run.series.get("dev/loss"):
-            dev.plot(run.x(found, axis), found.values, line, color=colour, marker="o", markersize=4)
+        if series := run.series.get("train/loss"):
+            x = run.x(series, axis)
+            training.plot(x, series.values, color=colour, alpha=0.25, linewidth=0.8)
+            training.plot(x, smooth(series.values), line, color=colour, linewidth=1.8)
+        if series := run.series.get("dev/loss"):
+            dev.plot(run.x(series, axis), series.values, line, color=colour, marker="o", markersize=4)
         for tag, marker, face in (("dev/wer", "o", colour), ("dev/cer", "s", "white")):
-            if found := run.series.get(tag):
-                x = run.x(found, axis)
-                rates.plot(x, found.values, line, color=colour, marker=marker, markersize=4.5, markerfacecolor=face)
+            if series := run.series.get(tag):
+                x = run.x(series, axis)
+                rates.plot(x, series.values, line, color=colour, marker=marker, markersize=4.5, markerfacecolor=face)
         for tag in (tag for tag in run.series if tag.startswith("lr-")):
-            found = run.series[tag]
-            learning_rate.plot(run.x(found, axis), found.values, line, color=colour)
+            series = run.series[tag]
+            learning_rate.plot(run.x(series, axis), series.values, line, color=colour)
         handles.append(Line2D([], [], color=colour, linestyle=line, linewidth=2, label=_label(run)))
     _finish(training, "training loss", "loss per character (nats)")
     _finish(dev, "dev loss", "loss per character (nats)")

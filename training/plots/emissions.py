@@ -62,9 +62,9 @@ def listen(data: bytes, runner: Runner) -> tuple[list[Window], Transcript]:
     starts_s = [cut.start / spec.sample_rate_hz for cut in cuts]
     tokens = [ctc.greedy(window, spec.blank) for window in log_probs]
     pieces = map(transcript.DecodedWindow, starts_s, tokens, [cut.silences_s for cut in cuts])
-    heard = transcript.build(list(pieces), spec, len(samples) / spec.sample_rate_hz)
+    transcribed = transcript.build(list(pieces), spec, len(samples) / spec.sample_rate_hz)
     windows = map(Window, starts_s, log_mels, map(np.exp, log_probs))
-    return list(windows), heard
+    return list(windows), transcribed
 
 
 def shown_part(duration_s: float, start_s: float | None, end_s: float | None) -> tuple[float, float]:
@@ -80,11 +80,13 @@ def shown_part(duration_s: float, start_s: float | None, end_s: float | None) ->
     return start_s, end_s
 
 
-def draw(windows: list[Window], heard: Transcript, spec: ModelSpec, part_s: tuple[float, float], title: str) -> Figure:
+def draw(
+    windows: list[Window], transcribed: Transcript, spec: ModelSpec, part_s: tuple[float, float], title: str
+) -> Figure:
     """Draws the part of a recording between two times in seconds."""
     seconds = part_s[1] - part_s[0]
     width = min(max(_INCHES_PER_S * seconds + _MARGIN_INCHES, _LEAST_INCHES), _MOST_INCHES)
-    words = [word for word in heard.words if word.end_s > part_s[0] and word.start_s < part_s[1]]
+    words = [word for word in transcribed.words if word.end_s > part_s[0] and word.start_s < part_s[1]]
     lanes = _lanes(words, seconds / (width - _MARGIN_INCHES))
     heights = [2.0, 0.155 * len(spec.labels), 0.35 * (max(lanes, default=0) + 1) + 0.15]
     figure = Figure(figsize=(width, sum(heights) + 1.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""What an engine is to the rest: names of voices, a plan for a line drawn at random, and speech by that plan."""
+"""The protocol of an engine: names of voices, a random plan for a line, and speech by that plan."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ from hark.errors import HarkError
 
 
 class SynthesisError(HarkError):
-    """An engine is missing, a line cannot be spoken, or the command line asks for what cannot be."""
+    """An engine is missing, a line cannot be spoken, or options contradict each other."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a line is to be spoken; picklable, and made of plain values.
+    """How a line is spoken; picklable, and made of plain values.
 
     Attributes:
-        voice: a name that stands for one voice of the engine, stock or made.
-        rate: tempo of what comes out; 1 is the engine's own.
+        voice: name of one voice of the engine, stock or made.
+        rate: tempo of the recording; 1 is the engine's own.
         pitch: factor on the fundamental frequency that the engine itself applies.
         warp: factor on all frequencies, fundamental and formants alike, as of a shorter or longer vocal tract. It is
             applied by resampling afterwards, which shortens the speech by the same factor.
-        settings: what only this engine understands.
+        settings: of this engine only.
     """
 
     voice: str
@@ -36,24 +36,24 @@ class Plan:
 
     @property
     def pace(self) -> float:
-        """The tempo the engine must speak at for `rate` to come out after the warp."""
+        """The engine's tempo that gives `rate` after the warp."""
         return self.rate / self.warp
 
     @property
     def speaker(self) -> str:
-        """Who a listener would take it for: the voice, and the pitch and the warp where they change it."""
+        """The speaker that listeners would hear: the voice, with pitch and warp where they change it."""
         pitch = f"-p{self.pitch:.2f}" if self.pitch != 1 else ""
         warp = f"-w{self.warp:.2f}" if self.warp != 1 else ""
         return self.voice + pitch + warp
 
 
 class Engine(Protocol):
-    """A speech engine. Building one finds out whether it is installed; models load when it first speaks.
+    """A speech engine. Its constructor checks that it is installed; models are loaded when it first speaks.
 
     Attributes:
-        name: what `--engines` calls it.
-        license: SPDX names of the licences, in brackets of what where voice and engine differ. A program's licence
-            covers what it puts out only where that is a work derived from it (GPL 3, section 2).
+        name: for `--engines`.
+        license: SPDX names of the licences, with what each is for in brackets where voice and engine differ. A
+            program's licence covers its output only where that is derived from it (GPL 3, section 2).
     """
 
     name: str
@@ -83,7 +83,7 @@ def draw_factor(rng: random.Random, low: float, high: float, unchanged: float = 
 
 
 def require_modules(engine: str, *modules: str) -> None:
-    """Checks that Python packages are there, without the time it takes to import them.
+    """Checks that Python packages are installed, without the time that importing them takes.
 
     Raises:
         SynthesisError: one is missing; the message says what to install.

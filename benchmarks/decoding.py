@@ -1,14 +1,14 @@
-"""Measures what the beam search is worth: `python -m benchmarks.decoding MANIFEST ... [--tune] [--output FILE]`.
+"""Measures the beam search: `python -m benchmarks.decoding MANIFEST ... [--tune] [--output FILE]`.
 
 Every recording goes through the network once; greedy decoding and beams of several widths then read the same
-log-probabilities. Prints WER, CER and the time that decoding adds (of the processor, on one thread), and writes the
-table into docs/decoding.md, between its two marks.
+log-probabilities. Prints WER, CER and the processor time that decoding adds, on one thread, and writes the table into
+docs/decoding.md, between its two marks.
 
-`--tune` first looks for the weights with the fewest word errors on the manifests, each of which counts alike, from
-those that are there on, fits word confidences to what is then found, and writes both beside the acoustic model
-(models/asr.json), from where the endpoint reads them. A new acoustic model wants it done again: some minutes. Weights
-that were chosen on a set do a little better on it than elsewhere; how much is estimated by choosing among the same
-weights for each speaker on the others alone.
+`--tune` first looks for the weights with the fewest word errors on the manifests, which count equally. It starts from
+the current weights, then fits word confidences, and writes both beside the acoustic model (models/asr.json), from where
+the endpoint reads them. It removes the error rates of `benchmarks.error_rates` from that file: measure them again.
+Repeat it for every new acoustic model; it takes a few minutes. Weights do slightly better on the set that chose them
+than elsewhere. How much is estimated by choosing the weights for each speaker on the other speakers only.
 """
 
 import argparse
@@ -43,10 +43,10 @@ from training.text import normalise
 
 DOCUMENT = Path("docs/decoding.md")
 _BEAMS = (10, 25, 50, 100)
-# What is tuned, and the first steps; they are halved once.
+# Weights that are tuned, and their first steps, which are halved once.
 _STEPS = {"alpha": 0.1, "beta": 0.5, "unknown_log_prob": 2.0}
 
-# What changes fewer words is chance, and no reason to go on.
+# A change of fewer words is chance, and no reason to continue.
 _LEAST_GAIN = 2.0
 
 Labels = Callable[[NDArray[np.float32]], Sequence[int]]

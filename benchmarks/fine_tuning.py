@@ -1,8 +1,8 @@
-"""Fine-tunes the default model on a domain it has never heard: `python -m benchmarks.fine_tuning [--output FOLDER]`.
+"""Fine-tunes the default model on a domain that is new to it: `python -m benchmarks.fine_tuning [--output FOLDER]`.
 
 The domain is two hundred made-up product names in sentences that customers say. Speech for training and, in other
 sentences, for measuring is synthesised (`training.synthesize`); training starts from `models/asr.fp16.ckpt`. Prints WER
-of the sentences and the share of names heard right, before and after. It is what you would do with your own names.
+of the sentences and the share of names recognised, before and after. You would do the same with your own names.
 """
 
 import argparse

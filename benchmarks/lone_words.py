@@ -1,8 +1,8 @@
 """Finds single words in minutes of background: `python -m benchmarks.lone_words MANIFEST [--words 50]`.
 
-Puts each of some recordings of a word alone into steady noise, at a drawn place, and says how many of them the search
-for speech finds: whether the middle of its energy is in a window. The last row says in how much of such noise alone it
-finds something. `--output docs/long-recordings.md` writes it down.
+Puts recordings of single words into steady noise, at random places, and counts how many of them the search for speech
+finds: whether the middle of the word's energy is in a window. The last row counts how often it finds something in such
+noise alone. `--output docs/long-recordings.md` writes the table there.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Which memory size a function should have: `python -m benchmarks.memory_sizes [--output docs/operations.md]`.
+"""Finds the memory size that a function should have: `python -m benchmarks.memory_sizes [--output docs/operations.md]`.
 
 Lambda gives a function a share of a processor with its memory, one vCPU for 1769 MB, and bills memory times time. This
 builds the image, runs it under AWS's runtime interface emulator with the processors that each size has, and measures
 the first request of a fresh container, which is a cold start, and requests after it. Engine, base image and emulator
-are those of the container tests: Docker where it runs, else one started here, which takes root.
+are those of the container tests: Docker if it runs, otherwise an engine that is started here, which needs root.
 """
 
 import argparse
@@ -49,17 +49,17 @@ class Size:
 
     @property
     def memory_mb(self) -> int:
-        """The memory size that has so many vCPUs."""
+        """The memory size for this many vCPUs."""
         return round(self.vcpus * _MB_OF_A_VCPU)
 
     @property
     def warm_hour_usd(self) -> float:
-        """What an hour of audio costs in such requests, requests themselves not counted."""
+        """The cost of an hour of audio in such requests, without the price of the requests themselves."""
         return statistics.median(self.warm_s) * 3600 / _WARM_S * self.memory_mb / 1024 * GB_SECOND
 
 
 def measure(docker: engine.Engine, image: str, rie: Path, containers: int) -> list[Size]:
-    """Measures each size in some fresh containers, which take turns, so that a noisy neighbour meets all alike."""
+    """Measures each size in several fresh containers, in turn, so that a noisy neighbour affects all sizes alike."""
     sizes = [Size(vcpus, [], []) for vcpus in _VCPUS]
     short, long = request(speech(_COLD_S)), request(speech(_WARM_S))
     for _ in range(containers):
@@ -80,7 +80,7 @@ def _seconds(function: emulator.Function, event: dict[str, Any]) -> float:
 
 
 def table(sizes: list[Size]) -> str:
-    """Says it in Markdown."""
+    """Returns the table in Markdown."""
     rows = [
         f"| {size.memory_mb} | {size.vcpus:g} | {statistics.median(size.cold_s):.2f} s "
         f"| {statistics.median(size.warm_s) * 1000:.0f} ms | ${size.warm_hour_usd:.5f} |"
@@ -93,7 +93,7 @@ def table(sizes: list[Size]) -> str:
 
 
 def advice(sizes: list[Size]) -> str:
-    """Names the cheapest size, and the smallest that is hardly dearer and answers faster."""
+    """Names the cheapest size, and a faster one that costs hardly more."""
     cheapest = min(sizes, key=lambda size: size.warm_hour_usd)
     close = [size for size in sizes if size.warm_hour_usd <= 1.1 * cheapest.warm_hour_usd]
     fastest = min(close, key=lambda size: statistics.median(size.warm_s))

@@ -1,8 +1,8 @@
-"""What noise that is no speech is taken for: `python -m benchmarks.noise MANIFEST --noise FOLDER`.
+"""Measures what the model does with noise that is no speech: `python -m benchmarks.noise MANIFEST --noise FOLDER`.
 
 Transcribes a minute of each recording of noise, and the manifest's utterances with that noise at several levels, as
 served: with and without `least_log_prob` of the model's spec, below which a window gives no text. Prints how many words
-are made of the noise, and what leaving windows out does to speech. `--output docs/calibration.md` writes it down.
+the noise becomes, and what leaving windows out does to speech. `--output docs/calibration.md` writes the tables there.
 """
 
 import argparse
@@ -76,14 +76,14 @@ def hear(recordings: Sequence[NDArray[np.float32]], recognizer: Runner, decoder:
 def mixed(
     samples: NDArray[np.float32], noise: NDArray[np.float32], snr_db: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Adds noise, from a drawn place on and as often as it takes, at a level below that of the [samples]."""
+    """Adds noise, from a random place on and repeated if necessary, at a level below that of the [samples]."""
     if np.isinf(snr_db):
         return samples
     return mix(samples, np.resize(np.roll(noise, -int(rng.integers(len(noise)))), len(samples)), snr_db)
 
 
 def noise_table(noises: dict[str, NDArray[np.float32]], recognizer: Runner, decoder: Decoder) -> list[str]:
-    """Says how many words are made of a minute of each."""
+    """Returns a table of how many words a minute of each noise becomes."""
     rate_hz = recognizer.spec.sample_rate_hz
     kept = hear([np.resize(noise, _NOISE_S * rate_hz) for noise in noises.values()], recognizer, decoder)
     lines = ["| a minute of | words of every window | of those taken for speech |", "|---|---|---|"]
@@ -99,7 +99,7 @@ def speech_table(
     decoder: Decoder,
     rng: np.random.Generator,
 ) -> list[str]:
-    """Says what leaving windows out does to speech in those noises."""
+    """Returns a table of what leaving windows out does to speech in those noises."""
     references = [normalise(each.text) for each in utterances]
     clean = [decode(each.audio_path.read_bytes(), recognizer.spec.sample_rate_hz, float("inf")) for each in utterances]
     backgrounds = list(noises.values())

@@ -20,6 +20,7 @@ import hark
 from hark import cli
 from tests.conftest import EVENTS, ROOT
 from tests.hark.test_library import TEXT
+from tests.patience import PATIENCE_S
 
 SAMPLE = EVENTS / "sample.wav"
 OGG = EVENTS / "sample.ogg"
@@ -167,7 +168,7 @@ def test_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_dash_reads_standard_input_and_stdin_is_its_name(tmp_path: Path) -> None:
     process = hark_process("-", "--output", str(tmp_path), stdin=subprocess.PIPE)
-    assert process.communicate(OGG.read_bytes(), timeout=60) == (b"", b"")
+    assert process.communicate(OGG.read_bytes(), timeout=PATIENCE_S) == (b"", b"")
     assert process.returncode == 0
     assert (tmp_path / "stdin.txt").read_text() == TEXT + "\n"
 
@@ -181,7 +182,7 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         out, err = process.stdout.read(), process.stderr.read()
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=PATIENCE_S) == 130
     assert out == b""
     assert b"Traceback" not in err
 
@@ -191,7 +192,7 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
     os.close(reading)
     process = hark_process(str(SAMPLE), str(OGG), stdout=writing)
     os.close(writing)
-    assert process.communicate(timeout=60)[1] == b""
+    assert process.communicate(timeout=PATIENCE_S)[1] == b""
     assert process.returncode == 141
 
 
@@ -202,7 +203,7 @@ def test_progress_is_shown_on_a_terminal_alone(with_tqdm: bool) -> None:
     without_tqdm = "" if with_tqdm else "sys.modules['tqdm'] = None"
     program = f"import sys; {without_tqdm}\nfrom hark.cli import main\nsys.exit(main({[str(SAMPLE), str(OGG)]}))"
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=its_end, timeout=60, cwd=ROOT, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=its_end, timeout=PATIENCE_S, cwd=ROOT, check=True)
     os.close(its_end)
     shown = os.read(terminal, 100_000).decode()
     os.close(terminal)

@@ -247,7 +247,7 @@ def test_a_network_for_the_other_task_is_refused(tmp_path: Path) -> None:
     config.labels = ["", "a"]
     with pytest.raises(ConfigError, match="is for task: keywords"):
         SpeechTask(config)
-    with pytest.raises(ConfigError, match="is none for task: keywords"):
+    with pytest.raises(ConfigError, match="is not for task: keywords"):
         fit.fit(word_config(tmp_path, model__encoder="conformer"), progress=False)
     with pytest.raises(ConfigError, match="task must be"):
         fit.fit(word_config(tmp_path, task="singing"), progress=False)

@@ -16,6 +16,7 @@ import pytest
 import hark
 from tests.conftest import EVENTS, ROOT
 from tests.hark.test_library import TEXT
+from tests.patience import PATIENCE_S
 
 PIP = ["-m", "pip", "--disable-pip-version-check"]
 
@@ -66,7 +67,7 @@ def test_it_has_the_library_its_models_and_what_is_compiled_and_nothing_else(whe
 def test_alone_and_elsewhere_it_transcribes(environment: Path, tmp_path: Path) -> None:
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HARK"))}
     command = [str(environment / "hark"), str(EVENTS / "sample.wav")]
-    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stdout, done.stderr) == (0, TEXT + "\n", "")
     program = (
         "import hark, hark.compiled, sys\n"
@@ -75,5 +76,5 @@ def test_alone_and_elsewhere_it_transcribes(environment: Path, tmp_path: Path) -
         "assert hark.load_keywords().spec.task == 'keywords'"
     )
     command = [str(environment / "python"), "-c", program]
-    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stdout, done.stderr) == (0, TEXT + "\n", "")

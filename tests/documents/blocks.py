@@ -12,9 +12,9 @@ DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
     *sorted(str(path.relative_to(ROOT)) for folder in ("docs", "models") for path in (ROOT / folder).glob("*.md")),
 )
-# Why a block is not run as it stands, but for `server`, which is, in the background, and `jobs`, which
-# tests/jobs/test_readme.py runs beside S3 and a queue.
-MARKS = frozenset({"aws", "docker", "gpu", "internet", "jobs", "server", "slow"})
+# Why a block is not run as it stands. A `server` is, but in the background; `jobs` is run beside S3 and a queue, by
+# tests/jobs/test_readme.py; of `readme` the README has the same commands, which are run there.
+MARKS = frozenset({"aws", "docker", "gpu", "internet", "jobs", "readme", "server", "slow"})
 SHELL, PYTHON = "sh", "python"
 # Those that hold no commands.
 OTHER_LANGUAGES = frozenset({"", "console", "json", "mermaid", "text"})

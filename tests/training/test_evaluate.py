@@ -61,7 +61,7 @@ def test_the_command_prints_and_writes_the_same_figures(tmp_path: Path, capsys: 
     assert shown  # written are more digits, which may round the other way
     assert float(shown[1]) == pytest.approx(written["cer"], abs=6e-5)
     assert f"{written['wer_interval']['low']:.4f} to {written['wer_interval']['high']:.4f}" in printed
-    assert f"{written['substitutions']} substitutions" in printed
+    assert f"{written['substitutions']} substitution" in printed
     references = [row["text"] for row in written["results"]]
     hypotheses = [row["pred_text"] for row in written["results"]]
     assert error_rates(references, hypotheses).wer == pytest.approx(written["wer"], abs=1e-5)

@@ -141,7 +141,7 @@ def test_the_command_reads_gzipped_text_and_says_what_it_wrote(
 def test_text_without_words_is_refused(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text").write_text(text)
     assert language_model.main(["--text", str(tmp_path / "text"), "--output", str(tmp_path / "lm.bin")]) == 1
-    assert capsys.readouterr().err.startswith("error: The text holds no words")
+    assert capsys.readouterr().err.startswith("error: The text has no words")
 
 
 def test_a_missing_text_is_an_error_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import DATA
 from training.augment import recordings
-from training.config import Config, load_config
+from training.config import Config, CorpusConfig, load_config
 from training.errors import ConfigError
 from training.missing_data import leave_out_missing
 
@@ -17,8 +17,11 @@ DEV = f"data.dev={DATA / 'manifest.jsonl'}"
 
 @pytest.fixture
 def base(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Config:
-    """The default recipe, in a folder without any data."""
+    """The default recipe with two manifests, in a folder without any data."""
     config = load_config("training/configs/base.yaml")
+    config.data.train = [CorpusConfig("data/train.jsonl"), CorpusConfig("data/synthetic.jsonl", optional=True)]
+    config.data.more_dev = ["data/dev_mic.jsonl"]
+    config.augment.noise.probability, config.augment.room.probability = 0.2, 0.0
     monkeypatch.chdir(tmp_path)
     return config
 

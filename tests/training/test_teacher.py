@@ -155,7 +155,7 @@ def test_what_does_not_go_with_a_teacher_is_said(
     ("shape", "message"),
     [
         pytest.param(TINY, "conformer or whisper", id="rnn"),
-        pytest.param({**TINY_WHISPER, "optim__frozen": "4"}, r"optim\.frozen leaves all", id="frozen"),
+        pytest.param({**TINY_WHISPER, "optim__frozen": "4"}, r"optim\.frozen freezes all", id="frozen"),
     ],
 )
 def test_what_has_nothing_to_learn_from_a_teacher_is_said(

@@ -53,7 +53,7 @@ def figures(results: dict[str, Any], language_model_bytes: int) -> str:
         "|---|---|---|",
         *rows,
         "",
-        "No recording of these two sets was used to train or to choose anything. Measured on: "
+        "No recording of these two sets was used to train the model or to choose its settings. Measured on: "
         f"{results['machine'].split(',')[0]}.",
         f"An hour of audio costs ${prices[0]:.4f} to ${prices[1]:.4f} on AWS "
         "([computed](docs/operations.md#what-it-costs)). More: [the model's card](models/MODEL_CARD.md).",

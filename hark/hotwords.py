@@ -32,6 +32,7 @@ _QUOTED = re.compile(r"[\"\u201c\u201d\u00ab\u00bb]([^\"\u201c\u201d\u00ab\u00bb
 _HOTWORD = re.compile(r"[A-Za-zÀ-ÅÇ-ÏÑ-ÖÙ-Ýà-åç-ïñ-öù-ýÿ'\u2019 .-]*")
 _SHOWN_CHARACTERS = 64
 _SEPARATOR = re.compile(r"[,;\n]")
+_SENTENCE_END = re.compile(r"[.!?\u2026]\W*$")
 _CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_a-z](?:[^\W_]|['\u2019](?=[^\W_]))*|[^\W_A-Z]+[A-Z][^\W_]*")
 # A full stop behind a title ends none.
 _BEGINS_SENTENCE = re.compile(r"(?:^|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?:]\s)\W*$")
@@ -78,7 +79,7 @@ def of_prompt(prompt: str) -> list[str]:
 
     They are what stands in quotation marks; without any, the items of a list with commas, semicolons or line breaks
     ("Glossary: Ishmael, Queequeg"), if they are short; and otherwise the words with capital letters, but for those
-    that begin a sentence.
+    that begin a sentence. A list may have one item ("Ishmael"), which does not end as a sentence does.
 
     Returns:
         as the prompt has them, `MOST` at most, none longer than `LONGEST`.
@@ -86,7 +87,8 @@ def of_prompt(prompt: str) -> list[str]:
     phrases = _QUOTED.findall(prompt)
     if not phrases:
         items = [item.strip(" .") for item in _SEPARATOR.split(prompt.rpartition(":")[2])]
-        if len(items) > 1 and all(len(item.split()) <= _MOST_WORDS_OF_AN_ITEM for item in items):
+        is_list = len(items) > 1 or not _SENTENCE_END.search(prompt)
+        if is_list and all(len(item.split()) <= _MOST_WORDS_OF_AN_ITEM for item in items):
             phrases = items
         else:
             phrases = [

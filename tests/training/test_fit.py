@@ -1,6 +1,7 @@
 """Training itself: it learns, it resumes exactly, and it says what is wrong."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -342,15 +343,51 @@ def test_a_run_leaves_its_config_logs_and_checkpoints(tmp_path: Path) -> None:
 
 def test_the_command_line_says_what_is_wrong_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fit.main([str(SMALL), "data.dev=nowhere.jsonl"]) == 1
-    assert capsys.readouterr().err.startswith("error: The manifest ")
+    assert capsys.readouterr().err.startswith("error: There is no manifest nowhere.jsonl;")
     assert fit.main([str(SMALL), "nonsense=1"]) == 1
     assert fit.main([str(SMALL), "--resume", str(tmp_path / "gone.ckpt")]) == 1
     assert "gone.ckpt" in capsys.readouterr().err
+    assert fit.main(["gone.yaml"]) == 1
+    assert capsys.readouterr().err.startswith("error: There is no config gone.yaml;")
+    # What a shell makes of data.train=[{manifest: nope.jsonl}] without quotation marks.
+    for split in (["data.train=[{manifest:", "nope.jsonl}]"], ["nope.jsonl}]"]):
+        assert fit.main([str(SMALL), *split]) == 1
+        (told,) = capsys.readouterr().err.splitlines()
+        assert told.startswith(f"error: The override {split[0]} is not field=value")
+        assert "quote it" in told
+    (tmp_path / "bad.yaml").write_text("name: [a\nseed: 1\n")
+    assert fit.main([str(tmp_path / "bad.yaml")]) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "bad.yaml is not YAML" in told
+
+
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
+@pytest.mark.parametrize("length", [{"trainer__max_epochs": "1"}, {"trainer__max_steps": "1"}])
+def test_there_is_an_average_even_of_one_validation_or_none(length: dict[str, str], tmp_path: Path) -> None:
+    best = fit.fit(toy_config(tmp_path, trainer__average_last="3", **length, **TINY), progress=False)
+    assert best.is_file()
+    averaged = weights(tmp_path / "toy" / "average.ckpt")
+    for name, value in weights(best).items():
+        torch.testing.assert_close(value, averaged[name])
+
+
+def test_checkpoints_are_named_as_the_next_command_needs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    OmegaConf.save(OmegaConf.structured(toy_config(tmp_path, trainer__max_epochs="1", **TINY)), tmp_path / "toy.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert fit.main(["toy.yaml", "output_dir=runs", "trainer.average_last=2"]) == 0
+    printed = capsys.readouterr().out
+    assert "dev/wer is that of greedy decoding" in printed
+    assert re.search(r"^best checkpoint: runs/toy/\w+\.ckpt$", printed, re.MULTILINE)
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match=r"There is no checkpoint .*none\.ckpt"):
         load_checkpoint(tmp_path / "none.ckpt")
+    (tmp_path / "text.ckpt").write_text("hello")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_checkpoint(tmp_path / "text.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(CheckpointError, match="not written by Hark"):
         load_checkpoint(tmp_path / "other.ckpt")

@@ -32,7 +32,8 @@ _QUOTED = re.compile(r"[\"\u201c\u201d\u00ab\u00bb]([^\"\u201c\u201d\u00ab\u00bb
 _HOTWORD = re.compile(r"[A-Za-zÀ-ÅÇ-ÏÑ-ÖÙ-Ýà-åç-ïñ-öù-ýÿ'\u2019 .-]*")
 _SHOWN_CHARACTERS = 64
 _SEPARATOR = re.compile(r"[,;\n]")
-_SENTENCE_END = re.compile(r"[.!?\u2026]\W*$")
+_SENTENCE_ENDS = (".", "!", "?", "\u2026")
+_CLOSING = "\"'\u2019\u201d)] \t\r\n"
 _CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_a-z](?:[^\W_]|['\u2019](?=[^\W_]))*|[^\W_A-Z]+[A-Z][^\W_]*")
 # A full stop behind a title ends none.
 _BEGINS_SENTENCE = re.compile(r"(?:^|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?:]\s)\W*$")
@@ -87,7 +88,7 @@ def of_prompt(prompt: str) -> list[str]:
     phrases = _QUOTED.findall(prompt)
     if not phrases:
         items = [item.strip(" .") for item in _SEPARATOR.split(prompt.rpartition(":")[2])]
-        is_list = len(items) > 1 or not _SENTENCE_END.search(prompt)
+        is_list = len(items) > 1 or not prompt.rstrip(_CLOSING).endswith(_SENTENCE_ENDS)
         if is_list and all(len(item.split()) <= _MOST_WORDS_OF_AN_ITEM for item in items):
             phrases = items
         else:

@@ -42,7 +42,7 @@ from training.text import decode as spelt
 from training.text import normalise
 
 DOCUMENT = Path("docs/decoding.md")
-_BEAMS = (10, 25, 50, 100)
+_BEAMS = (10, 25, 50, 100, 200)
 # Weights that are tuned, and their first steps, which are halved once.
 _STEPS = {"alpha": 0.1, "beta": 0.5, "unknown_log_prob": 2.0}
 

@@ -20,7 +20,8 @@ def machine() -> str:
     """Names processor and memory, and the day."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
-    return f"{_processor()}, {cores} cores, {memory_gib:.0f} GiB, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    counted = f"{cores} core" if cores == 1 else f"{cores} cores"
+    return f"{_processor()}, {counted}, {memory_gib:.0f} GiB, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
 
 
 def model_name(recognizer: Recognizer) -> str:

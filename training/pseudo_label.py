@@ -35,6 +35,7 @@ from tqdm import tqdm
 from hark.command import command
 from hark.errors import RequestError
 from training.config import Config, load_config
+from training.counts import counted
 from training.errors import LabellingError
 from training.labelling.judgement import Limits, label
 from training.labelling.ledger import NO_SPEECH, Ledger
@@ -159,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     print(summary(ledger))
     print(
-        f"{options.output}: {ledger.kept.pieces:,} utterances, {ledger.kept.seconds / 3600:.2f} h; "
+        f"{options.output}: {counted(ledger.kept.pieces, 'utterance')}, {ledger.kept.seconds / 3600:.2f} h; "
         f"dropped ones are in {ledger.dropped_path.name}"
     )
     if failures:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jiwer
 
+from training.counts import counted
 from training.manifest import Utterance
 from training.metrics import RESAMPLES, SEED, ErrorCounts, Interval, add_up, bootstrap_wer
 
@@ -177,7 +178,7 @@ def as_text(report: Report, number: int) -> str:
     """
     parts = [
         f"{result.utterance.audio_path.name} ({result.field('speaker')}, {result.duration_s:.1f} s): "
-        f"{_counted(result.errors.word_errors, 'error')} in {_counted(result.errors.words, 'word')}\n{aligned(result)}"
+        f"{counted(result.errors.word_errors, 'error')} in {counted(result.errors.words, 'word')}\n{aligned(result)}"
         for result in worst(report.results, number)
     ]
     speakers = report.by_speaker
@@ -185,22 +186,18 @@ def as_text(report: Report, number: int) -> str:
     left_out = len(speakers) - len(hardest)
     parts += [
         table("corpus", report.by_corpus),
-        table("speaker", hardest) + (f"\n... and {_counted(left_out, 'speaker')} with a lower WER" if left_out else ""),
+        table("speaker", hardest) + (f"\n... and {counted(left_out, 'speaker')} with a lower WER" if left_out else ""),
         table("length", report.by_length),
     ]
     total = report.total
     kinds = ("substitution", "deletion", "insertion")
     numbers = (total.errors.substitutions, total.errors.deletions, total.errors.insertions)
     parts.append(
-        f"{_counted(total.utterances, 'utterance')}, {total.hours:.3f} h\n"
-        f"{', '.join(map(_counted, numbers, kinds))}\n"
+        f"{counted(total.utterances, 'utterance')}, {total.hours:.3f} h\n"
+        f"{', '.join(map(counted, numbers, kinds))}\n"
         f"{_interval_in_words(total.interval, speakers)}"
     )
     return "\n\n".join(parts)
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _interval_in_words(interval: Interval | None, speakers: Sequence[Group]) -> str:
@@ -213,7 +210,7 @@ def _interval_in_words(interval: Interval | None, speakers: Sequence[Group]) -> 
     if any(group.name == UNKNOWN for group in speakers):
         return f"{text};\n  the manifest does not name all speakers: if they are few, it is too narrow for others"
     if len(speakers) < _FEW_SPEAKERS:
-        return f"{text};\n  the manifest has {_counted(len(speakers), 'speaker')}: for others it is too narrow"
+        return f"{text};\n  the manifest has {counted(len(speakers), 'speaker')}: for others it is too narrow"
     return text
 
 

@@ -43,6 +43,7 @@ from tqdm import tqdm
 
 from hark.command import command
 from hark.errors import HarkError
+from training.counts import counted
 from training.manifest import Utterance, write_manifest
 from training.synthesis.engine import Engine, Plan, SynthesisError
 from training.synthesis.espeak import Espeak
@@ -457,8 +458,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     speakers = len({utterance.extra["speaker"] for utterance in summary.utterances})
     print(
-        f"{options.output / 'manifest.jsonl'}: {len(summary.utterances)} utterances, {summary.audio_s / 3600:.3f} h, "
-        f"{speakers} speakers; {summary.new_s:.0f} s of it made now, {summary.speed:.1f} x real time"
+        f"{options.output / 'manifest.jsonl'}: {counted(len(summary.utterances), 'utterance')}, "
+        f"{summary.audio_s / 3600:.3f} h, {counted(speakers, 'speaker')}; "
+        f"{summary.new_s:.0f} s of it made now, {summary.speed:.1f} x real time"
     )
     if summary.failures:
         print(f"{len(summary.failures)} failed: {options.output / 'failed.jsonl'}", file=sys.stderr)

@@ -21,6 +21,7 @@ from training.corpora.librispeech import download, librispeech
 from training.corpora.listing import Listing
 from training.corpora.lj_speech import lj_speech
 from training.corpora.own_recordings import own_recordings
+from training.counts import counted
 from training.errors import CorpusError
 from training.manifest import Utterance, write_manifest
 
@@ -62,7 +63,7 @@ def _listing(options: argparse.Namespace) -> Listing:
 def _summary(utterances: list[Utterance]) -> str:
     hours = sum(utterance.duration_s for utterance in utterances) / 3600
     speakers = {utterance.extra["speaker"] for utterance in utterances if "speaker" in utterance.extra}
-    return f"{len(utterances):,} utterances, {hours:.2f} h, speakers: {len(speakers) or 'not named'}"
+    return f"{counted(len(utterances), 'utterance')}, {hours:.2f} h, speakers: {len(speakers) or 'not named'}"
 
 
 def _parser() -> argparse.ArgumentParser:

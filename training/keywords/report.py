@@ -13,6 +13,7 @@ from hark.errors import RequestError
 from hark.keywords import spot
 from hark.pipeline import Runner, Timings
 from hark.spec import UNKNOWN
+from training.counts import counted
 from training.errors import ManifestError
 from training.keywords.data import label_of
 from training.manifest import Utterance
@@ -103,8 +104,8 @@ class KeywordEvaluation:
                 *(["", "commonest confusions", *confusions] if confusions else []),
                 "",
                 *corpora,
-                f"accuracy {self.accuracy:.4f}, 95 % {low:.4f} to {high:.4f} ({self.utterances} utterances)   "
-                f"real-time factor {self.processing_s / self.audio_s:.4f}",
+                f"accuracy {self.accuracy:.4f}, 95 % {low:.4f} to {high:.4f} "
+                f"({counted(self.utterances, 'utterance')})   real-time factor {self.processing_s / self.audio_s:.4f}",
             ]
         )
 

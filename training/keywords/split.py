@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hark.command import command
 from training.corpora.speech_commands import CORPUS, split_of
+from training.counts import counted
 from training.errors import ManifestError
 from training.manifest import Utterance, read_manifest, read_manifests, write_manifest
 
@@ -84,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     written = {options.train: kept, options.dev: dev, options.test: test}
     for path, utterances in written.items():
         write_manifest(path, utterances)
-    print("; ".join(f"{path}: {len(utterances):,} utterances" for path, utterances in written.items()))
+    print("; ".join(f"{path}: {counted(len(utterances), 'utterance')}" for path, utterances in written.items()))
     return 0
 
 

@@ -24,7 +24,7 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 .NOTPARALLEL:
 .PHONY: help run serve setup test test-clients test-browser test-wheel test-container fuzz sanitize check audit \
         format contract lock clean train evaluate export image deploy smoke key logs redrive destroy bench \
-        bench-check bench-peers bench-sizes cost
+        bench-check bench-peers bench-sizes cost named-manifest named-checkpoint
 
 help:  ## list the commands
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -106,13 +106,18 @@ clean:  ## remove what the commands above made, but for trained models and .cach
 train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/base.yaml] [ARGS="field=value ..."]
 	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
 
-evaluate: $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
-	@test -n "$(MANIFEST)" || { echo "error: say which manifest: make evaluate MANIFEST=data/dev.jsonl"; exit 2; }
+evaluate: named-manifest $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
 	@$(BIN)/python -m training.evaluate "$(MANIFEST)" --model "$(MODEL)" $(if $(DECODER),--decoder "$(DECODER)") $(ARGS)
 
-export: $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
-	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-base/stage-2/average.ckpt"; exit 2; }
+export: named-checkpoint $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
 	@$(BIN)/python -m export "$(CHECKPOINT)" --output "$(MODEL)" $(if $(MANIFEST),--dev "$(MANIFEST)") $(ARGS)
+
+# Asked before everything is installed, which takes minutes.
+named-manifest:
+	@test -n "$(MANIFEST)" || { echo "error: say which manifest: make evaluate MANIFEST=data/dev.jsonl"; exit 2; }
+
+named-checkpoint:
+	@test -n "$(CHECKPOINT)" || { echo "error: say which checkpoint: make export CHECKPOINT=runs/hark-fine-tune/average.ckpt"; exit 2; }
 
 ##@ Deploy
 

@@ -113,6 +113,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     if options.alternatives and options.format in ("srt", "vtt"):
         parser.error("--alternatives goes with --format text, json or verbose_json")
     recordings, faults = _find(options.recordings)
+    if options.output and options.output.exists() and not options.output.is_dir():
+        parser.error(f"--output names a folder, and {_printable(options.output)} is a file; name another")
     if options.output and (clash := _clash(recordings, options.output, FORMATS[options.format])):
         _tell(clash)
         return 2
@@ -133,6 +135,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         options.output.mkdir(parents=True, exist_ok=True)
     model = Model(options.model, options.language_model)
     done = [_transcribe(recording, model, options, place) for recording, place in _numbered(recordings)]
+    if options.output and any(done):
+        written = sum(done)
+        _note(f"wrote {written} {'file' if written == 1 else 'files'} to {_printable(options.output)}")
     return 0 if all(done) and not faults else 1
 
 
@@ -209,6 +214,8 @@ def _transcribe(recording: Recording, model: "Model", options: argparse.Namespac
     except HarkError as error:
         _tell(str(error) if isinstance(error, UnreadableFile) else f"{recording.shown}: {error}")
         return False
+    if not transcript.text:
+        _note(f"{recording.shown}: (no speech)")
     if options.output is None:
         # The number in front is there where there are several.
         _print(transcript, model.spec, options, recording.shown if place else "")
@@ -318,6 +325,10 @@ def _tqdm() -> Callable[..., Any] | None:
 def _printable(path: Path) -> str:
     """Returns a path as text that any terminal takes; file systems may hold names that are no text."""
     return os.fsencode(path).decode(errors="replace")
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _tell(fault: str) -> None:

@@ -177,6 +177,11 @@ def _blocks(audio: Audio, sample_rate: int | None, sample_rate_hz: int) -> Itera
         return audio_files.of_samples(audio, sample_rate, sample_rate_hz)
     if sample_rate is not None:
         raise InvalidParameter("sample_rate is for arrays; a file says its own, so leave it out.", param="sample_rate")
+    if not isinstance(audio, str | os.PathLike | bytes | mmap.mmap):
+        raise InvalidParameter(
+            f"audio is of the type {type(audio).__name__}; give the path of a file, its bytes or an array of samples.",
+            param="audio",
+        )
     data = audio if isinstance(audio, bytes | mmap.mmap) else mapped.whole(Path(audio))
     return audio_files.blocks(data, sample_rate_hz, math.inf)
 

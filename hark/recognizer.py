@@ -53,7 +53,9 @@ def open_session(
             disabled_optimizers=["SkipLayerNormFusion"],
         )
     except Exception as error:  # ONNX Runtime's errors share no base class
-        raise ModelError(f"{path} cannot be loaded as an ONNX model; export it again.") from error
+        raise ModelError(
+            f"{path} is not a usable model exported by Hark; name one that `make export` wrote."
+        ) from error
 
 
 class Recognizer:
@@ -69,7 +71,7 @@ class Recognizer:
 
     def __init__(self, path: str | Path, task: str | None = None) -> None:
         if not Path(path).is_file():
-            raise ModelError(f"There is no model file at {path}; name an exported one (HARK_MODEL for the endpoint).")
+            raise ModelError(f"There is no model file at {path}; name one that `make export` wrote.")
         self._session = open_session(Path(path))
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:

@@ -9,6 +9,7 @@ throttle answers.
 """
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -117,7 +118,15 @@ def main(arguments: list[str] | None = None) -> int:
     limit = options.requests_per_second
     throttle = gateway.Throttle(limit, max(1, round(limit))) if limit else None
     app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle)
-    server = waitress.create_server(app, host=options.host, port=options.port, threads=_THREADS)
+    try:
+        server = waitress.create_server(app, host=options.host, port=options.port, threads=_THREADS)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise HarkError(
+            f"Something else listens on port {options.port} (address already in use); choose another: "
+            f"make serve PORT={options.port + 1}"
+        ) from error
     print(f"Hark listens on http://{options.host}:{server.effective_port}  (Ctrl-C ends it)", flush=True)
     print(
         f"  curl --data-binary @events/sample.wav -H 'Content-Type: audio/wav' "

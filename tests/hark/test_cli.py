@@ -13,12 +13,13 @@ import termios
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import webvtt
 
 import hark
 from hark import cli
-from tests.conftest import EVENTS, ROOT
+from tests.conftest import EVENTS, ROOT, encode
 from tests.hark.test_library import TEXT
 from tests.patience import PATIENCE_S
 
@@ -95,10 +96,22 @@ def test_a_folder_stands_for_the_recordings_in_it(folder: Path, capsys: pytest.C
     assert [(line["file"], line["text"]) for line in lines] == [(str(a), TEXT), (str(c), TEXT)]
 
 
-def test_subtitles_lie_in_the_output_folder_as_the_recordings_did(folder: Path, tmp_path: Path) -> None:
+def test_a_recording_without_speech_is_no_error_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quiet = tmp_path / "quiet.wav"
+    quiet.write_bytes(encode(np.zeros(16_000, np.float32), 16_000))
+    assert cli.main([str(quiet)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "\n"
+    assert printed.err == f"{quiet}: (no speech)\n"
+
+
+def test_subtitles_lie_in_the_output_folder_as_the_recordings_did(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "new" / "subs"
     assert cli.main([str(folder), "--format", "vtt", "--output", str(output)]) == 0
     assert sorted(path.relative_to(output) for path in output.rglob("*.*")) == [Path("a.vtt"), Path("b/c.vtt")]
+    assert capsys.readouterr().err == f"wrote 2 files to {output}\n"
     captions = webvtt.from_buffer(io.StringIO((output / "b" / "c.vtt").read_text()))
     assert " ".join(caption.text for caption in captions.captions).replace("\n", " ") == TEXT
     assert cli.main([str(SAMPLE), "--format", "srt", "--output", str(output)]) == 0
@@ -145,7 +158,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, capsys: pytest.Ca
         (["a.wav", "--hotwords", "Ahab", "--decoder", "greedy"], 2, "hotwords need a search"),
         (["a.wav", "--model", "gone.onnx"], 1, "no model file at gone.onnx"),
         (["a.wav", "--language-model", "gone.bin"], 1, "no language model at gone.bin"),
-        (["a.wav", "--output", __file__], 1, "test_cli.py: File exists"),
+        (["a.wav", "--output", __file__], 2, "test_cli.py is a file; name another"),
     ],
 )
 def test_a_command_line_that_cannot_be_followed_is_told_at_once(
@@ -168,7 +181,8 @@ def test_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_dash_reads_standard_input_and_stdin_is_its_name(tmp_path: Path) -> None:
     process = hark_process("-", "--output", str(tmp_path), stdin=subprocess.PIPE)
-    assert process.communicate(OGG.read_bytes(), timeout=PATIENCE_S) == (b"", b"")
+    out, err = process.communicate(OGG.read_bytes(), timeout=PATIENCE_S)
+    assert (out, err.decode()) == (b"", f"wrote 1 file to {tmp_path}\n")
     assert process.returncode == 0
     assert (tmp_path / "stdin.txt").read_text() == TEXT + "\n"
 

@@ -160,6 +160,8 @@ def test_arrays_and_values_that_cannot_be_are_refused(model: hark.Model, speech:
         model.transcribe(speech, sample_rate=16)
     with pytest.raises(InvalidAudio, match="no samples"):
         model.transcribe(speech[:0], sample_rate=16_000)
+    with pytest.raises(InvalidParameter, match="audio is of the type NoneType; give the path"):
+        model.transcribe(None)  # type: ignore[arg-type]
     with pytest.raises(InvalidParameter, match="for arrays"):
         model.transcribe(SAMPLE, sample_rate=16_000)
     with pytest.raises(InvalidParameter, match="beam"):

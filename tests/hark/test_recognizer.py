@@ -69,7 +69,7 @@ def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not a model")
-    with pytest.raises(ModelError, match="export it again"):
+    with pytest.raises(ModelError, match=r"bad\.onnx is not a usable model exported by Hark"):
         Recognizer(tmp_path / "bad.onnx")
 
 

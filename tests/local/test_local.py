@@ -3,8 +3,10 @@
 import http.client
 import json
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,9 +153,31 @@ def test_make_alone_lists_every_command() -> None:
     assert len(commands) == len([line for line in lines if line.startswith(" ")])
 
 
+@pytest.mark.parametrize(
+    ("goal", "named"), [("evaluate", "data/dev.jsonl"), ("export", "runs/hark-fine-tune/average.ckpt")]
+)
+def test_make_asks_what_to_work_on_before_it_installs_anything(goal: str, named: str, tmp_path: Path) -> None:
+    # A path that stands for the environment, and an interpreter that would fail to make it.
+    command = ["make", goal, f"VENV={tmp_path / 'venv'}", "PYTHON=false", "MANIFEST=", "CHECKPOINT="]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stdout.startswith("error: say which ")
+    assert named in done.stdout
+    assert not (tmp_path / "venv").exists()
+
+
 def test_the_server_starts_from_the_command_line() -> None:
     with serve() as server:
         assert request(("127.0.0.1", server.port), "GET", "/health")[0] == 200
+
+
+def test_a_port_that_is_taken_is_named(address: tuple[str, int]) -> None:
+    command = [sys.executable, "-m", "local.serve", "--port", str(address[1])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=ROOT)
+    assert done.returncode == 1
+    told = done.stderr
+    assert told.startswith(f"error: Something else listens on port {address[1]} ")
+    assert "make serve PORT=" in told
 
 
 @pytest.fixture(scope="module")

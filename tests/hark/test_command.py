@@ -125,6 +125,8 @@ def test_each_extra_brings_the_package_it_is_named_for() -> None:
     extras = project["optional-dependencies"]
     for module, extra in EXTRAS.items():
         # What tests do without is found by its own name.
-        named = {"botocore": ["boto3"], "piper": ["piper-tts"]}.get(module) or distributions.get(module, [module])
+        named = {"botocore": ["boto3"], "yaml": ["omegaconf"], "piper": ["piper-tts"]}.get(module) or distributions.get(
+            module, [module]
+        )
         wanted = set(map(canonical, named))
         assert wanted & brought([*project["dependencies"], *(extras[extra] if extra else [])]), f"{module}: {extra}"

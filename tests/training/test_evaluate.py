@@ -60,7 +60,10 @@ def test_the_command_prints_and_writes_the_same_figures(tmp_path: Path, capsys: 
     shown = re.search(r"^WER .*CER (0\.\d{4})", printed, re.MULTILINE)
     assert shown  # written are more digits, which may round the other way
     assert float(shown[1]) == pytest.approx(written["cer"], abs=6e-5)
-    assert f"{written['wer_interval']['low']:.4f} to {written['wer_interval']['high']:.4f}" in printed
+    interval = re.search(r"interval of the WER: (0\.\d{4}) to (0\.\d{4}) ", printed)
+    assert interval
+    bounds = [written["wer_interval"][bound] for bound in ("low", "high")]
+    assert [float(shown) for shown in interval.groups()] == pytest.approx(bounds, abs=6e-5)
     assert f"{written['substitutions']} substitution" in printed
     references = [row["text"] for row in written["results"]]
     hypotheses = [row["pred_text"] for row in written["results"]]

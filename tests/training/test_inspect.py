@@ -470,8 +470,8 @@ def test_what_cannot_be_drawn_is_one_clear_sentence(tmp_path: Path, capsys: pyte
     (tmp_path / "list.json").write_text("[1]")
     manifest, sample, no_noise = str(MANIFEST), str(SAMPLE), "augment.noise.folder=nowhere"
     for arguments, said in {
-        ("augmentation", "nowhere.jsonl"): "nowhere.jsonl cannot be read",
-        ("augmentation", manifest, "--config", "nowhere.yaml"): "nowhere.yaml cannot be read",
+        ("augmentation", "nowhere.jsonl"): "There is no manifest nowhere.jsonl;",
+        ("augmentation", manifest, "--config", "nowhere.yaml"): "There is no config nowhere.yaml;",
         ("augmentation", manifest, "--config", str(SMALL), "augment.volume=11"): "Key 'volume' not in",
         (
             "augmentation",
@@ -485,8 +485,8 @@ def test_what_cannot_be_drawn_is_one_clear_sentence(tmp_path: Path, capsys: pyte
         ("emissions", "nowhere.wav"): "nowhere.wav cannot be read",
         ("emissions", str(tmp_path / "bad.wav")): "bad.wav cannot be read",
         ("emissions", sample, "--model", "nowhere.onnx"): "no model file at nowhere.onnx",
-        ("emissions", sample, "--model", "nowhere.ckpt"): "nowhere.ckpt cannot be read",
-        ("emissions", sample, "--model", str(tmp_path / "bad.onnx")): "bad.onnx cannot be loaded",
+        ("emissions", sample, "--model", "nowhere.ckpt"): "There is no checkpoint nowhere.ckpt;",
+        ("emissions", sample, "--model", str(tmp_path / "bad.onnx")): "bad.onnx is not a usable model",
         ("emissions", sample, "--model", str(tmp_path / "bad.ckpt")): "bad.ckpt cannot be read",
         ("emissions", sample, "--start", "60"): "the recording has 6.",
         ("curves", "nowhere"): "no run folder nowhere",

@@ -88,10 +88,10 @@ def test_the_reply_in_the_readme_is_what_the_endpoint_replies(post: Post) -> Non
 
 
 def test_the_readme_states_what_fine_tuning_was_measured_to_do() -> None:
-    section = (ROOT / "models" / "HISTORY.md").read_text().split("### Fine-tuning\n")[1].split("\n#")[0]
-    claimed = re.search(r"went from ([\d.]+ %) to ([\d.]+ %) of the names right", README)
+    training = (ROOT / "docs" / "training.md").read_text()
+    claimed = re.search(r"(hark-base [\d.]+) recognised ([\d.]+ %)\s+before and ([\d.]+ %)\s+after", README)
     assert claimed
-    assert f"from {claimed[1]} to {claimed[2]}" in section.replace("\n", " ")
+    assert f"| {claimed[1]} | {claimed[2]} | {claimed[3]} |" in training
 
 
 def test_the_readme_shows_what_make_run_prints() -> None:

@@ -190,8 +190,8 @@ def test_a_dash_reads_standard_input_and_stdin_is_its_name(tmp_path: Path) -> No
 def test_ctrl_c_ends_it_without_a_traceback() -> None:
     # Standard input that does not come keeps it waiting, with everything loaded.
     with hark_process("-", stdin=subprocess.PIPE) as process:
-        loaded = f"/proc/{process.pid}/maps"
-        while "onnxruntime" not in Path(loaded).read_text():
+        called = Path(f"/proc/{process.pid}/syscall")
+        while called.read_text().split()[:2] not in (["0", "0x0"], ["63", "0x0"]):  # read(0, ...), on x86 and ARM
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)

@@ -42,7 +42,7 @@ def test_the_command_writes_its_tables_between_the_marks(tmp_path: Path) -> None
     assert text.count("| expected calibration error |") == 2
     assert text.count("| starts |") == 1
     assert text.startswith("# What confidences")
-    assert "have none.\n\n## Noise" in text
+    assert "have no confidence.\n\n## Noise" in text
 
 
 def test_a_document_without_marks_is_left_alone(tmp_path: Path) -> None:

@@ -84,4 +84,4 @@ def test_a_model_that_would_answer_otherwise_is_left_alone(
 def test_a_file_that_is_no_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "asr.onnx").write_bytes(b"no model")
     assert main([str(tmp_path / "asr.onnx"), str(tmp_path / "none.onnx")]) == 1
-    assert f"{tmp_path / 'asr.onnx'} cannot be loaded" in capsys.readouterr().err
+    assert f"{tmp_path / 'asr.onnx'} is not a usable model" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -144,8 +145,13 @@ def test_events_have_the_form_of_payload_format_2_0() -> None:
     assert "body" not in http_event("GET", "/", {}, b"")
 
 
+def outside_make() -> dict[str, str]:
+    """The environment without what `make test` adds, which would have a make within it say where it is."""
+    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+
+
 def test_make_alone_lists_every_command() -> None:
-    done = subprocess.run(["make"], check=True, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(["make"], check=True, capture_output=True, text=True, cwd=ROOT, env=outside_make())
     lines = [line for line in done.stdout.splitlines() if line]
     commands = [line.split(maxsplit=2) for line in lines if line.startswith("  make ")]
     assert {"run", "serve", "setup", "test", "train", "export", "image", "bench"} <= {name for _, name, _ in commands}
@@ -159,7 +165,7 @@ def test_make_alone_lists_every_command() -> None:
 def test_make_asks_what_to_work_on_before_it_installs_anything(goal: str, named: str, tmp_path: Path) -> None:
     # A path that stands for the environment, and an interpreter that would fail to make it.
     command = ["make", goal, f"VENV={tmp_path / 'venv'}", "PYTHON=false", "MANIFEST=", "CHECKPOINT="]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=outside_make())
     assert done.returncode == 2
     assert done.stdout.startswith("error: say which ")
     assert named in done.stdout

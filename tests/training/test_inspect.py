@@ -498,7 +498,8 @@ def test_what_cannot_be_drawn_is_one_clear_sentence(tmp_path: Path, capsys: pyte
         ("errors", str(tmp_path / "list.json")): "list.json is not a report",
     }.items():
         assert inspect.main(list(arguments)) == 1, arguments
-        (line,) = capsys.readouterr().err.splitlines()
+        *notes, line = capsys.readouterr().err.splitlines()
+        assert all(note.startswith("note: ") for note in notes)  # of data that is not here
         assert re.fullmatch(r"error: .*\.", line), line
         assert said in line
 

@@ -12,7 +12,6 @@ Problem" (1991) for the letters.
 """
 
 import argparse
-import gzip
 import itertools
 import math
 import sys
@@ -30,6 +29,7 @@ from hark.command import command
 from hark.errors import HarkError
 from hark.language_model import EDGE, LETTERS, MAX_WORDS, SPELLING_CONTEXT, write
 from training import mixed_lm, published_lm
+from training.lines import read_lines
 from training.ngrams import SPECIAL, START, UNKNOWN, estimate, prune
 from training.published_lm import Published
 from training.text import normalise
@@ -208,11 +208,10 @@ def _rounded_signed(log_probs: NDArray[np.float64]) -> NDArray[np.int8]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-        try:
-            yield from tqdm(file, desc="reading", unit=" lines", disable=None, leave=False)
-        except UnicodeDecodeError as error:
-            raise HarkError(f"{path} is not UTF-8: {error}; convert it first, with iconv for instance.") from error
+    try:
+        yield from tqdm(read_lines(path), desc="reading", unit=" lines", disable=None, leave=False)
+    except UnicodeDecodeError as error:
+        raise HarkError(f"{path} is not UTF-8: {error}; convert it first, with iconv for instance.") from error
 
 
 @command

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hark.language_model import MAX_WORDS
-from training.ngrams import SPECIAL, NGrams, backoffs, index_of
+from training.ngrams import SPECIAL, NGrams, assembled, backoffs, index_of
 from training.published_lm import Published
 
 
@@ -47,32 +47,19 @@ def mix(
     triples = np.union1d(own.triples, other.triples)
     # A triple needs its first two words, and its last two, as pairs.
     pairs = np.unique(np.concatenate([own.pairs, other.pairs, triples // base, triples % base**2]))
+    other_2, other_3 = other.after_one(pairs), other.after_two(triples)
     unigrams = (1 - share) * own.unigrams + share * other.unigrams
-    bigrams = (1 - share) * own.after_one(pairs) + share * other.after_one(pairs)
-    trigrams = (1 - share) * own.after_two(triples) + share * other.after_two(triples)
-    counts_1, counts_2, counts_3 = (
-        (1 - share) * _spread(keys, each.counts, wanted) + share * tokens * expected
-        for each, keys, wanted, expected in zip(
-            estimated,
-            (_keys(each.ids, base) for each in estimated),
-            (np.arange(base), pairs, triples),
-            other.expected(pairs, triples),
-            strict=True,
-        )
+    bigrams = (1 - share) * own.after_one(pairs) + share * other_2
+    trigrams = (1 - share) * own.after_two(triples) + share * other_3
+    # How often as many words of what the other was made of would have them.
+    expected_2 = tokens * other.unigrams[pairs // base] * other_2
+    expected_3 = expected_2[index_of(pairs, triples // base)] * other_3
+    counts_2, counts_3 = (
+        (1 - share) * _counted(each, base, wanted) + share * expected
+        for each, wanted, expected in zip(estimated[1:], (pairs, triples), (expected_2, expected_3), strict=True)
     )
-    everywhere = np.zeros(base, np.int64)
-    first, second = pairs // base, pairs % base
-    return (
-        NGrams(np.arange(base)[:, None], counts_1, unigrams, everywhere, everywhere),
-        NGrams(np.stack([first, second], 1), counts_2, bigrams, first, second),
-        NGrams(
-            np.stack([triples // base**2, triples // base % base, triples % base], 1),
-            counts_3,
-            trigrams,
-            index_of(pairs, triples // base),
-            index_of(pairs, triples % base**2),
-        ),
-    )
+    counts = (estimated[0].counts, counts_2, counts_3)
+    return assembled(base, pairs, triples, counts, (unigrams, bigrams, trigrams))
 
 
 @dataclass(frozen=True)
@@ -92,21 +79,13 @@ class _Model:
         """[n] pairs -> [n] probabilities of their second words."""
         found = index_of(self.pairs, pairs)
         backed_off = self.after_word[pairs // self.base] * self.unigrams[pairs % self.base]
-        return np.where(found >= 0, self.pair_probs[found], backed_off)
+        return _picked(self.pair_probs, found, backed_off)
 
     def after_two(self, triples: NDArray[np.int64]) -> NDArray[np.float64]:
         """[n] triples -> [n] probabilities of their third words."""
         found, before = index_of(self.triples, triples), index_of(self.pairs, triples // self.base)
-        backed_off = np.where(before >= 0, self.after_pair[before], 1.0) * self.after_one(triples % self.base**2)
-        return np.where(found >= 0, self.triple_probs[found], backed_off)
-
-    def expected(
-        self, pairs: NDArray[np.int64], triples: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Returns how often words, pairs and triples stand among as many words of what the model was made of."""
-        of_pairs = self.unigrams[pairs // self.base] * self.after_one(pairs)
-        of_triples = of_pairs[index_of(pairs, triples // self.base)] * self.after_two(triples)
-        return self.unigrams, of_pairs, of_triples
+        backed_off = _picked(self.after_pair, before, np.ones(len(before))) * self.after_one(triples % self.base**2)
+        return _picked(self.triple_probs, found, backed_off)
 
 
 def _of_text(estimated: tuple[NGrams, NGrams, NGrams], base: int) -> _Model:
@@ -153,7 +132,15 @@ def _keys(ids: NDArray[np.int64], base: int) -> NDArray[np.int64]:
     return keys
 
 
-def _spread(keys: NDArray[np.int64], counts: NDArray[np.float64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:
+def _counted(ngrams: NGrams, base: int, wanted: NDArray[np.int64]) -> NDArray[np.float64]:
     """Returns the counts of the wanted n-grams, 0 where there is none."""
-    found = index_of(keys, wanted)
-    return np.where(found >= 0, counts[found], 0)
+    return _picked(ngrams.counts, index_of(_keys(ngrams.ids, base), wanted), np.zeros(len(wanted)))
+
+
+def _picked(
+    values: NDArray[np.float64], places: NDArray[np.int64], otherwise: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Returns the values at some places, and something else where the place is -1."""
+    picked, known = otherwise.copy(), places >= 0
+    picked[known] = values[places[known]]
+    return picked

@@ -69,21 +69,41 @@ def estimate(tokens: NDArray[np.int64], words: int) -> tuple[NGrams, NGrams, NGr
     unigrams = _smoothed(counts_1, everywhere, uniform)
     bigrams = _smoothed(counts_2, first, unigrams[second])
     trigrams = _smoothed(triple_counts, np.where(prefixes_3 >= 0, prefixes_3, len(pair_ids)), bigrams[suffixes_3])
+    counts = (counts_1, pair_counts, triple_counts)
+    return assembled(base, pair_ids, triple_ids, counts, (unigrams, bigrams, trigrams))
+
+
+def assembled(
+    base: int,
+    pairs: NDArray[np.int64],
+    triples: NDArray[np.int64],
+    counts: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+    probabilities: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+) -> tuple[NGrams, NGrams, NGrams]:
+    """Puts n-grams together that are numbers, their words' in base `base`, sorted; `pairs` end every triple.
+
+    Returns:
+        unigrams, bigrams, trigrams.
+    """
+    everywhere = np.zeros(base, np.int64)
+    first, second = pairs // base, pairs % base
     return (
-        NGrams(np.arange(base)[:, None], counts_1, unigrams, everywhere, everywhere),
-        NGrams(np.stack([first, second], 1), pair_counts, bigrams, first, second),
+        NGrams(np.arange(base)[:, None], counts[0], probabilities[0], everywhere, everywhere),
+        NGrams(np.stack([first, second], 1), counts[1], probabilities[1], first, second),
         NGrams(
-            np.stack([triple_ids // base**2, triple_ids // base % base, triple_ids % base], 1),
-            triple_counts,
-            trigrams,
-            prefixes_3,
-            suffixes_3,
+            np.stack([triples // base**2, triples // base % base, triples % base], 1),
+            counts[2],
+            probabilities[2],
+            index_of(pairs, triples // base),
+            index_of(pairs, triples % base**2),
         ),
     )
 
 
 def index_of(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """Returns where sorted keys have what is wanted, -1 where they have it not."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
     found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[found] == wanted, found, -1)
 

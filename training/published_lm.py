@@ -7,10 +7,9 @@ Sources: the ARPA format as SRILM documents it (ngram-format(5)); Sphinx's file 
 `bitarr.c` of sphinxbase lay it out: a trie of reversed n-grams in bit-packed arrays, numbers looked up in tables.
 """
 
-import gzip
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from hark.errors import HarkError
 from hark.language_model import LETTERS
+from training.lines import read_lines
 
 _SPHINX = b"Trie Language Model"
 # Sphinx keeps probabilities and back-offs of all but single words as indices of 16 bits into tables of as many numbers.
@@ -77,7 +77,7 @@ def _read_arpa(path: Path) -> Published:
     rows: list[list[tuple[int, ...]]] = [[] for _ in range(ORDER)]
     values: list[list[tuple[float, float]]] = [[] for _ in range(ORDER)]
     order, ended = 0, False
-    for line in _lines(path):
+    for line in map(str.strip, read_lines(path)):
         if line.startswith("\\"):
             ended = line.lower().startswith("\\end")
             order = int(line[1:].split("-")[0]) if "-grams" in line else 0
@@ -96,12 +96,6 @@ def _read_arpa(path: Path) -> Published:
     ids = [np.array(each, np.int64).reshape(-1, n) for n, each in enumerate(rows, 1)]
     both = [np.array(each).reshape(-1, 2) * math.log(10) for each in values]
     return _sorted(list(numbers), ids, [each[:, 0] for each in both], [each[:, 1] for each in both[:-1]])
-
-
-def _lines(path: Path) -> Iterator[str]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-        for line in file:
-            yield line.strip()
 
 
 class _Sphinx:

@@ -10,15 +10,15 @@ abbreviations, capitals in a row, brackets; and what is shorter or longer than e
 """
 
 import argparse
-import gzip
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hark.command import command
 from hark.errors import HarkError
+from training.lines import read_lines
 from training.text import normalise
 
 _SHORTEST, _LONGEST = 26, 200
@@ -80,11 +80,6 @@ def _covering(
     return covering
 
 
-def _lines(path: Path) -> Iterator[str]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-        yield from file
-
-
 @command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
@@ -98,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.count < len(options.text):
         raise HarkError("--count must be at least one sentence of each text.")
     try:
-        sentences = choose([_lines(path) for path in options.text], options.count, options.seed, options.times)
+        sentences = choose([read_lines(path) for path in options.text], options.count, options.seed, options.times)
     except UnicodeDecodeError as error:
         raise HarkError(f"The text is not UTF-8: {error}.") from error
     if not sentences:

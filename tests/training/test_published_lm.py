@@ -169,6 +169,14 @@ def test_a_mixture_has_the_words_and_the_probabilities_of_both(file: Path, share
     assert alone > 0.85 * share * 10**-0.9 / total  # and what smoothing leaves for it
 
 
+def test_a_published_model_without_triples_is_mixed_in_too(tmp_path: Path) -> None:
+    pairs_alone = ARPA.split("\\3-grams:")[0] + "\\end\\\n"
+    (tmp_path / "pairs.arpa").write_text(pairs_alone)
+    mixed = mixture(tmp_path / "pairs.arpa", 0.5)
+    assert mixed.number("o'er") >= 0
+    assert after(mixed, "sea", "ship").sum() == pytest.approx(1, abs=0.15)
+
+
 @pytest.mark.parametrize("words", [(), ("sea",), ("sea", "ship"), ("a", "ship")])
 def test_its_probabilities_add_up_to_one(file: Path, words: tuple[str, ...]) -> None:
     assert after(mixture(file, 0.5), *words).sum() == pytest.approx(1, abs=0.15)

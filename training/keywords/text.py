@@ -15,7 +15,6 @@ With --rarest N, FILE gets only the N words of the model that the manifests of -
 """
 
 import argparse
-import gzip
 import random
 import re
 import sys
@@ -28,6 +27,7 @@ from hark.command import command
 from hark.spec import SILENCE, UNKNOWN
 from training.config import load_config
 from training.errors import ManifestError
+from training.lines import read_lines
 from training.manifest import read_manifests
 from training.text import normalise
 
@@ -59,9 +59,8 @@ def frequent_words(path: Path, words: Sequence[str]) -> list[str]:
     """
     counts: Counter[str] = Counter()
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for line in islice(lines, _SENTENCES):
-                counts.update(re.findall(r"[a-z]+", line.lower()))
+        for line in islice(read_lines(path), _SENTENCES):
+            counts.update(re.findall(r"[a-z]+", line.lower()))
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"The text {path} cannot be read: {error}.") from error
     taken = {*words, *SAME_SOUND, *(f"{word}{ending}" for word in words for ending in ("s", "ed", "ing"))}

@@ -1,0 +1,35 @@
+"""What is written for a few words, and what is still to be known of it while its neighbours are looked at."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Item:
+    """A token in the making.
+
+    Attributes:
+        text: as written.
+        first, last: its words, the last one excluded.
+        kind: "" for a word; "small" and "small ordinal" for numbers left as words; "number", "ordinal", "time",
+            "money", "percent", "code" and "year" for what is in figures.
+        value: of a number.
+        factor, scale: of a round number, "thirty thousand": 30 and 1000.
+        symbol: of money.
+        plural: of a code: it followed a plural, "pages".
+    """
+
+    text: str
+    first: int
+    last: int
+    kind: str = ""
+    value: int = 0
+    factor: int = 0
+    scale: int = 1
+    symbol: str = ""
+    plural: bool = False
+
+
+def ordinal(value: int) -> str:
+    """Writes 21 as 21st."""
+    ending = "th" if value % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+    return f"{value:,}{ending}"

@@ -1,4 +1,5 @@
-// The words of a reply on the page: each can be chosen, the one being said is lit, the doubtful are marked.
+// The words of a reply on the page: each can be chosen, the one being said is lit, the doubtful are marked. Words that
+// are written as one number are one of them.
 
 /**
  * Confidence is the probability that a word is right; below one half it is more likely wrong.
@@ -9,9 +10,11 @@ export const UNSURE_BELOW = 0.5;
 // A word is over faster than an eye finds it: it stays lit for a moment, unless the next begins.
 const AFTERGLOW_S = 0.2;
 
-// Subtitles are too short to be read one by one: they are joined to paragraphs, up to a pause or for so long.
+// Subtitles are too short to be read one by one: they are joined to sentences, and these to paragraphs, up to a pause or
+// for so long. Only a sentence that goes on and on is parted.
 const PAUSE_S = 1;
 const LONGEST_PARAGRAPH_S = 30;
+const LONGEST_SENTENCE_S = 60;
 
 /** Returns seconds as m:ss, or h:mm:ss. */
 export function clock(seconds) {
@@ -39,14 +42,14 @@ export class TranscriptView {
 
   /** Shows the words of a reply of POST transcribe; returns whether any is marked as doubtful. */
   show(reply) {
-    this.#words = reply.words;
+    this.#words = readable(reply.words);
     this.#lit = -1;
     this.#lastLit = null;
-    this.#elements = reply.words.map((word, i) => wordElement(word, i));
-    const paragraphs = paragraphsOf(reply.segments);
+    this.#elements = this.#words.map(wordElement);
+    const paragraphs = paragraphsOf(reply, this.#words);
     this.#root.replaceChildren(...this.#paragraphElements(paragraphs));
     this.#root.classList.toggle("stamped", paragraphs.length > 1);
-    return reply.words.some(isUnsure);
+    return this.#words.some(isUnsure);
   }
 
   /** Lights the word being said at a moment; returns it, or null. */
@@ -124,18 +127,68 @@ export class TranscriptView {
   }
 }
 
-/** Joins segments to paragraphs: when each begins and how many words it has. */
-function paragraphsOf(segments) {
+/**
+ * Returns words as they are read: {text, mark, spoken, start, end, confidence}, the mark being what follows the text. Of
+ * several that are written as one, `spoken` is all of them and `confidence` that of the least certain. Words of an endpoint
+ * that writes no readable text are as they were spoken.
+ */
+function readable(words) {
+  const found = [];
+  for (const { word, written, punctuation, start, end, confidence } of words) {
+    const last = found.at(-1);
+    if (written === "" && last) {
+      last.spoken += ` ${word}`;
+      last.end = end;
+      last.confidence = Math.min(last.confidence, confidence);
+    } else found.push({ text: written || word, mark: punctuation ?? "", spoken: word, start, end, confidence });
+  }
+  return found;
+}
+
+/** Joins segments to paragraphs: when each begins and how many of the readable words it has. */
+function paragraphsOf(reply, words) {
   const paragraphs = [];
   let previous = null;
-  for (const segment of segments) {
+  for (const sentence of sentencesOf(reply, words)) {
     const last = paragraphs.at(-1);
-    const words = segment.text.split(" ").length;
-    if (last && segment.start - previous.end < PAUSE_S && segment.end - last.start < LONGEST_PARAGRAPH_S) last.words += words;
-    else paragraphs.push({ start: segment.start, words });
-    previous = segment;
+    const goesOn = last && sentence.start - previous.end < PAUSE_S && sentence.end - last.start < LONGEST_PARAGRAPH_S;
+    if (goesOn) last.words += sentence.words;
+    else paragraphs.push({ start: sentence.start, words: sentence.words });
+    previous = sentence;
   }
   return paragraphs;
+}
+
+/** Joins segments to sentences: {start, end, words}. Without marks nobody knows where one ends: each segment is one. */
+function sentencesOf({ words: spoken, segments }, words) {
+  const hasMarks = spoken.some(({ written }) => written !== undefined);
+  const sentences = [];
+  let [open, next] = [false, 0];
+  for (const [i, { start, end, text }] of segments.entries()) {
+    const count = countIn(text, words, next);
+    const last = sentences.at(-1);
+    if (open && end - last.start < LONGEST_SENTENCE_S) Object.assign(last, { end, words: last.words + count });
+    else sentences.push({ start, end, words: count });
+    open = hasMarks && !endsSentence(text, segments[i + 1]?.text ?? "");
+    next += count;
+  }
+  return sentences;
+}
+
+// The full stop of an abbreviation ends none: "9 a.m. on".
+function endsSentence(text, following) {
+  return /[.?!]$/.test(text) && !(text.endsWith(".") && /^\p{Ll}/u.test(following));
+}
+
+/** Counts the words that a segment's text is made of, joined by spaces; what is written of one may have spaces in it. */
+function countIn(text, words, first) {
+  let [count, length] = [0, -1];
+  while (first + count < words.length && length < text.length) {
+    const { text: written, mark } = words[first + count];
+    length += 1 + written.length + mark.length;
+    count += 1;
+  }
+  return count;
 }
 
 function shareInSight(element) {
@@ -150,13 +203,20 @@ function isUnsure(word) {
 function wordElement(word, i) {
   const element = document.createElement("span");
   const sure = `${Math.round(100 * word.confidence)} % sure`;
+  const otherwise = word.spoken === word.text.toLowerCase() ? "" : `, spoken “${word.spoken}”`;
   element.className = isUnsure(word) ? "word unsure" : "word";
   element.setAttribute("role", "option");
   element.setAttribute("aria-selected", "false");
   element.tabIndex = i === 0 ? 0 : -1;
   element.dataset.index = i;
-  element.title = `${clock(word.start)}, ${sure}`;
-  if (isUnsure(word)) element.setAttribute("aria-label", `${word.word}, doubtful`);
-  element.textContent = word.word;
+  element.title = `${clock(word.start)}, ${sure}${otherwise}`;
+  if (isUnsure(word)) element.setAttribute("aria-label", `${word.text}, doubtful`);
+  element.textContent = word.text;
+  if (word.mark) {
+    const mark = document.createElement("span");
+    mark.className = "mark";
+    mark.textContent = word.mark;
+    element.append(mark);
+  }
   return element;
 }

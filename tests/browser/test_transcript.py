@@ -1,13 +1,15 @@
 """The transcript: lit as it is heard, a way into the recording, and something to take along."""
 
 import json
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from hark import cues, subtitles
+from hark.transcript import Segment, Transcript, Word
 from tests.conftest import DATA, encode
 
 from .conftest import SAMPLE, Open, ask, give, until, wait_for
@@ -150,6 +152,107 @@ def test_segments_are_read_as_paragraphs_that_end_at_pauses(page: Page, reply: d
     assert [text.split("\n")[-1].strip() for text in page.locator(".paragraph").all_inner_texts()] == expected
 
 
+def shown(page: Page, made: dict[str, Any]) -> None:
+    """Shows a reply that the test made."""
+    page.route("**/transcribe", lambda route: route.fulfill(json=made))
+    give(page, SAMPLE)
+    wait_for(page, "result")
+
+
+def paragraphs(page: Page) -> list[str]:
+    return [text.split("\n")[-1].strip() for text in page.locator(".paragraph").all_inner_texts()]
+
+
+def replied(reply: dict[str, Any], segments: list[list[tuple[str, str, str, float, float]]]) -> dict[str, Any]:
+    """Makes a reply of segments of words: spoken, written, the mark after it, where it starts and ends in seconds."""
+    texts = [" ".join(written + mark for _, written, mark, _, _ in words if written) for words in segments]
+    return {
+        **reply,
+        "text": " ".join(texts),
+        "duration": segments[-1][-1][-1],
+        "words": [
+            {"word": word, "written": written, "punctuation": mark, "start": start, "end": end, "confidence": 1}
+            for words in segments
+            for word, written, mark, start, end in words
+        ],
+        "segments": [
+            {"id": i, "start": words[0][3], "end": words[-1][4], "text": text, "confidence": 1}
+            for i, (words, text) in enumerate(zip(segments, texts, strict=True))
+        ],
+    }
+
+
+def test_the_text_is_shown_as_it_is_read(result: Page, reply: dict[str, Any]) -> None:
+    assert result.locator("#transcript").inner_text().split() == reply["text"].split()
+    assert (reply["text"][:4], reply["text"][-1]) == ("The ", ".")
+
+
+def test_words_that_are_one_number_are_one_to_choose_with_the_times_of_all(page: Page, reply: dict[str, Any]) -> None:
+    segment = [
+        ("we", "We", "", 0.5, 0.7),
+        ("leave", "leave", "", 0.8, 1.0),
+        ("at", "at", "", 1.1, 1.3),
+        ("nine", "9:30 a.m.", ",", 1.4, 1.8),
+        ("thirty", "", "", 1.9, 2.3),
+        ("a", "", "", 2.4, 2.5),
+        ("m", "", "", 2.6, 2.9),
+        ("ishmael", "Ishmael", ".", 3.2, 3.9),
+    ]
+    made = replied(reply, [segment])
+    made["words"][5]["confidence"] = 0.3  # the doubt about a part is one about the whole
+    shown(page, made)
+    words = page.locator("#transcript .word")
+    assert words.all_inner_texts() == ["We", "leave", "at", "9:30 a.m.,", "Ishmael."]
+    number = words.nth(3)
+    assert number.get_attribute("title") == "0:01, 30 % sure, spoken “nine thirty a m”"
+    assert number.get_attribute("aria-label") == "9:30 a.m., doubtful"
+    assert words.nth(4).get_attribute("title") == "0:03, 100 % sure"  # but for a capital it was spoken so
+    page.evaluate("document.getElementById('audio').currentTime = 2.7")
+    expect(number).to_have_attribute("aria-selected", "true")
+    page.evaluate("document.getElementById('audio').currentTime = 3.5")
+    expect(words.nth(4)).to_have_attribute("aria-selected", "true")
+    number.click()
+    until(page, "!document.getElementById('audio').paused")
+    assert 1.4 <= now_s(page) < 2.9
+
+
+def test_marks_are_not_underlined_with_doubtful_words(page: Page, reply: dict[str, Any]) -> None:
+    words = [{**word, "confidence": 0.1} for word in reply["words"]]
+    shown(page, {**reply, "words": words})
+    marks = page.locator("#transcript .unsure .mark")
+    assert marks.last.inner_text() == "."
+    assert {mark.evaluate("(mark) => getComputedStyle(mark).display") for mark in marks.all()} == {"inline-block"}
+
+
+def test_paragraphs_end_with_sentences(page: Page, reply: dict[str, Any]) -> None:
+    times_s = [(0, 6), (7.5, 14), (14, 20), (20, 26), (26, 33), (34.5, 36), (37.5, 40)]
+    texts = ["One", "two.", "Three a.m.", "four", "five?", "Six.", "Seven"]
+    segments = [
+        [(text.lower(), text.rstrip(".?"), text[len(text.rstrip(".?")) :], start, end)]
+        for text, (start, end) in zip(texts, times_s, strict=True)
+    ]
+    shown(page, replied(reply, segments))
+    # Not at the pause in the first sentence, nor in the one during which half a minute is over.
+    assert paragraphs(page) == ["One two.", "Three a.m. four five?", "Six.", "Seven"]
+    assert page.locator(".stamp").all_inner_texts() == ["0:00", "0:14", "0:34", "0:37"]
+
+
+def test_a_sentence_without_end_is_parted_all_the_same(page: Page, reply: dict[str, Any]) -> None:
+    segments = [[("on", "on", "", 5.0 * i, 5.0 * i + 4.9)] for i in range(30)]
+    shown(page, replied(reply, segments))
+    assert [len(text.split()) for text in paragraphs(page)] == [12, 12, 6]
+
+
+def test_a_reply_without_readable_text_is_shown_as_it_was_spoken(page: Page, reply: dict[str, Any]) -> None:
+    spoken = [{name: word[name] for name in ("word", "start", "end", "confidence")} for word in reply["words"]]
+    text = " ".join(word["word"] for word in spoken)
+    segments = [{"id": 0, "start": spoken[0]["start"], "end": spoken[-1]["end"], "text": text, "confidence": 0.9}]
+    shown(page, {**reply, "text": text, "words": spoken, "segments": segments})
+    words = page.locator("#transcript .word")
+    assert words.all_inner_texts() == [word["word"] for word in spoken]
+    assert not any("spoken" in (word.get_attribute("title") or "") for word in words.all())
+
+
 def test_a_transcript_longer_than_the_screen_scrolls_on_as_it_is_heard(open_page: Open, reply: dict[str, Any]) -> None:
     page = open_page(viewport={"width": 360, "height": 400})
     give(page, SAMPLE)
@@ -193,26 +296,33 @@ def test_downloads_are_what_the_api_itself_renders(page: Page, address: str) -> 
 
 
 def test_subtitles_of_any_text_are_laid_out_as_by_the_api(page: Page, address: str) -> None:
-    from hark import subtitles
-
     random = np.random.default_rng(0)
-    replies = []
-    for _ in range(200):
-        segments, end_s = [], 0.0
-        for _ in range(random.integers(0, 5)):
-            lengths = [random.integers(1, 60 if random.random() < 0.1 else 9) for _ in range(random.integers(1, 18))]
-            text = " ".join("".join(random.choice(list("ab'&<"), length)) for length in lengths)
-            start_s = round(end_s + float(random.uniform(0, 2)), 3)
-            end_s = round(start_s + float(random.uniform(0.05, 9)), 3)
-            segments.append({"start": start_s, "end": end_s, "text": text})
-        replies.append({"segments": segments})
+    transcripts = [Transcript(tuple(_segments(random)), 600.0) for _ in range(200)]
+    replies = [
+        {"segments": [{"start": each.start_s, "end": each.end_s, "text": each.text} for each in transcript.segments]}
+        for transcript in transcripts
+    ]
     script = f"""async (replies) => {{
         const {{ FORMATS }} = await import("{address}/static/captions.js");
         return replies.map((reply) => [FORMATS.srt[1](reply), FORMATS.vtt[1](reply)]);
     }}"""
-    for reply, (srt, vtt) in zip(replies, page.evaluate(script, replies), strict=True):
-        parts = [SimpleNamespace(start_s=s["start"], end_s=s["end"], text=s["text"]) for s in reply["segments"]]
-        transcript: Any = SimpleNamespace(segments=parts)
+    for transcript, (srt, vtt) in zip(transcripts, page.evaluate(script, replies), strict=True):
         # Python's textwrap leaves a space at the end of a line before a word that it breaks.
         assert srt == subtitles.srt(transcript).replace(" \n", "\n")
         assert vtt == subtitles.vtt(transcript).replace(" \n", "\n")
+
+
+def _segments(random: np.random.Generator) -> Iterator[Segment]:
+    """Yields the segments of a text of any words, some of which are parts of the number before."""
+    words, end_s = [], 0.0
+    for i in range(random.integers(0, 60)):
+        length = random.integers(1, 120 if random.random() < 0.02 else 9)
+        written = "".join(random.choice(list("ab'&<"), length)) if i == 0 or random.random() < 0.9 else ""
+        mark = str(random.choice(["", ",", ".", "?"], p=[0.7, 0.15, 0.1, 0.05])) if written else ""
+        start_s = round(end_s + float(random.uniform(0, 2 if random.random() < 0.1 else 0.2)), 3)
+        end_s = round(start_s + float(random.uniform(0.05, 9 if random.random() < 0.02 else 0.6)), 3)
+        words.append(Word("a", start_s, end_s, 1.0, written, mark))
+    first = 0
+    for count in cues.spans(words):
+        yield Segment(tuple(words[first : first + count]), (), ())
+        first += count

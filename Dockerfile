@@ -40,9 +40,10 @@ RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig 
         -target "$(uname -m)-linux-gnu.2.34" -std=c11 -O3 -ffp-contract=off -Wall -Wextra -Werror -shared -fPIC -s \
         -o code/hark/native/libhark.so code/hark/native/filterbank.c code/hark/native/beam.c code/hark/native/align.c -lm \
     && rm code/hark/native/*.c
-# lm.bin, the language model, need not be there: without it the endpoint decodes greedily. Nor need small.onnx, the
-# smaller recogniser, nor the .json files beside the recognisers, with the weights of their searches.
-COPY models/asr.* models/small.* models/keywords.onnx models/lm.* code/models/
+# lm.bin, the language model, need not be there: without it the endpoint decodes greedily. Nor need punctuation.onnx:
+# without it text stays as it was spoken. Nor small.onnx, the smaller recogniser, nor the .json files beside the
+# recognisers, with the weights of their searches.
+COPY models/asr.* models/small.* models/keywords.onnx models/lm.* models/punctuation.* code/models/
 # What ONNX Runtime does to a graph at every start, done here, once (see export/fuse.py).
 COPY export/__init__.py export/fuse.py tools/export/
 RUN PYTHONPATH=packages:code:tools PYTHONDONTWRITEBYTECODE=1 python3 -m export.fuse $(ls code/models/asr.onnx code/models/small.onnx) \

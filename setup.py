@@ -11,7 +11,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-MODELS = ("asr.onnx", "asr.json", "lm.bin", "keywords.onnx")
+MODELS = ("asr.onnx", "asr.json", "lm.bin", "keywords.onnx", "punctuation.onnx")
 
 
 class BuildModels(build_py):

@@ -50,6 +50,10 @@ def variables() -> list[Variable]:
             settings,
             "Decoder",
         ),
+        Variable(
+            *("HARK_PUNCTUATION", "the punctuation model; it need not be there", _file(default.punctuation_path)),
+            settings,
+        ),
         Variable("HARK_KEYWORDS_MODEL", "the keyword model", _file(default.keywords_path), settings),
         Variable(
             *("HARK_MAX_AUDIO_S", "the longest recording in a request, in seconds", f"{default.max_audio_s:g}"),

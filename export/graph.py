@@ -49,10 +49,15 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
 
 def write_spec(path: Path, spec: ModelSpec) -> None:
     """Writes the spec into an ONNX file's metadata; replaces an existing one."""
+    write_metadata(path, METADATA_KEY, spec.to_json())
+
+
+def write_metadata(path: Path, key: str, value: str) -> None:
+    """Writes an entry into an ONNX file's metadata; replaces an existing one."""
     graph = onnx.load(path)
-    kept = [(entry.key, entry.value) for entry in graph.metadata_props if entry.key != METADATA_KEY]
+    kept = [(entry.key, entry.value) for entry in graph.metadata_props if entry.key != key]
     del graph.metadata_props[:]
-    for key, value in [*kept, (METADATA_KEY, spec.to_json())]:
+    for name, content in [*kept, (key, value)]:
         entry = graph.metadata_props.add()
-        entry.key, entry.value = key, value
+        entry.key, entry.value = name, content
     onnx.save(graph, path)

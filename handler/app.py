@@ -40,6 +40,7 @@ from hark.errors import (
 )
 from hark.pipeline import Timings, transcribe
 from hark.recognizer import Recognizer
+from hark.written import Writers
 
 # What only some requests need is imported where it is needed: a cold start waits for every import.
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ metrics = collector()
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path, "transcription")
 decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
+writers = Writers(settings.punctuation_path)
 
 _METRICS_DISABLED = is_metrics_disabled()
 
@@ -190,7 +192,8 @@ def get_docs() -> Response:
 
 def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> Response:
     decoder = decoders.decoder(asked.decoding, recognizer.spec)
-    transcript = transcribe(audio, recognizer, settings.max_audio_s, timings, decoder=decoder)
+    writer = writers.writer(asked.decoding)
+    transcript = transcribe(audio, recognizer, settings.max_audio_s, timings, decoder=decoder, writer=writer)
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
     if full_by_default and asked.is_default:
         body = render.json_body(formats.full(transcript, recognizer.spec))
@@ -230,7 +233,7 @@ def _keyword_model() -> Recognizer:
 def _jobs() -> "Jobs":
     from handler.jobs import Jobs  # brings boto3, which takes longer to load than the model
 
-    return Jobs(settings, decoders)
+    return Jobs(settings, decoders, writers)
 
 
 def _job_reply(reply: Response) -> Response:

@@ -17,9 +17,11 @@ from handler.result import stored
 from handler.router import Response
 from handler.settings import Settings
 from handler.storage import Storage
+from hark import formats
 from hark.decoding import Decoders, Decoding
 from hark.errors import (
     BodyTooLarge,
+    ConflictingParameters,
     InvalidBody,
     InvalidParameter,
     JobFailed,
@@ -27,12 +29,14 @@ from hark.errors import (
     UnknownJob,
     UnsupportedMediaType,
 )
+from hark.transcript import Transcript
+from hark.written import Writers
 
 # An upload that begins later is refused by S3; one that has begun may take as long as it takes.
 _UPLOAD_S = 900
 _MAX_REQUEST_BYTES = 16_384
 _DECODING = ("decoder", "hotwords", "prompt", "alternatives")
-_FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "language", *_DECODING})
+_FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "language", *_DECODING, "text_style"})
 _RECORDING_TYPE = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}|application/octet-stream", re.ASCII)
 
 
@@ -41,12 +45,13 @@ class Jobs:
 
     Args:
         settings: with the bucket's name and the limits of a recording.
-        decoders: what the workers can do.
+        decoders, writers: what the workers can do.
     """
 
-    def __init__(self, settings: Settings, decoders: Decoders) -> None:
+    def __init__(self, settings: Settings, decoders: Decoders, writers: Writers) -> None:
         self._settings = settings
         self._decoders = decoders
+        self._writers = writers
 
     @cached_property
     def _storage(self) -> Storage:
@@ -74,10 +79,11 @@ class Jobs:
         url = _text(asked, "webhook_url")
         if url:
             self._check_webhook(url)
-        names = ("model", "language", "decoder", "prompt")
+        names = ("model", "language", "decoder", "prompt", "text_style")
         fields = [*((name, _text(asked, name)) for name in names), *_hotwords(asked), *_alternatives(asked)]
         decoding = options.parse(fields).decoding
         self._decoders.check(decoding)
+        self._writers.check(decoding)
         now = int(time.time())
         made = Job(job.new_id(), now, now + _UPLOAD_S, recording_type, url, decoding=decoding.to_json())
         upload = storage.sign_upload(job.upload_key(made.id), recording_type, least, most, _UPLOAD_S)
@@ -120,7 +126,7 @@ class Jobs:
             RequestError: there are no jobs here or not this one, or it failed and its transcript was asked for.
         """
         storage = self._storage
-        if dataclasses.replace(asked.decoding, prompted=()) != Decoding():
+        if dataclasses.replace(asked.decoding, prompted=(), spellings=(), text_style="") != Decoding():
             raise InvalidParameter(
                 f"How a recording is decoded is said when the job is made; leave {', '.join(_DECODING)} out here.",
                 param=next(name for name in _DECODING if getattr(asked.decoding, name, None)),
@@ -132,12 +138,17 @@ class Jobs:
         result = storage.read_json(job.result_key(job.upload_key(job_id)))
         if result is None:
             return _unfinished(made, as_object=asked.is_default)
+        content, style = result.content, asked.decoding.text_style
+        if content["status"] == "failed" and not asked.is_default:
+            raise JobFailed(f"The job failed: {content['error']['message']}")
+        if asked.is_default and (content["status"] == "failed" or not style):
+            return render.json_body(_finished(made, content)).response(200)
+        kept = stored(content)
+        transcript = _in_style(kept.transcript, style)
         if asked.is_default:
-            return render.json_body(_finished(made, result.content)).response(200)
-        if result.content["status"] == "failed":
-            raise JobFailed(f"The job failed: {result.content['error']['message']}")
-        kept = stored(result.content)
-        return render.transcription(kept.transcript, kept.spec, asked).response(200)
+            as_asked = {**content, "transcript": formats.full(transcript, kept.spec)}
+            return render.json_body(_finished(made, as_asked)).response(200)
+        return render.transcription(transcript, kept.spec, asked).response(200)
 
 
 def _parse(body: bytes, content_type: str) -> dict[str, Any]:
@@ -195,6 +206,19 @@ def _recording_type(asked: dict[str, Any]) -> str:
             param="content_type",
         )
     return value
+
+
+def _in_style(transcript: Transcript, style: str) -> Transcript:
+    """Returns a stored transcript in the text style that is asked for.
+
+    Raises:
+        ConflictingParameters: it is to be readable, and was not made so.
+    """
+    if style == "written" and any(word.written is None for word in transcript.words):
+        raise ConflictingParameters(
+            "The text of this job is as it was spoken; make another job, or leave text_style out.", param="text_style"
+        )
+    return transcript.as_spoken() if style == "spoken" else transcript
 
 
 def _unfinished(made: Job, as_object: bool) -> Response:

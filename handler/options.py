@@ -2,15 +2,16 @@
 
 Source: OpenAI, "Create transcription". Whatever a caller sends and this API does not do would silently not happen, so
 it is refused by name; what has no effect on a model that hears one language and decodes without drawing is accepted.
-`decoder`, `hotwords` and `alternatives` are Hark's own.
+`decoder`, `hotwords`, `alternatives`, `text_style`, `max_line_length` and `max_lines` are Hark's own.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 
-from hark import hotwords
-from hark.decoding import DECODERS, MOST_ALTERNATIVES, Decoding
+from hark import cues, hotwords
+from hark.cues import Layout
+from hark.decoding import DECODERS, MOST_ALTERNATIVES, TEXT_STYLES, Decoding
 from hark.errors import ConflictingParameters, InvalidParameter
 from hark.language_model import LETTERS
 
@@ -22,7 +23,7 @@ GRANULARITIES = ("word", "segment")
 _LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16, "hotwords": 16}
 _SCALARS = frozenset({
     *("model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"),
-    *("decoder", "alternatives"),
+    *("decoder", "alternatives", "text_style", "max_line_length", "max_lines"),
 })  # fmt: skip
 # Fields of the published API that ask for what the model cannot do.
 _CANNOT = {
@@ -48,6 +49,7 @@ class Options:
         logprobs: whether `json` lists the tokens' log-probabilities.
         stream: whether the reply is a stream of server-sent events.
         decoding: how the recording is to be decoded.
+        layout: how much a subtitle holds.
     """
 
     response_format: str | None = None
@@ -55,6 +57,7 @@ class Options:
     logprobs: bool = False
     stream: bool = False
     decoding: Decoding = field(default_factory=Decoding)
+    layout: Layout = cues.DEFAULT
 
     @property
     def is_default(self) -> bool:
@@ -87,8 +90,9 @@ def parse(fields: Iterable[tuple[str, str]]) -> Options:
         logprobs=bool(_choices(values, "include", ("logprobs",))),
         stream=_stream(_one(values, "stream")),
         decoding=_decoding(values),
+        layout=cues.layout(_number(values, "max_line_length"), _number(values, "max_lines")),
     )
-    _check_together(options, asks_for_granularities="timestamp_granularities" in values)
+    _check_together(options, values)
     return options
 
 
@@ -142,13 +146,26 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
     decoder = _one(values, "decoder")
     if decoder and decoder not in DECODERS:
         raise InvalidParameter(f"decoder must be {' or '.join(DECODERS)}.", param="decoder")
-    prompted = (hotwords.spelt(word) for word in hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS]))
+    style = _one(values, "text_style")
+    if style and style not in TEXT_STYLES:
+        raise InvalidParameter(f"text_style must be {' or '.join(TEXT_STYLES)}.", param="text_style")
+    listed = [word.strip() for value in values.get("hotwords", []) for word in value.split(",") if word.strip()]
+    in_prompt = hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS])
+    prompted = (hotwords.spelt(word) for word in in_prompt)
     return Decoding(
         decoder=decoder,
-        hotwords=hotwords.checked(word for value in values.get("hotwords", []) for word in value.split(",")),
+        hotwords=hotwords.checked(listed),
         prompted=tuple(dict.fromkeys(word for word in prompted if set(word) <= _SPELLABLE)),
         alternatives=_alternatives(_one(values, "alternatives")),
+        spellings=tuple(dict.fromkeys([*in_prompt, *listed])),
+        text_style=style,
     )
+
+
+def _number(values: dict[str, list[str]], name: str) -> int | None:
+    """Returns a field's number; -1 for what is none, which nothing takes."""
+    value = _one(values, name)
+    return int(value) if re.fullmatch(r"[0-9]{1,6}", value, re.ASCII) else -1 if value else None
 
 
 def _alternatives(value: str) -> int:
@@ -174,12 +191,17 @@ def _check_temperature(value: str) -> None:
         raise InvalidParameter("temperature must be a number from 0 to 1; it has no effect.", param="temperature")
 
 
-def _check_together(options: Options, asks_for_granularities: bool) -> None:
-    if asks_for_granularities and options.response_format != "verbose_json":
+def _check_together(options: Options, given: Container[str]) -> None:
+    if "timestamp_granularities" in given and options.response_format != "verbose_json":
         raise ConflictingParameters(
             "timestamp_granularities needs response_format verbose_json; set it, or leave the granularities out.",
             param="timestamp_granularities",
         )
+    for param in ("max_line_length", "max_lines"):
+        if param in given and options.response_format not in ("srt", "vtt"):
+            raise ConflictingParameters(
+                f"{param} needs response_format srt or vtt; set it, or leave {param} out.", param=param
+            )
     if options.logprobs and options.response_format not in (None, "json"):
         raise ConflictingParameters(
             "include logprobs needs response_format json; set it, or leave include out.", param="include"

@@ -45,9 +45,9 @@ def transcription(transcript: Transcript, spec: ModelSpec, options: Options) -> 
         case "text":
             return Body(_TEXT, transcript.text + "\n")
         case "srt":
-            return Body(_SUBRIP, subtitles.srt(transcript))
+            return Body(_SUBRIP, subtitles.srt(transcript, options.layout))
         case "vtt":
-            return Body(_WEBVTT, subtitles.vtt(transcript))
+            return Body(_WEBVTT, subtitles.vtt(transcript, options.layout))
         case "verbose_json":
             return json_body(formats.verbose(transcript, options.granularities))
         case _:

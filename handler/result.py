@@ -4,8 +4,8 @@ A transcript is kept whole, so that every format can be made of it later, by the
 the synchronous routes.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from handler.s3_events import Arrival
@@ -33,8 +33,13 @@ def completed(arrival: Arrival, now: int, transcript: Transcript, spec: ModelSpe
         "exact": {
             "duration_s": transcript.duration_s,
             "scores": [each.score for each in transcript.alternatives],
+            "spoken": [each.spoken for each in transcript.alternatives],
             "tokens": [
-                {"ids": list(segment.token_ids), "log_probs": list(segment.token_log_probs)}
+                {
+                    "ids": list(segment.token_ids),
+                    "log_probs": list(segment.token_log_probs),
+                    "words": len(segment.words),
+                }
                 for segment in transcript.segments
             ],
             "spec": spec.to_json(),
@@ -56,22 +61,30 @@ def stored(content: dict[str, Any]) -> Stored:
     """Reads a completed result back; the transcript equals the one it was made of."""
     exact = content["exact"]
     words = (
-        Word(word["word"], word["start"], word["end"], word["confidence"]) for word in content["transcript"]["words"]
+        Word(
+            word["word"],
+            word["start"],
+            word["end"],
+            word["confidence"],
+            word.get("written"),
+            word.get("punctuation", ""),
+        )
+        for word in content["transcript"]["words"]
     )
     segments = tuple(
-        Segment(tuple(_next(words, segment["text"])), tuple(tokens["ids"]), tuple(tokens["log_probs"]))
+        Segment(tuple(islice(words, _words_of(segment, tokens))), tuple(tokens["ids"]), tuple(tokens["log_probs"]))
         for segment, tokens in zip(content["transcript"]["segments"], exact["tokens"], strict=True)
     )
     # Results of before there were any list none.
     texts = (each["text"] for each in content["transcript"].get("alternatives", []))
-    alternatives = tuple(map(Alternative, texts, exact.get("scores", [])))
+    scores = exact.get("scores", [])
+    alternatives = tuple(map(Alternative, texts, scores, exact.get("spoken", [None] * len(scores))))
     return Stored(Transcript(segments, exact["duration_s"], alternatives), ModelSpec.from_json(exact["spec"]))
 
 
-def _next(words: Iterator[Word], text: str) -> Iterator[Word]:
-    """Yields the words a segment's text is made of; a word has no space in it."""
-    for _ in text.split(" "):
-        yield next(words)
+def _words_of(segment: dict[str, Any], tokens: dict[str, Any]) -> int:
+    """Returns how many words a segment has; of results from before text was readable, those that its text shows."""
+    return int(tokens.get("words") or len(segment["text"].split(" ")))
 
 
 def _source(arrival: Arrival) -> dict[str, str]:

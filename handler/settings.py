@@ -30,6 +30,8 @@ class Settings:
         language_model_path: `HARK_LM`, a language model; by default the one that comes with Hark. It need not be there.
         decoder: `HARK_DECODER`, which of `DECODERS` answers who names none; "beam" is greedy without a language model.
         keywords_path: `HARK_KEYWORDS_MODEL`, an exported keyword model; by default the one that comes with Hark.
+        punctuation_path: `HARK_PUNCTUATION`, an exported punctuation model; by default the one that comes with Hark. It
+            need not be there.
         max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
         bucket: `HARK_BUCKET`, the name of the bucket for jobs; "" where there are none.
         job_max_audio_s: `HARK_JOB_MAX_AUDIO_S`, the longest recording of a job, in seconds.
@@ -46,6 +48,7 @@ class Settings:
     webhook_secret_arn: str = ""
     language_model_path: Path = model_files.LANGUAGE_MODEL
     decoder: str = DEFAULT_DECODER
+    punctuation_path: Path = model_files.PUNCTUATION
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -67,6 +70,7 @@ class Settings:
             webhook_secret_arn=environment.get("HARK_WEBHOOK_SECRET_ARN", ""),
             language_model_path=Path(environment.get("HARK_LM") or model_files.LANGUAGE_MODEL),
             decoder=decoder,
+            punctuation_path=Path(environment.get("HARK_PUNCTUATION") or model_files.PUNCTUATION),
         )
 
 

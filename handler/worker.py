@@ -36,6 +36,7 @@ from hark.errors import AudioTooLong, HarkError, InvalidBody, RecordingGone, Req
 from hark.pipeline import Runner, Timings, transcribe
 from hark.recognizer import Recognizer
 from hark.transcript import Transcript
+from hark.written import Writers
 
 memory.bound(os.environ)
 logger = Logger(service="hark")
@@ -101,6 +102,7 @@ class Worker:
     def __init__(self, settings: Settings, recognizer: Runner, storage: Storage) -> None:
         self._settings = settings
         self._decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
+        self._writers = Writers(settings.punctuation_path)
         self._recognizer = recognizer
         self._storage = storage
 
@@ -185,13 +187,14 @@ class Worker:
                 "compress it (Ogg Opus) or split it."
             )
         decoder = self._decoders.decoder(decoding, self._recognizer.spec)
+        writer = self._writers.writer(decoding)
         # Without a name: when the process ends, however it ends, the disk has its space back.
         with tempfile.TemporaryFile() as file:
             with timings.stage("download"):
                 self._storage.download(arrival.key, arrival.etag, file)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 limit_s = self._settings.job_max_audio_s
-                return transcribe(data, self._recognizer, limit_s, timings, deadline.check, decoder)
+                return transcribe(data, self._recognizer, limit_s, timings, deadline.check, decoder, writer)
 
     def _settle(self, arrival: Arrival, result_key: str, content: dict[str, Any] | None) -> None:
         """Writes the result, unless these bytes have one, or are not the ones that lie there now."""

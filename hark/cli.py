@@ -73,6 +73,11 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--hotwords", default="", metavar="A,B", help="words and names to listen for")
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="list the N best texts, 10 at most")
+    parser.add_argument(
+        "--text-style",
+        choices=("written", "spoken"),
+        help="written, the default, with punctuation, capitals and figures; or spoken, as the words were said",
+    )
 
 
 def word_table(rows: Sequence[tuple[float, float, float, str]], most: int | None = None) -> list[str]:
@@ -99,8 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="one file for each recording goes there")
     parser.add_argument("--words", action="store_true", help="with text: each word with its times and confidence")
     add_decoding(parser)
+    parser.add_argument("--max-line-length", type=int, metavar="N", help="with srt, vtt: characters in a line, else 42")
+    parser.add_argument("--max-lines", type=int, metavar="N", help="with srt, vtt: lines of a subtitle, else 2")
     parser.add_argument("--model", type=Path, metavar="FILE", help="another recogniser, .onnx")
     parser.add_argument("--language-model", type=Path, metavar="FILE", help="another language model, for the beam")
+    parser.add_argument("--punctuation", type=Path, metavar="FILE", help="another punctuation model, .onnx")
     parser.add_argument("--version", action="version", version=f"hark {__version__}")
     return parser
 
@@ -112,6 +120,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         parser.error("--words goes with --format text; json has the times of all words")
     if options.alternatives and options.format in ("srt", "vtt"):
         parser.error("--alternatives goes with --format text, json or verbose_json")
+    if (options.max_line_length, options.max_lines) != (None, None) and options.format not in ("srt", "vtt"):
+        parser.error("--max-line-length and --max-lines go with --format srt or vtt")
     recordings, faults = _find(options.recordings)
     if options.output and options.output.exists() and not options.output.is_dir():
         parser.error(f"--output names a folder, and {_printable(options.output)} is a file; name another")
@@ -123,17 +133,20 @@ def _run(arguments: Sequence[str] | None) -> int:
     if not recordings:
         return 1
 
+    from hark import cues
     from hark.decoding import asked_for
     from hark.model import Model
 
     try:
-        asked_for(options.decoder or "", options.hotwords.split(","), options.alternatives)
+        words = options.hotwords.split(",")
+        asked_for(options.decoder or "", words, options.alternatives, options.text_style or "")
+        options.layout = cues.layout(options.max_line_length, options.max_lines)
     except HarkError as error:
         _tell(str(error))
         return 2
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-    model = Model(options.model, options.language_model)
+    model = Model(options.model, options.language_model, options.punctuation)
     done = [_transcribe(recording, model, options, place) for recording, place in _numbered(recordings)]
     if options.output and any(done):
         written = sum(done)
@@ -209,6 +222,7 @@ def _transcribe(recording: Recording, model: "Model", options: argparse.Namespac
                 decoder=options.decoder or "",
                 hotwords=options.hotwords,
                 alternatives=options.alternatives,
+                text_style=options.text_style or "",
                 progress=progress.at,
             )
     except HarkError as error:
@@ -244,9 +258,9 @@ def _rendered(transcript: "Transcript", spec: "ModelSpec", options: argparse.Nam
 
     match options.format:
         case "srt":
-            return subtitles.srt(transcript)
+            return subtitles.srt(transcript, options.layout)
         case "vtt":
-            return subtitles.vtt(transcript)
+            return subtitles.vtt(transcript, options.layout)
         case "text":
             return "\n".join(_text(transcript, options.words)) + "\n"
         case _:
@@ -254,13 +268,20 @@ def _rendered(transcript: "Transcript", spec: "ModelSpec", options: argparse.Nam
 
 
 def _text(transcript: "Transcript", with_words: bool) -> Iterator[str]:
+    from hark.transcript import read_as_one
+
     yield transcript.text
     if transcript.alternatives:
         yield ""
         yield from (f"{each.score:9.2f}  {each.text}" for each in transcript.alternatives)
     if with_words:
         yield ""
-        yield from word_table([(word.start, word.end, word.confidence, word.text) for word in transcript.words])
+        yield from word_table(
+            [
+                (words[0].start, words[-1].end, min(word.confidence for word in words), words[0].text)
+                for words in read_as_one(transcript.words)
+            ]
+        )
 
 
 def _json(transcript: "Transcript", spec: "ModelSpec", options: argparse.Namespace) -> dict[str, Any]:

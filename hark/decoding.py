@@ -28,6 +28,8 @@ DECODERS = ("greedy", "beam")
 DEFAULT_DECODER = "beam"
 _WEIGHTS_FORMAT = 1
 MOST_ALTERNATIVES = 10
+# Readable text, with punctuation, capitals and figures; or the words as they were spoken.
+TEXT_STYLES = ("written", "spoken")
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,16 @@ class Decoding:
         hotwords: words to listen for, as `hark.hotwords.spelt` writes them.
         prompted: the same, found in a prompt: of no effect where they cannot have any.
         alternatives: how many of the best texts are wanted; 0 for the best one alone, not listed.
+        spellings: hot words, and those of a prompt, as the caller writes them.
+        text_style: one of `TEXT_STYLES`; "" for the default.
     """
 
     decoder: str = ""
     hotwords: tuple[str, ...] = ()
     prompted: tuple[str, ...] = ()
     alternatives: int = 0
+    spellings: tuple[str, ...] = ()
+    text_style: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `from_json` reads."""
@@ -60,13 +66,14 @@ class Decoding:
         return cls(**known)
 
 
-def asked_for(decoder: str = "", hot: Iterable[str] = (), alternatives: int = 0) -> Decoding:
+def asked_for(decoder: str = "", hot: Iterable[str] = (), alternatives: int = 0, text_style: str = "") -> Decoding:
     """Makes a `Decoding` of what a person typed or a program passed.
 
     Args:
         decoder: one of `DECODERS`; "" for the default.
         hot: words to listen for, as people write them.
         alternatives: how many of the best texts are wanted; 0 for the best one alone, not listed.
+        text_style: one of `TEXT_STYLES`; "" for the default.
 
     Raises:
         InvalidParameter: a value cannot be what it is.
@@ -76,11 +83,16 @@ def asked_for(decoder: str = "", hot: Iterable[str] = (), alternatives: int = 0)
         raise InvalidParameter(f"decoder must be {' or '.join(DECODERS)}, not {decoder!r}.", param="decoder")
     if not 0 <= alternatives <= MOST_ALTERNATIVES:
         raise InvalidParameter(f"alternatives must be a number from 1 to {MOST_ALTERNATIVES}.", param="alternatives")
-    words = hotwords.checked(hot)
+    if text_style and text_style not in TEXT_STYLES:
+        raise InvalidParameter(
+            f"text_style must be {' or '.join(TEXT_STYLES)}, not {text_style!r}.", param="text_style"
+        )
+    as_written = tuple(word.strip() for word in hot if word.strip())
+    words = hotwords.checked(as_written)
     if decoder == "greedy" and (words or alternatives):
         param = "hotwords" if words else "alternatives"
         raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
-    return Decoding(decoder, words, alternatives=alternatives)
+    return Decoding(decoder, words, (), alternatives, as_written, text_style)
 
 
 class Decoder(Protocol):

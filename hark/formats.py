@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 from hark.spec import ModelSpec
-from hark.transcript import Segment, Transcript
+from hark.transcript import Segment, Transcript, Word, read_as_one
 
 
 def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
@@ -18,7 +18,13 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
         "language": "en",
         "duration": round(transcript.duration_s, 3),
         "words": [
-            {"word": word.word, "start": word.start_s, "end": word.end_s, "confidence": word.confidence}
+            {
+                "word": word.word,
+                **_written(word),
+                "start": word.start_s,
+                "end": word.end_s,
+                "confidence": word.confidence,
+            }
             for word in transcript.words
         ],
         "segments": [
@@ -47,8 +53,19 @@ def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, 
     if "segment" in granularities:
         content["segments"] = [_verbose_segment(*numbered) for numbered in enumerate(transcript.segments)]
     if "word" in granularities:
-        content["words"] = [{"word": word.word, "start": word.start_s, "end": word.end_s} for word in transcript.words]
+        content["words"] = [
+            {
+                "word": words[0].word if words[0].written is None else words[0].written,
+                "start": words[0].start_s,
+                "end": words[-1].end_s,
+            }
+            for words in read_as_one(transcript.words)
+        ]
     return {**content, **alternatives(transcript), "usage": duration_usage(transcript)}
+
+
+def _written(word: Word) -> dict[str, str]:
+    return {} if word.written is None else {"written": word.written, "punctuation": word.punctuation}
 
 
 def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from hark import audio as audio_files
 from hark import keywords, mapped, model_files, pipeline
-from hark.decoding import Decoder, Decoders, asked_for
+from hark.decoding import Decoders, Decoding, asked_for
 from hark.errors import InvalidParameter, ModelError
 from hark.keywords import Detection
 from hark.pipeline import Timings
 from hark.recognizer import Recognizer
 from hark.spec import ModelSpec
 from hark.transcript import Segment, Transcript
+from hark.written import Writers
 
 AnyPath = str | os.PathLike[str]
 # A file by its path, the bytes of one, in memory or mapped, or [samples] of one channel.
@@ -32,18 +33,28 @@ class Model:
         path: a model that `export` made; by default the one that comes with Hark.
         language_model: a language model that `python -m training.language_model` made, for the beam search; by default
             the one that comes with Hark.
+        punctuation: a punctuation model that `python -m export.punctuation` made, for readable text; by default the one
+            that comes with Hark.
 
     Raises:
         hark.HarkError: a file is missing, or is no such model.
     """
 
-    def __init__(self, path: AnyPath | None = None, language_model: AnyPath | None = None) -> None:
+    def __init__(
+        self,
+        path: AnyPath | None = None,
+        language_model: AnyPath | None = None,
+        punctuation: AnyPath | None = None,
+    ) -> None:
         model_path = Path(path or model_files.RECOGNISER)
         language_model_path = Path(language_model or model_files.LANGUAGE_MODEL)
         if language_model is not None and not language_model_path.is_file():
             raise ModelError(f"There is no language model at {language_model_path}; name another file.")
         self._recognizer = Recognizer(model_path, "transcription")
+        if punctuation is not None and not Path(punctuation).is_file():
+            raise ModelError(f"There is no punctuation model at {Path(punctuation)}; name another file.")
         self._decoders = Decoders(model_path, language_model_path)
+        self._writers = Writers(Path(punctuation or model_files.PUNCTUATION))
 
     @property
     def spec(self) -> ModelSpec:
@@ -58,6 +69,7 @@ class Model:
         decoder: str = "",
         hotwords: str | Iterable[str] = (),
         alternatives: int = 0,
+        text_style: str = "",
         progress: Callable[[float], object] | None = None,
     ) -> Transcript:
         """Transcribes a recording, however long, holding no more than some minutes of its sound at a time.
@@ -69,20 +81,24 @@ class Model:
             decoder: "beam", the default where there is a language model, or "greedy".
             hotwords: words and names to listen for, as a list or with commas between them.
             alternatives: how many of the best texts to list in the transcript, 10 at most; needs the beam search.
+            text_style: "written", the default, for sentences with punctuation, capitals and figures; "spoken" for the
+                words as they were spoken, in lower case.
             progress: called now and then with the seconds of the recording that were read so far.
 
         Returns:
-            the transcript: its `text`, and its `segments` and `words` with `start`, `end` and `confidence`.
+            the transcript: its `text`, and its `segments` and `words` with `start`, `end` and `confidence`. Each word
+            is there as it was spoken, as `word`, and as it is `written`.
 
         Raises:
             hark.HarkError: the recording cannot be read, or a value cannot be what it is. The message says what to do.
         """
-        chosen = self._decoder(decoder, hotwords, alternatives)
+        asked = _asked(decoder, hotwords, alternatives, text_style)
+        chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
         timings = Timings()
         blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
         if progress:
             blocks = _watched(blocks, self.spec.sample_rate_hz, progress)
-        return pipeline.transcribe_blocks(timings.each("decode", blocks), self._recognizer, timings, chosen)
+        return pipeline.transcribe_blocks(timings.each("decode", blocks), self._recognizer, timings, chosen, writer)
 
     def stream(
         self,
@@ -91,6 +107,7 @@ class Model:
         sample_rate: int | None = None,
         decoder: str = "",
         hotwords: str | Iterable[str] = (),
+        text_style: str = "",
     ) -> Iterator[Segment]:
         """Yields the segments of a recording in order while it is being read, in memory that does not grow with it.
 
@@ -101,18 +118,16 @@ class Model:
             sample_rate: of an array, in Hz.
             decoder: "beam" or "greedy".
             hotwords: words and names to listen for.
+            text_style: "written" or "spoken".
 
         Raises:
             hark.HarkError: there is no such file, or a value cannot be what it is; and on the way, where what is read
                 turns out to be no whole recording.
         """
-        chosen = self._decoder(decoder, hotwords, 0)
+        asked = _asked(decoder, hotwords, 0, text_style)
+        chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
         blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
-        return pipeline.stream(blocks, self._recognizer, Timings(), chosen)
-
-    def _decoder(self, decoder: str, hotwords: str | Iterable[str], alternatives: int) -> Decoder:
-        hot = hotwords.split(",") if isinstance(hotwords, str) else hotwords
-        return self._decoders.decoder(asked_for(decoder, hot, alternatives), self.spec)
+        return pipeline.stream(blocks, self._recognizer, Timings(), chosen, writer)
 
 
 class KeywordModel:
@@ -147,17 +162,25 @@ class KeywordModel:
         return keywords.spot_blocks(blocks, self._recognizer, Timings()).detections
 
 
-def load(model: AnyPath | None = None, *, language_model: AnyPath | None = None) -> Model:
+def _asked(decoder: str, hotwords: str | Iterable[str], alternatives: int, text_style: str) -> Decoding:
+    hot = hotwords.split(",") if isinstance(hotwords, str) else hotwords
+    return asked_for(decoder, hot, alternatives, text_style)
+
+
+def load(
+    model: AnyPath | None = None, *, language_model: AnyPath | None = None, punctuation: AnyPath | None = None
+) -> Model:
     """Loads a speech recogniser: the one that comes with Hark, or another that `export` made.
 
     Args:
         model: the path of an .onnx file. The weights of its search are read from the .json file beside it, if any.
         language_model: the path of a language model for the beam search, in place of the one that comes with Hark.
+        punctuation: the path of a punctuation model for readable text, in place of the one that comes with Hark.
 
     Raises:
         hark.HarkError: a file is missing, or is no such model.
     """
-    return Model(model, language_model)
+    return Model(model, language_model, punctuation)
 
 
 def load_keywords(model: AnyPath | None = None) -> KeywordModel:

@@ -8,3 +8,4 @@ FOLDER = _HERE / "models" if (_HERE / "models").is_dir() else _HERE.parent / "mo
 RECOGNISER = FOLDER / "asr.onnx"
 LANGUAGE_MODEL = FOLDER / "lm.bin"
 KEYWORDS = FOLDER / "keywords.onnx"
+PUNCTUATION = FOLDER / "punctuation.onnx"

@@ -15,7 +15,7 @@ from hark.decoding import GREEDY, Decoder
 from hark.mapped import Data
 from hark.segments import Window
 from hark.spec import ModelSpec
-from hark.transcript import DecodedWindow, Segment, Transcript
+from hark.transcript import DecodedWindow, Segment, Transcript, Word, Writer
 
 _T = TypeVar("_T")
 
@@ -78,6 +78,7 @@ def transcribe(
     timings: Timings,
     before_block: Callable[[], None] = lambda: None,
     decoder: Decoder = GREEDY,
+    writer: Writer | None = None,
 ) -> Transcript:
     """Turns the bytes of an audio file into a transcript, holding no more than some minutes of it at a time.
 
@@ -88,6 +89,7 @@ def transcribe(
         timings: takes the milliseconds of each stage.
         before_block: called before every block of some seconds is decoded; what it raises ends the work.
         decoder: what makes text of log-probabilities.
+        writer: what makes readable text of that; without, it is as it was spoken.
 
     Raises:
         hark.errors.RequestError: the audio cannot be used; see `hark.audio.blocks`.
@@ -99,33 +101,69 @@ def transcribe(
             yield block
             before_block()
 
-    return transcribe_blocks(timings.each("decode", watched()), recognizer, timings, decoder)
+    return transcribe_blocks(timings.each("decode", watched()), recognizer, timings, decoder, writer)
 
 
 def transcribe_samples(
-    samples: NDArray[np.float32], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
+    samples: NDArray[np.float32],
+    recognizer: Runner,
+    timings: Timings,
+    decoder: Decoder = GREEDY,
+    writer: Writer | None = None,
 ) -> Transcript:
     """Turns [samples] mono float32 at the model's rate into a transcript."""
-    return transcribe_blocks([samples], recognizer, timings, decoder)
+    return transcribe_blocks([samples], recognizer, timings, decoder, writer)
 
 
 def transcribe_blocks(
-    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
+    blocks: Iterable[NDArray[np.float32]],
+    recognizer: Runner,
+    timings: Timings,
+    decoder: Decoder = GREEDY,
+    writer: Writer | None = None,
 ) -> Transcript:
     """As `transcribe`, of [samples] mono float32 at the model's rate, block by block."""
     windows, duration_s = recognize(blocks, recognizer, timings, decoder)
     with timings.stage("ctc"):
-        return transcript.build(windows, _spec_for(decoder, recognizer), duration_s, decoder.alternatives)
+        spec = _spec_for(decoder, recognizer)
+        return transcript.build(windows, spec, duration_s, decoder.alternatives, _timed(writer, timings))
 
 
 def stream(
-    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, decoder: Decoder = GREEDY
+    blocks: Iterable[NDArray[np.float32]],
+    recognizer: Runner,
+    timings: Timings,
+    decoder: Decoder = GREEDY,
+    writer: Writer | None = None,
 ) -> Iterator[Segment]:
     """Yields the segments that `transcribe_blocks` finds, each as soon as it is certain; none of them is held."""
     counted = _Counted(blocks)
     windows = _decoded(counted, recognizer, timings, decoder)
     spec = _spec_for(decoder, recognizer)
-    return timings.each("ctc", transcript.segments(windows, spec, lambda: counted.samples / spec.sample_rate_hz))
+
+    def read_s() -> float:
+        return counted.samples / spec.sample_rate_hz
+
+    return timings.each("ctc", transcript.segments(windows, spec, read_s, _timed(writer, timings)))
+
+
+class _TimedWriter:
+    """A writer whose work is a stage of its own."""
+
+    def __init__(self, writer: Writer, timings: Timings) -> None:
+        self._writer = writer
+        self._timings = timings
+
+    def words(self, words: Iterable[Word]) -> Iterator[Word]:
+        return self._timings.each("write", self._writer.words(self._timings.each("ctc", words)))
+
+    def text(self, spoken: str) -> str:
+        with self._timings.stage("write"):
+            return self._writer.text(spoken)
+
+
+def _timed(writer: Writer | None, timings: Timings) -> Writer | None:
+    return writer and _TimedWriter(writer, timings)
 
 
 def recognize(

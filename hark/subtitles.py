@@ -4,11 +4,12 @@ Sources: W3C, "WebVTT: The Web Video Text Tracks Format"; SubRip has no specific
 """
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hark import cues
-from hark.transcript import Segment, Transcript
+from hark.cues import DEFAULT, Layout
+from hark.transcript import Transcript, Word
 
 
 @dataclass(frozen=True)
@@ -20,43 +21,47 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def lay_out(transcript: Transcript) -> list[Cue]:
-    """Makes a transcript's cues: they follow each other without overlap, each of two lines at most, for 1 to 7 seconds.
+def lay_out(transcript: Transcript, layout: Layout = DEFAULT) -> list[Cue]:
+    """Makes a transcript's cues: they follow each other without overlap, each of so many lines, for 1 to 7 seconds.
 
     The last cue may stay past the end of a short recording, and one that follows a very short one begins late.
     """
     laid_out: list[Cue] = []
-    for segment in transcript.segments:
-        for start_s, end_s, lines in _screens(segment):
+    words = transcript.words
+    first = 0
+    for count in cues.spans(words, layout):
+        for start_s, end_s, lines in _screens(words[first : first + count], layout):
             start_ms = max(round(start_s * 1000), laid_out[-1].end_ms if laid_out else 0)
             shown_s = min(max(end_s - start_ms / 1000, cues.MIN_S), cues.MAX_S)
             laid_out.append(Cue(start_ms, start_ms + round(shown_s * 1000), lines))
+        first += count
     return laid_out
 
 
-def _screens(segment: Segment) -> Iterator[tuple[float, float, tuple[str, ...]]]:
-    """Parts the lines of a segment; only a word of more than two lines makes more than one part."""
-    lines = cues.lines(segment.text)
-    line_s = (segment.end_s - segment.start_s) / len(lines)
-    for first in range(0, len(lines), cues.MAX_LINES):
-        last = min(first + cues.MAX_LINES, len(lines))
-        yield segment.start_s + first * line_s, segment.start_s + last * line_s, tuple(lines[first:last])
+def _screens(words: Sequence[Word], layout: Layout) -> Iterator[tuple[float, float, tuple[str, ...]]]:
+    """Parts the lines of what one cue says; only a word of more lines than it has makes more than one part."""
+    lines = layout.lines(" ".join(word.text for word in words if word.text))
+    start_s, end_s = words[0].start_s, words[-1].end_s
+    line_s = (end_s - start_s) / max(len(lines), 1)
+    for first in range(0, len(lines), layout.max_lines):
+        last = min(first + layout.max_lines, len(lines))
+        yield start_s + first * line_s, start_s + last * line_s, tuple(lines[first:last])
 
 
-def srt(transcript: Transcript) -> str:
+def srt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
     """The transcript as a SubRip file; empty if nothing was said."""
     return "\n".join(
         f"{number}\n{_time(cue.start_ms, ',')} --> {_time(cue.end_ms, ',')}\n" + "\n".join(cue.lines) + "\n"
-        for number, cue in enumerate(lay_out(transcript), 1)
+        for number, cue in enumerate(lay_out(transcript, layout), 1)
     )
 
 
-def vtt(transcript: Transcript) -> str:
+def vtt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
     """The transcript as a WebVTT file; only its header if nothing was said."""
     return "WEBVTT\n" + "".join(
         f"\n{_time(cue.start_ms, '.')} --> {_time(cue.end_ms, '.')}\n"
         + "".join(html.escape(line, quote=False) + "\n" for line in cue.lines)
-        for cue in lay_out(transcript)
+        for cue in lay_out(transcript, layout)
     )
 
 

@@ -1,8 +1,10 @@
-"""Tokens -> words with times and confidences -> segments as long as a subtitle -> transcript."""
+"""Tokens -> words with times and confidences -> readable text -> segments as long as a subtitle -> transcript."""
 
+import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +12,6 @@ from numpy.typing import NDArray
 from hark import confidence, ctc, cues, word_times
 from hark.ctc import Tokens
 from hark.spec import ModelSpec
-
-# A pause of this many seconds ends a segment. As long as the shortest subtitle, so that one shown for that long is gone
-# when the next begins.
-_PAUSE_S = cues.MIN_S
-# Speech that goes on for longer without such a pause is parted where it pauses longest, so that what was said is known
-# while a recording is still being read.
-_LONGEST_PHRASE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -26,10 +21,12 @@ class Alternative:
     Attributes:
         text: its words, separated by spaces.
         score: natural logarithm; the higher, the likelier. Only differences to the others' mean something.
+        spoken: the words as they were spoken; None where `text` has them so.
     """
 
     text: str
     score: float
+    spoken: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,20 +51,25 @@ class Word:
     """A word and where it is.
 
     Attributes:
-        word: its letters.
+        word: its letters, as it was spoken.
         start_s, end_s: seconds from the start of the recording; `start` and `end` are the same.
         confidence: how likely the word is right, 0..1.
+        written: as it is read, with capitals, and numbers in digits; "" where what is written of the word before
+            stands for this one too; None where nobody asked.
+        punctuation: the mark after it.
     """
 
     word: str
     start_s: float
     end_s: float
     confidence: float
+    written: str | None = None
+    punctuation: str = ""
 
     @property
     def text(self) -> str:
-        """The word, by the name that a segment's text has."""
-        return self.word
+        """What a reader sees of it, with the mark that follows; joined by spaces, they are the text of a segment."""
+        return self.word if self.written is None else self.written + self.punctuation
 
     @property
     def start(self) -> float:
@@ -86,7 +88,7 @@ class Segment:
 
     Attributes:
         words: at least one.
-        token_ids: labels of the letters and of one space between words; joined, they spell `text`.
+        token_ids: labels of the letters and of one space between words; joined, they spell `spoken`.
         token_log_probs: natural log-probability of each token.
     """
 
@@ -96,7 +98,12 @@ class Segment:
 
     @property
     def text(self) -> str:
-        """The words, separated by spaces."""
+        """The words as they are read, separated by spaces."""
+        return " ".join(word.text for word in self.words if word.text)
+
+    @property
+    def spoken(self) -> str:
+        """The words as they were spoken, separated by spaces."""
         return " ".join(word.word for word in self.words)
 
     @property
@@ -159,10 +166,51 @@ class Transcript:
         """The words of all segments."""
         return tuple(word for segment in self.segments for word in segment.words)
 
+    def as_spoken(self) -> "Transcript":
+        """Returns it with all words as they were spoken; its segments stay those of the readable text."""
+        segments = tuple(
+            dataclasses.replace(
+                segment,
+                words=tuple(dataclasses.replace(word, written=None, punctuation="") for word in segment.words),
+            )
+            for segment in self.segments
+        )
+        alternatives = tuple(
+            each if each.spoken is None else Alternative(each.spoken, each.score) for each in self.alternatives
+        )
+        return dataclasses.replace(self, segments=segments, alternatives=alternatives)
+
     @property
     def text(self) -> str:
-        """The words, separated by spaces."""
+        """The words as they are read, separated by spaces."""
         return " ".join(segment.text for segment in self.segments)
+
+    @property
+    def spoken(self) -> str:
+        """The words as they were spoken, separated by spaces."""
+        return " ".join(segment.spoken for segment in self.segments)
+
+
+def read_as_one(words: Iterable[Word]) -> Iterator[list[Word]]:
+    """Yields together the words that are one number to a reader, and every other word alone."""
+    held: list[Word] = []
+    for word in words:
+        if held and word.written != "":
+            yield held
+            held = []
+        held.append(word)
+    if held:
+        yield held
+
+
+class Writer(Protocol):
+    """Makes readable text of spoken words: `hark.written.Writer`."""
+
+    def words(self, words: Iterable[Word]) -> Iterator[Word]:
+        """Yields the words with `written` and `punctuation`, as soon as these are certain."""
+
+    def text(self, spoken: str) -> str:
+        """Writes words of which no times are known."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +223,13 @@ class _Spoken:
     space_log_prob: float
 
 
-def build(windows: Sequence[DecodedWindow], spec: ModelSpec, duration_s: float, alternatives: int = 0) -> Transcript:
+def build(
+    windows: Sequence[DecodedWindow],
+    spec: ModelSpec,
+    duration_s: float,
+    alternatives: int = 0,
+    writer: Writer | None = None,
+) -> Transcript:
     """Puts the tokens of consecutive windows together.
 
     Args:
@@ -183,21 +237,49 @@ def build(windows: Sequence[DecodedWindow], spec: ModelSpec, duration_s: float, 
         spec: the model's spec.
         duration_s: length of the whole recording; no word ends later.
         alternatives: how many of the best texts to list.
+        writer: makes readable text; without, words are left as they were spoken.
     """
-    whole = tuple(segments(windows, spec, lambda: duration_s))
-    return Transcript(whole, duration_s, _combined(windows, alternatives))
+    whole = Transcript(tuple(segments(windows, spec, lambda: duration_s, writer)), duration_s)
+    best = _combined(windows, alternatives)
+    if writer and best:
+        # The text itself, which times have helped with; others that no longer differ from it are no alternatives.
+        written = {whole.text: Alternative(whole.text, best[0].score, best[0].text)}
+        for each in best[1:]:
+            text = writer.text(each.text)
+            written.setdefault(text, Alternative(text, each.score, each.text))
+        best = tuple(written.values())
+    return dataclasses.replace(whole, alternatives=best)
 
 
-def segments(windows: Iterable[DecodedWindow], spec: ModelSpec, duration_s: Callable[[], float]) -> Iterator[Segment]:
+def segments(
+    windows: Iterable[DecodedWindow], spec: ModelSpec, duration_s: Callable[[], float], writer: Writer | None = None
+) -> Iterator[Segment]:
     """Yields the segments of consecutive windows, each as soon as it is certain.
 
     Args:
         windows: in order. Words do not reach across windows; segments do.
         spec: the model's spec.
         duration_s: says how much of the recording was read, in seconds; no word ends later.
+        writer: makes readable text; without, words are left as they were spoken.
     """
-    spoken = (word for window in windows for word in _words(window, spec, duration_s()))
-    return (_segment(phrase, spec) for phrase in _phrases(spoken))
+    held: deque[_Spoken] = deque()
+
+    def spoken() -> Iterator[Word]:
+        for window in windows:
+            for each in _words(window, spec, duration_s()):
+                held.append(each)
+                yield each.word
+
+    read: deque[Word] = deque()
+
+    def written() -> Iterator[Word]:
+        for word in writer.words(spoken()) if writer else spoken():
+            read.append(word)
+            yield word
+
+    for count in cues.spans(written()):
+        parts = [dataclasses.replace(held.popleft(), word=read.popleft()) for _ in range(count)]
+        yield _segment(parts, spec)
 
 
 def _combined(windows: Sequence[DecodedWindow], most: int) -> tuple[Alternative, ...]:
@@ -244,45 +326,3 @@ def _segment(phrase: Sequence[_Spoken], spec: ModelSpec) -> Segment:
         token_ids += [*space_ids, *spoken.token_ids]
         log_probs += [*(spoken.space_log_prob for _ in space_ids), *spoken.token_log_probs]
     return Segment(tuple(spoken.word for spoken in phrase), tuple(token_ids), tuple(log_probs))
-
-
-def _phrases(spoken: Iterable[_Spoken]) -> Iterator[Sequence[_Spoken]]:
-    """Parts words where the speaker pauses, and wherever else they would not fit into one subtitle."""
-    held: list[_Spoken] = []
-    for word in spoken:
-        if held and _pause_s(held[-1], word) >= _PAUSE_S:
-            yield from _fitting(held)
-            held = []
-        held.append(word)
-        if len(held) > 1 and word.word.end_s - held[0].word.start_s > _LONGEST_PHRASE_S:
-            at = _best_break(held)
-            yield from _fitting(held[:at])
-            held = held[at:]
-    yield from _fitting(held)
-
-
-def _fitting(phrase: Sequence[_Spoken]) -> Iterator[Sequence[_Spoken]]:
-    text = " ".join(spoken.word.word for spoken in phrase)
-    if not phrase:
-        return
-    if len(phrase) == 1 or cues.fits(text, phrase[-1].word.end_s - phrase[0].word.start_s):
-        yield phrase
-        return
-    at = _best_break(phrase)
-    yield from _fitting(phrase[:at])
-    yield from _fitting(phrase[at:])
-
-
-def _best_break(phrase: Sequence[_Spoken]) -> int:
-    """Returns the word that shall begin a new segment: after the longest pause that leaves neither part tiny."""
-    lengths = np.array([len(spoken.word.word) + 1 for spoken in phrase])
-    before = np.cumsum(lengths)[:-1] / lengths.sum()  # share of the text before each but the first word
-    pauses_s = np.array([_pause_s(*pair) for pair in pairwise(phrase)])
-    pauses_s[(before < 1 / 3) | (before > 2 / 3)] = -np.inf
-    # Of equal pauses, and where no break is near the middle, the nearest to it.
-    nearest_first = np.lexsort((np.abs(before - 0.5), -pauses_s))
-    return int(nearest_first[0]) + 1
-
-
-def _pause_s(word: _Spoken, following: _Spoken) -> float:
-    return round(following.word.start_s - word.word.end_s, 3)

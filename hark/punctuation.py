@@ -1,0 +1,174 @@
+"""Spoken words and the pauses after them -> the mark that follows each word, and its capitals.
+
+A network looks at a window of words at a time. It knows no list of words: each is read as the hashes of itself, its
+beginnings and its endings, so that any word of any language can be read.
+
+Sources: Tilk and Alumäe, "Bidirectional Recurrent Neural Network with Attention Mechanism for Punctuation Restoration"
+(Interspeech 2016), for the task and the use of pauses; Bojanowski et al., "Enriching Word Vectors with Subword
+Information" (TACL 2017), for hashed parts of words.
+"""
+
+import dataclasses
+import json
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hark.errors import ModelError
+from hark.recognizer import open_session
+
+# What may follow a word, and how a word may be written; the network's outputs are in this order.
+MARKS = ("", ",", ".", "?")
+NOTHING, COMMA, FULL_STOP, QUESTION_MARK = range(len(MARKS))
+CASES = ("lower", "Capital", "UPPER")
+LOWER, CAPITAL, UPPER = range(len(CASES))
+
+METADATA_KEY = "hark.punctuation"
+INPUT_NAMES = ("hashes", "gaps")
+OUTPUT_NAMES = ("mark_log_probs", "case_log_probs")
+
+# Of each word: itself, hashed twice so that few words share both; its beginnings and endings of so many letters.
+_AFFIX_LETTERS = (1, 2, 3, 4)
+HASHES = 2 + 2 * len(_AFFIX_LETTERS)
+# The class of a gap that nobody measured.
+UNKNOWN_GAP = 0
+
+
+@dataclass(frozen=True)
+class PunctuationSpec:
+    """How to feed one model, and how to read what it answers.
+
+    Attributes:
+        name: what it is called.
+        version: changes whenever the weights do.
+        word_rows, affix_rows: how many rows of its table are for hashes of words, and for those of their parts.
+        gap_edges_s: between the classes of gaps, in seconds; class 0 is for gaps that are not known.
+        mixed_case: names whose capitals no rule gives, as {"d'artagnan": "d'Artagnan"}; what the network takes for a
+            common word stays one.
+        lexicon: words that are always written so, as {"youtube": "YouTube"}.
+        language: BCP 47 tag of the language that it learned.
+        training_data: what it learned from, in words.
+        measured: figures of the evaluation that came with it.
+    """
+
+    name: str
+    version: str
+    word_rows: int
+    affix_rows: int
+    gap_edges_s: tuple[float, ...]
+    mixed_case: dict[str, str] = field(default_factory=dict)
+    lexicon: dict[str, str] = field(default_factory=dict)
+    language: str = "en"
+    training_data: str = ""
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        edges = self.gap_edges_s
+        if self.word_rows < 1 or self.affix_rows < 1 or list(edges) != sorted(set(edges)) or not edges:
+            raise ModelError("The punctuation model's spec has values that cannot be right; export it again.")
+
+    def to_json(self) -> str:
+        """Writes the spec as JSON."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "PunctuationSpec":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ModelError: it is none.
+        """
+        try:
+            fields = json.loads(text)
+            return cls(**{**fields, "gap_edges_s": tuple(fields["gap_edges_s"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ModelError("The punctuation model has no readable spec; export it again.") from error
+
+    def gap_class(self, gap_s: float | None) -> int:
+        """Returns the class of a gap in seconds; of None, that of unknown ones."""
+        return UNKNOWN_GAP if gap_s is None else 1 + bisect_right(self.gap_edges_s, gap_s)
+
+
+@lru_cache(maxsize=1 << 14)
+def hashes(word: str, word_rows: int, affix_rows: int) -> tuple[int, ...]:
+    """Returns the `HASHES` rows of the network's table that stand for a word.
+
+    Rows of words come first, those of their beginnings and endings after them.
+    """
+    whole = word.encode()
+    rows = [zlib.crc32(whole) % word_rows, zlib.crc32(b"\0" + whole) % word_rows]
+    for letters in _AFFIX_LETTERS:
+        rows.append(word_rows + zlib.crc32(b"^" + word[:letters].encode()) % affix_rows)
+        rows.append(word_rows + zlib.crc32(b"$" + word[-letters:].encode()) % affix_rows)
+    return tuple(rows)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the network says of a word: indices into `MARKS` and `CASES`."""
+
+    mark: int
+    case: int
+
+
+class Punctuator:
+    """An ONNX Runtime session and the spec that came with it. Safe to use from several threads.
+
+    Args:
+        path: a file made by `python -m export.punctuation`.
+
+    Raises:
+        ModelError: the file is missing or is no such model.
+    """
+
+    # Words that are labelled together, and so many before and after them that are only looked at.
+    CORE, CONTEXT = 160, 32
+
+    def __init__(self, path: str | Path) -> None:
+        if not Path(path).is_file():
+            raise ModelError(f"There is no punctuation model at {path}; name one that `export.punctuation` wrote.")
+        self._session = open_session(Path(path))
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise ModelError(f"{path} is no punctuation model; name one that `export.punctuation` wrote.")
+        self.spec = PunctuationSpec.from_json(metadata[METADATA_KEY])
+
+    def run(self, words: Sequence[str], gaps_s: Sequence[float | None]) -> list[NDArray[np.float32]]:
+        """Runs one window through the network.
+
+        Args:
+            words: as they are spoken, at least one.
+            gaps_s: the pause after each, in seconds; None where it is not known.
+
+        Returns:
+            [words, marks] and [words, cases] log-probabilities.
+        """
+        spec = self.spec
+        rows = np.array([hashes(word, spec.word_rows, spec.affix_rows) for word in words], np.int32)
+        gaps = np.array([spec.gap_class(gap_s) for gap_s in gaps_s], np.int32)
+        marks, cases = self._session.run(OUTPUT_NAMES, {"hashes": rows[None], "gaps": gaps[None]})
+        return [marks[0], cases[0]]
+
+    def labels(self, words: Iterable[tuple[str, float | None]]) -> Iterator[Labels]:
+        """Labels words, however many, holding no more than a window of them at a time.
+
+        Args:
+            words: each as it is spoken, with the pause after it in seconds, None where it is not known.
+        """
+        coming = iter(words)
+        before: list[tuple[str, float | None]] = []
+        ahead = list(islice(coming, self.CORE + self.CONTEXT))
+        while ahead:
+            spoken, gaps_s = zip(*before, *ahead, strict=True)
+            marks, cases = (scores.argmax(1).tolist()[len(before) :] for scores in self.run(spoken, gaps_s))
+            yield from map(Labels, marks[: self.CORE], cases[: self.CORE])
+            before = [*before, *ahead[: self.CORE]][-self.CONTEXT :]
+            ahead = [*ahead[self.CORE :], *islice(coming, self.CORE)]

@@ -1,0 +1,238 @@
+"""Spoken words -> the text that people read: sentences with marks and capitals, numbers in digits.
+
+The network (`hark.punctuation`) says what follows each word and how it is written; `hark.itn` writes numbers; what is
+left are rules that hold for every sentence, and the spelling of the words that a caller listens for. No word is lost,
+added or moved: without capitals, marks and numbers, what was spoken is left.
+"""
+
+import dataclasses
+import math
+import re
+import string
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from hark import cues, hotwords, itn
+from hark.decoding import Decoding
+from hark.errors import ConflictingParameters
+from hark.punctuation import COMMA, FULL_STOP, LOWER, MARKS, NOTHING, QUESTION_MARK, UPPER, Labels, Punctuator
+from hark.transcript import Word
+
+# A sentence without an end is written in parts of so many words.
+_LONGEST_SENTENCE = 200
+_ENDS = (FULL_STOP, QUESTION_MARK)
+# Written alike wherever they stand.
+_ALWAYS = {"i": "I", "i'm": "I'm", "i'll": "I'll", "i've": "I've", "i'd": "I'd"}
+# Said one by one, with pauses that no reader sees: 555-0134.
+_DIGITS = frozenset(("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
+# What the network has learned to read. Other words it leaves as they are.
+_KNOWN = re.compile(r"[a-z']+")
+
+
+_SMALL = frozenset(string.ascii_lowercase)
+_NO_NAMES = frozenset(("O'clock", "O'er"))
+_UNREAD = Labels(NOTHING, LOWER)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A word, the pause after it in seconds (None where it is not known), and what the network says of it."""
+
+    word: Word
+    gap_s: float | None
+    labels: Labels
+
+
+class Writer:
+    """Makes readable text. Safe to use from several threads.
+
+    Args:
+        punctuator: the network.
+        spellings: how to write what a caller listens for, as `spellings_of` returns them.
+    """
+
+    def __init__(self, punctuator: Punctuator, spellings: Mapping[tuple[str, ...], str] | None = None) -> None:
+        self._punctuator = punctuator
+        self._spellings = spellings or {}
+        self._longest = max(map(len, self._spellings), default=0)
+
+    def words(self, words: Iterable[Word]) -> Iterator[Word]:
+        """Yields words with `written` and `punctuation`, sentence by sentence.
+
+        Args:
+            words: in order, with their times. Some hundreds of them are held.
+        """
+        return self._sentences(_with_gaps(words))
+
+    def text(self, spoken: str) -> str:
+        """Writes words of which no times are known."""
+        words = ((Word(word, 0.0, 0.0, 0.0), None) for word in spoken.split())
+        return " ".join(word.text for word in self._sentences(words) if word.text)
+
+    def _sentences(self, words: Iterable[tuple[Word, float | None]]) -> Iterator[Word]:
+        sentence: list[_Read] = []
+        spelt: dict[int, tuple[str, int]] = {}  # {first word: (how it is written, how many words it is)}
+        begins = True
+        for spelling, phrase in self._phrases(self._read(words)):
+            if spelling:
+                spelt[len(sentence)] = spelling, len(phrase)
+            sentence += phrase
+            ends = phrase[-1].labels.mark in _ENDS
+            if ends or len(sentence) >= _LONGEST_SENTENCE:
+                yield from self._write(sentence, spelt, begins)
+                sentence, spelt, begins = [], {}, ends
+        if sentence:
+            yield from self._write(sentence, spelt, begins)
+
+    def _phrases(self, reads: Iterable[_Read]) -> Iterator[tuple[str, list[_Read]]]:
+        """Yields what the caller spells with all its words, between which there is no mark, and "" with any other."""
+        coming = iter(reads)
+        ahead = deque(islice(coming, max(self._longest, 1)))
+        while ahead:
+            spoken = tuple(read.word.word for read in ahead)
+            count = next((count for count in range(len(spoken), 0, -1) if spoken[:count] in self._spellings), 0)
+            phrase = [ahead.popleft() for _ in range(max(count, 1))]
+            ahead.extend(islice(coming, len(phrase)))
+            inner = (dataclasses.replace(read, labels=_UNREAD) for read in phrase[:-1])
+            yield self._spellings.get(spoken[:count], ""), [*inner, phrase[-1]]
+
+    def _read(self, words: Iterable[tuple[Word, float | None]]) -> Iterator[_Read]:
+        held: deque[tuple[Word, float | None]] = deque()
+
+        def spoken() -> Iterator[tuple[str, float | None]]:
+            for word, gap_s in words:
+                held.append((word, gap_s))
+                yield word.word, gap_s
+
+        for labels in self._punctuator.labels(spoken()):
+            word, gap_s = held.popleft()
+            yield _Read(word, gap_s, labels if _KNOWN.fullmatch(word.word) else _UNREAD)
+
+    def _write(self, sentence: Sequence[_Read], spelt: Mapping[int, tuple[str, int]], begins: bool) -> Iterator[Word]:
+        """Writes the words of one sentence, or of a part of one."""
+        spoken = [read.word.word for read in sentence]
+        own = {place for at, (_, count) in spelt.items() for place in range(at, at + count)}
+        for token in _tokens(sentence, spelt):
+            last = sentence[token.last - 1]
+            text = token.text
+            if token.first not in own:  # what a caller spells stays so at the beginning of a sentence, too
+                if token.last == token.first + 1 and text == spoken[token.first]:
+                    text = self._cased(text, last.labels.case)
+                if begins and not token.first:
+                    text = _capitalised(text)
+            # "a.m." at the end of a sentence has its full stop.
+            mark = "" if text.endswith(".") and last.labels.mark == FULL_STOP else MARKS[last.labels.mark]
+            yield dataclasses.replace(sentence[token.first].word, written=text, punctuation=mark)
+            for read in sentence[token.first + 1 : token.last]:
+                yield dataclasses.replace(read.word, written="")
+
+    def _cased(self, word: str, case: int) -> str:
+        if word in _ALWAYS:
+            return _ALWAYS[word]
+        spec = self._punctuator.spec
+        stem, apostrophe, ending = word.partition("'s")
+        if stem in spec.lexicon and not ending:
+            return spec.lexicon[stem] + apostrophe
+        if case == LOWER:
+            return word
+        if case == UPPER:
+            return word.upper()
+        return spec.mixed_case.get(word) or _capitalised(word)
+
+
+def spellings_of(words: Iterable[str]) -> dict[tuple[str, ...], str]:
+    """Returns how a caller writes hot words, by the words that are spoken.
+
+    Words that are all lower case are left to the sentence they stand in: so people type who do not care.
+    """
+    return {
+        tuple(hotwords.spelt(word).split()): " ".join(word.split())
+        for word in words
+        if word != word.lower() and hotwords.spelt(word)
+    }
+
+
+def _tokens(sentence: Sequence[_Read], spelt: Mapping[int, tuple[str, int]]) -> Iterator[itn.Token]:
+    """Writes numbers in digits, but for those in what the caller spells himself."""
+    words = [read.word.word for read in sentence]
+    breaks = [
+        (read.gap_s is not None and read.gap_s >= cues.PAUSE_S)
+        or (read.labels.mark == COMMA and not (read.word.word in _DIGITS and following in _DIGITS))
+        for read, following in zip(sentence, [*words[1:], ""], strict=True)
+    ]
+    start = 0
+    for at, (written, count) in [*spelt.items(), (len(words), ("", 0))]:
+        for token in itn.tokens(words[start:at], breaks[start:at]):
+            yield dataclasses.replace(token, first=token.first + start, last=token.last + start)
+        if count:
+            parts = written.split()
+            # Where parts are as many as words, each has its times; but "St. John" is not to be parted.
+            if len(parts) == count and not any(part.endswith(".") for part in parts[:-1]):
+                yield from (itn.Token(part, at + i, at + i + 1) for i, part in enumerate(parts))
+            else:
+                yield itn.Token(written, at, at + count)
+        start = at + count
+
+
+def _capitalised(text: str) -> str:
+    """Makes the first letter a capital, and that after O' in a name; what begins with anything else stays."""
+    at = len(text) - len(text.lstrip("'"))
+    if text[at : at + 1] in _SMALL:
+        text = text[:at] + text[at : at + 1].upper() + text[at + 1 :]
+    if text.startswith("O'") and text not in _NO_NAMES:
+        text = text[:2] + text[2:3].upper() + text[3:]
+    return text
+
+
+def _with_gaps(words: Iterable[Word]) -> Iterator[tuple[Word, float | None]]:
+    """Adds to each word the pause after it, in seconds; no pause is longer than that after the last."""
+    before: Word | None = None
+    for word in words:
+        if before:
+            yield before, max(word.start_s - before.end_s, 0.0)
+        before = word
+    if before:
+        yield before, math.inf
+
+
+class Writers:
+    """Gives each request the writer it asks for. Safe to use from several threads.
+
+    Args:
+        path: of the punctuation model. It need not be there: then text stays as it was spoken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _punctuator(self) -> Punctuator:
+        return Punctuator(self._path)
+
+    def check(self, asked: Decoding) -> None:
+        """Says whether there is what a request asks for.
+
+        Raises:
+            ConflictingParameters: it asks for readable text, and there is no model for it.
+        """
+        if asked.text_style == "written" and not self._path.is_file():
+            raise ConflictingParameters(
+                "There is no punctuation model here, so text stays as it was spoken; leave text_style out.",
+                param="text_style",
+            )
+
+    def writer(self, asked: Decoding) -> Writer | None:
+        """Returns what writes as a request asks for it; None where text stays as it was spoken.
+
+        Raises:
+            ConflictingParameters: see `check`.
+            ModelError: the model's file cannot be read.
+        """
+        self.check(asked)
+        if asked.text_style == "spoken" or not self._path.is_file():
+            return None
+        return Writer(self._punctuator, spellings_of(asked.spellings))

@@ -1,0 +1,226 @@
+"""Trains the network that punctuates: `python -m training.punctuation.fit --text FILE ... --dev FILE ...`.
+
+    python -m training.punctuation.books data/text/sentences.txt.gz --output data/books
+    python -m training.punctuation.heard data/train.jsonl --output data/heard.jsonl
+    python -m training.punctuation.fit --text data/books/train/*.txt --dev data/books/dev/*.txt \
+        --heard data/heard.jsonl --output runs/punctuation
+
+A text is a file of sentences, as written, in their order; a sentence or a paragraph a line, and may be gzipped. Texts
+are held out whole, never by the sentence: a book's names would tell. `--heard` has recordings as the recogniser hears
+them (`training.punctuation.heard`): pauses and errors are drawn from it. Without, the network learns from words alone.
+
+In two processes, each on a share of the cores, put `OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m` in place of
+`python -m`; a step then learns from two batches.
+
+The checkpoint with the best mean F1 on the dev texts is kept: `best.ckpt`. The same command continues an interrupted
+run from `last.ckpt`.
+"""
+
+import argparse
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from hark.command import command
+from hark.punctuation import PunctuationSpec
+from training.punctuation import errors as recogniser_errors
+from training.punctuation import pauses as speakers_pauses
+from training.punctuation.data import Batch, Conditions, Source, batches
+from training.punctuation.heard import read_heard
+from training.punctuation.labels import Labelled, mixed_case, read_texts
+from training.punctuation.network import PunctuationNetwork, Shape
+from training.punctuation.scores import Score, scores
+
+# Between the classes of gaps, in seconds.
+GAP_EDGES_S = (0.075, 0.12, 0.18, 0.25, 0.33, 0.45, 0.6, 0.85, 1.3, 2.5)
+# How much a wrong case counts beside a wrong mark.
+_CASE_WEIGHT = 0.5
+
+
+@dataclass
+class Schedule:
+    """How the network learns.
+
+    Attributes:
+        epochs: how often it reads all texts.
+        max_lr: highest learning rate, of one cycle.
+        batch: passages in a step.
+        weight_decay: of AdamW.
+        seed: of everything that is drawn.
+    """
+
+    epochs: int = 6
+    max_lr: float = 3e-3
+    batch: int = 64
+    weight_decay: float = 0.01
+    seed: int = 0
+
+
+def loss_of(network: nn.Module, batch: Batch) -> torch.Tensor:
+    """Returns the cross-entropy of marks and cases."""
+    marks, cases = network(batch.hashes, batch.gaps)
+    of_marks = nn.functional.nll_loss(marks.float().flatten(0, 1), batch.marks.flatten())
+    of_cases = nn.functional.nll_loss(cases.float().flatten(0, 1), batch.cases.flatten())
+    return of_marks + _CASE_WEIGHT * of_cases
+
+
+@torch.no_grad()
+def measure(network: nn.Module, dev: Sequence[Batch]) -> dict[str, Score]:
+    """Restores the dev passages and scores them."""
+    network.eval()
+    found = [[scored.argmax(2) for scored in network(batch.hashes, batch.gaps)] for batch in dev]
+    network.train()
+    joined = [
+        np.concatenate([part.flatten().numpy() for part in parts])
+        for parts in (
+            [marks for marks, _ in found],
+            [cases for _, cases in found],
+            [batch.marks for batch in dev],
+            [batch.cases for batch in dev],
+        )
+    ]
+    return scores(*joined)
+
+
+def fit(
+    texts: Sequence[Labelled],
+    dev: Sequence[Labelled],
+    heard: Path | None,
+    spec: PunctuationSpec,
+    shape: Shape,
+    conditions: Conditions,
+    schedule: Schedule,
+    output: Path,
+) -> None:
+    """Trains, measures after each epoch and keeps checkpoints in `output`."""
+    processes, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+    torch.manual_seed(schedule.seed)
+    utterances = read_heard(heard) if heard else []
+    pauses = speakers_pauses.measured(utterances) if utterances else None
+    errors = recogniser_errors.measured(utterances) if utterances else None
+    network = PunctuationNetwork(shape, len(spec.gap_edges_s) + 2)
+    optimiser = torch.optim.AdamW(network.parameters(), schedule.max_lr, weight_decay=schedule.weight_decay)
+    source = Source(texts, conditions, pauses, errors)
+    # A short batch now and then is one more.
+    steps = int(source.steps(schedule.batch) * (1 + conditions.short_share)) // processes
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.max_lr, total_steps=schedule.epochs * steps)
+    first, best = 0, 0.0
+    output.mkdir(parents=True, exist_ok=True)
+    last = output / "last.ckpt"
+    if last.exists():
+        saved = torch.load(last, weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+        cycle.load_state_dict(saved["cycle"])
+        first, best = saved["epoch"], saved["best"]
+    clean = Source(dev, dataclasses.replace(conditions, error_rates=(0.0,), short_share=0.0), pauses)
+    dev_batches = list(batches(clean, schedule.batch, spec, np.random.default_rng(schedule.seed)))
+    for epoch in range(first, schedule.epochs):
+        rng = np.random.default_rng((schedule.seed, epoch))
+        since, total, count = time.monotonic(), 0.0, 0
+        own = islice(batches(source, schedule.batch, spec, rng), rank, None, processes)
+        for batch in islice(own, max(steps, 1)):
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = loss_of(network, batch)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            _average_gradients(network, processes)
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            if cycle.last_epoch < cycle.total_steps - 1:
+                cycle.step()
+            total, count = total + loss.item(), count + 1
+            if count % 100 == 0 and rank == 0:
+                print(f"  {count}/{steps} loss {total / count:.4f} {time.monotonic() - since:.0f} s", flush=True)
+        if rank:
+            continue
+        measured = measure(network, dev_batches)
+        mean = sum(score.f1 for score in measured.values()) / len(measured)
+        figures = "  ".join(f"{name} {score.f1:.3f}" for name, score in measured.items())
+        print(
+            f"epoch {epoch + 1}: loss {total / count:.4f}  F1 {figures}  {time.monotonic() - since:.0f} s", flush=True
+        )
+        saved = {"network": network.state_dict(), "spec": spec.to_json(), "shape": dataclasses.asdict(shape)}
+        if mean > best:
+            best = mean
+            torch.save(saved, output / "best.ckpt")
+        state = {"optimiser": optimiser.state_dict(), "cycle": cycle.state_dict(), "epoch": epoch + 1, "best": best}
+        torch.save({**saved, **state}, last)
+
+
+def _average_gradients(network: nn.Module, processes: int) -> None:
+    if processes == 1:
+        return
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    together = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(together)
+    together /= processes
+    for gradient, averaged in zip(gradients, torch.split(together, [each.numel() for each in gradients]), strict=True):
+        gradient.copy_(averaged.view_as(gradient))
+
+
+def _numbers(kind: type) -> dict[str, int | float]:
+    """Returns the fields of a dataclass that are numbers, with their defaults."""
+    return {each.name: each.default for each in dataclasses.fields(kind) if isinstance(each.default, int | float)}
+
+
+def _chosen(kind: type, options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in _numbers(kind)}
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", type=Path, nargs="+", required=True)
+    parser.add_argument("--dev", type=Path, nargs="+", required=True)
+    parser.add_argument("--heard", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("runs/punctuation"))
+    parser.add_argument("--name", default="hark-punctuation")
+    parser.add_argument("--version", default="1.0.0")
+    parser.add_argument("--training-data", default="")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    for kind in (Shape, Conditions, Schedule):
+        for name, default in _numbers(kind).items():
+            parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    if "WORLD_SIZE" in os.environ:
+        dist.init_process_group("gloo")
+    texts, dev = read_texts(options.text), read_texts(options.dev)
+    print(f"{sum(map(len, texts)):,} words to learn from, {sum(map(len, dev)):,} to measure on", flush=True)
+    spec = PunctuationSpec(
+        options.name,
+        options.version,
+        options.word_rows,
+        options.affix_rows,
+        GAP_EDGES_S,
+        mixed_case(form for text in texts for form in text.written),
+        training_data=options.training_data,
+    )
+    fit(
+        texts,
+        dev,
+        options.heard,
+        spec,
+        Shape(**_chosen(Shape, options)),
+        Conditions(**_chosen(Conditions, options)),
+        Schedule(**_chosen(Schedule, options)),
+        options.output,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

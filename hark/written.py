@@ -19,7 +19,7 @@ from pathlib import Path
 from hark import cues, hotwords, itn
 from hark.decoding import Decoding
 from hark.errors import ConflictingParameters
-from hark.punctuation import COMMA, FULL_STOP, LOWER, MARKS, NOTHING, QUESTION_MARK, UPPER, Labels, Punctuator
+from hark.punctuation import CAPITAL, COMMA, FULL_STOP, LOWER, MARKS, NOTHING, QUESTION_MARK, UPPER, Labels, Punctuator
 from hark.transcript import Word
 
 # A sentence without an end is written in parts of so many words.
@@ -31,8 +31,6 @@ _ALWAYS = {"i": "I", "i'm": "I'm", "i'll": "I'll", "i've": "I've", "i'd": "I'd"}
 _DIGITS = frozenset(("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
 # What the network has learned to read. Other words it leaves as they are.
 _KNOWN = re.compile(r"[a-z']+")
-
-
 _SMALL = frozenset(string.ascii_lowercase)
 _NO_NAMES = frozenset(("O'clock", "O'er"))
 _UNREAD = Labels(NOTHING, LOWER)
@@ -120,9 +118,10 @@ class Writer:
             last = sentence[token.last - 1]
             text = token.text
             if token.first not in own:  # what a caller spells stays so at the beginning of a sentence, too
+                first = begins and not token.first
                 if token.last == token.first + 1 and text == spoken[token.first]:
-                    text = self._cased(text, last.labels.case)
-                if begins and not token.first:
+                    text = self._cased(text, last.labels.case, first)
+                elif first:
                     text = _capitalised(text)
             # "a.m." at the end of a sentence has its full stop.
             mark = "" if text.endswith(".") and last.labels.mark == FULL_STOP else MARKS[last.labels.mark]
@@ -130,18 +129,18 @@ class Writer:
             for read in sentence[token.first + 1 : token.last]:
                 yield dataclasses.replace(read.word, written="")
 
-    def _cased(self, word: str, case: int) -> str:
+    def _cased(self, word: str, case: int, first: bool) -> str:
+        """Writes a word that is no number; [first] of a sentence: "iPhone" stays, and "d'Artagnan" does not."""
         if word in _ALWAYS:
             return _ALWAYS[word]
         spec = self._punctuator.spec
         stem, apostrophe, ending = word.partition("'s")
         if stem in spec.lexicon and not ending:
             return spec.lexicon[stem] + apostrophe
-        if case == LOWER:
-            return word
         if case == UPPER:
             return word.upper()
-        return spec.mixed_case.get(word) or _capitalised(word)
+        text = spec.mixed_case.get(word) or _capitalised(word) if case == CAPITAL else word
+        return _capitalised(text) if first else text
 
 
 def spellings_of(words: Iterable[str]) -> dict[tuple[str, ...], str]:

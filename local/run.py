@@ -63,6 +63,7 @@ def query(options: argparse.Namespace) -> str:
         "decoder": options.decoder,
         "hotwords": options.hotwords,
         "alternatives": options.alternatives,
+        "text_style": options.text_style,
     }
     return urlencode({name: value for name, value in fields.items() if value})
 

@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 EVENTS = ROOT / "events"
 DATA = Path(__file__).parent / "data"
 
+# What is said in events/sample.wav and sample.ogg.
+SPOKEN = "the train to the coast leaves at nine in the morning and the old man will wait for you at the station"
+
 Post = Callable[..., tuple[int, dict[str, str], Any]]
 
 
@@ -33,6 +36,17 @@ Post = Callable[..., tuple[int, dict[str, str], Any]]
 def recognizer() -> Recognizer:
     """The model in models/."""
     return Recognizer(Settings.from_environment(os.environ).model_path)
+
+
+@pytest.fixture(scope="session")
+def readable() -> str:
+    """The sample as people read it: the same for whoever transcribes it, whatever the punctuation model makes of it."""
+    import hark
+
+    found = hark.load().transcribe(EVENTS / "sample.wav")
+    assert found.spoken == SPOKEN
+    assert (found.text[:4], found.text[-9:]) == ("The ", " station.")
+    return found.text
 
 
 @pytest.fixture

@@ -5,14 +5,18 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 
+from hark import written
+from hark.punctuation import Punctuator
+from hark.written import Writers
 from local.event import http_event
-from tests.conftest import EVENTS, ROOT, Post, encode, invoke, multipart
+from tests.conftest import EVENTS, ROOT, SPOKEN, Post, encode, invoke, multipart
 from tests.patience import PATIENCE_S
 
 RATE = 16000
@@ -33,18 +37,20 @@ def assert_error(body: Any, code: str) -> None:
     assert "Traceback" not in message
 
 
-def test_transcribe_replies_with_text_words_and_stage_times(post: Post) -> None:
+def test_transcribe_replies_with_text_words_and_stage_times(post: Post, readable: str) -> None:
     status, headers, body = post("/transcribe", (EVENTS / "sample.wav").read_bytes())
     assert status == 200
     assert body["duration"] == pytest.approx(6.4, abs=0.01)
-    assert body["text"] == " ".join(word["word"] for word in body["words"])
+    assert body["text"] == readable
+    assert readable == " ".join(word["written"] + word["punctuation"] for word in body["words"] if word["written"])
+    assert " ".join(word["word"] for word in body["words"]) == SPOKEN
     ends = [0.0]
     for word in body["words"]:
         assert ends[-1] <= word["start"] < word["end"] <= body["duration"]
         assert 0 < word["confidence"] <= 1
         ends.append(word["end"])
     stages = [stage.split(";dur=")[0] for stage in headers["Server-Timing"].split(", ")]
-    assert stages == ["decode", "segment", "features", "recognize", "ctc"]
+    assert stages == ["decode", "segment", "features", "recognize", "ctc", "write"]
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs", "/", "/nowhere"])
@@ -104,7 +110,7 @@ def test_verbose_json_lists_what_the_granularities_ask_for(
         assert segment["avg_logprob"] < 0
         assert 0 <= segment["no_speech_prob"] <= 1
         assert segment["compression_ratio"] > 0
-        assert len(segment["tokens"]) == len(segment["text"])
+        assert len(segment["tokens"]) > 20
 
 
 def ask(post: Post, route: str, fields: list[tuple[str, str]]) -> tuple[int, dict[str, str], Any]:
@@ -126,6 +132,11 @@ def test_both_routes_take_the_same_options(post: Post) -> None:
         [("stream", "true")],
         [("language", "de")],
         [("response_format", "srt"), ("stream", "true")],
+        [("text_style", "spoken"), ("response_format", "json")],
+        [("text_style", "aloud")],
+        [("response_format", "vtt"), ("max_line_length", "20"), ("max_lines", "3")],
+        [("response_format", "vtt"), ("max_lines", "11")],
+        [("max_lines", "3")],
     ):
         of_form, of_query = (ask(post, route, fields) for route in ("form", "query"))
         assert of_form[0] == of_query[0]
@@ -133,9 +144,11 @@ def test_both_routes_take_the_same_options(post: Post) -> None:
         assert of_form[2] == of_query[2]
 
 
-def test_logprobs_spell_the_text(post: Post) -> None:
-    body = ask(post, "form", [("include[]", "logprobs")])[2]
-    assert "".join(entry["token"] for entry in body["logprobs"]).replace(" ", "") == body["text"].replace(" ", "")
+@pytest.mark.parametrize("style", ["written", "spoken"])
+def test_logprobs_spell_what_was_spoken(post: Post, readable: str, style: str) -> None:
+    body = ask(post, "form", [("include[]", "logprobs"), ("text_style", style)])[2]
+    assert body["text"] == (readable if style == "written" else SPOKEN)
+    assert "".join(entry["token"] for entry in body["logprobs"]).replace(" ", "") == SPOKEN.replace(" ", "")
     for entry in body["logprobs"]:
         assert entry["logprob"] <= 0
         assert bytes(entry["bytes"]).decode() == entry["token"]
@@ -148,7 +161,7 @@ def test_a_stream_is_a_delta_for_each_segment_and_the_whole_at_the_end(post: Pos
     assert blocks.pop() == ""
     events = [json.loads(block.removeprefix("data: ")) for block in blocks]
     *deltas, done = events
-    assert len(deltas) == 2
+    assert deltas
     assert {event["type"] for event in deltas} == {"transcript.text.delta"}
     assert done["type"] == "transcript.text.done"
     assert "".join(event["delta"] for event in deltas) == done["text"]
@@ -157,6 +170,90 @@ def test_a_stream_is_a_delta_for_each_segment_and_the_whole_at_the_end(post: Pos
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
     assert usage["input_token_details"]["audio_tokens"] == usage["input_tokens"] == 160
     assert usage["output_tokens"] == len(done["logprobs"])
+
+
+@pytest.mark.parametrize("route", ["form", "query"])
+@pytest.mark.parametrize(("style", "number"), [("", "9"), ("written", "9"), ("spoken", "nine")])
+def test_every_format_is_in_the_text_style_that_is_asked_for(
+    post: Post, readable: str, route: str, style: str, number: str
+) -> None:
+    text = SPOKEN if style == "spoken" else readable
+    assert number in text.split()
+
+    def reply(*fields: tuple[str, str]) -> Any:
+        status, _, body = ask(post, route, [*fields, ("text_style", style)])
+        assert status == 200
+        return body
+
+    def listed(captions: bytes) -> str:
+        lines = captions.decode().removeprefix("WEBVTT\n\n").splitlines()
+        return " ".join(line for line in lines if line and "-->" not in line and not line.isdecimal())
+
+    assert reply(("response_format", "text")).decode() == text + "\n"
+    assert reply(("response_format", "json"))["text"] == text
+    assert listed(reply(("response_format", "srt"))) == listed(reply(("response_format", "vtt"))) == text
+    granularities = [("timestamp_granularities[]", name) for name in ("word", "segment")]
+    verbose = reply(("response_format", "verbose_json"), *granularities)
+    assert verbose["text"] == " ".join(segment["text"] for segment in verbose["segments"]) == text
+    bare = text.translate(str.maketrans("", "", ".,?"))
+    assert " ".join(word["word"] for word in verbose["words"]) == bare
+    events = [json.loads(line[6:]) for line in reply(("stream", "true")).decode().splitlines() if line]
+    assert "".join(event["delta"] for event in events[:-1]) == events[-1]["text"] == text
+    best = reply(("alternatives", "3"), ("response_format", "json"))["alternatives"]
+    assert best[0]["text"] == text
+    assert len({each["text"] for each in best}) == len(best)
+    assert (best[1]["text"] == best[1]["text"].lower()) is (style == "spoken")
+
+
+def test_subtitles_have_lines_as_long_and_as_many_as_are_asked_for(post: Post, readable: str) -> None:
+    fields = [("response_format", "srt"), ("max_line_length", "12"), ("max_lines", "3")]
+    cues = [block.splitlines()[2:] for block in ask(post, "form", fields)[2].decode().split("\n\n")]
+    assert max(map(len, cues)) <= 3
+    assert max(len(line) for lines in cues for line in lines) <= 12
+    assert " ".join(line for lines in cues for line in lines) == readable
+
+
+def test_hot_words_and_those_of_a_prompt_keep_the_callers_spelling(post: Post) -> None:
+    for field in (("hotwords", "COAST, staTion"), ("prompt", "Glossary: COAST, staTion")):
+        text = ask(post, "form", [field])[2]["text"]
+        assert {"COAST", "staTion"} <= set(text.strip(".").split())
+        assert ask(post, "form", [field, ("text_style", "spoken")])[2]["text"] == SPOKEN
+
+
+def test_without_a_punctuation_model_text_is_as_it_was_spoken(
+    post: Post, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from handler import app
+
+    monkeypatch.setattr(app, "writers", Writers(tmp_path / "none.onnx"))
+    assert ask(post, "query", [])[2]["text"] == ask(post, "query", [("text_style", "spoken")])[2]["text"] == SPOKEN
+    status, _, body = ask(post, "query", [("text_style", "written")])
+    assert (status, body["error"]["param"]) == (422, "text_style")
+    assert_error(body, "conflicting_parameters")
+
+
+def test_the_punctuation_model_is_loaded_with_the_first_request_for_readable_text(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from handler import app
+
+    loaded: list[Path] = []
+
+    class Watched(Punctuator):
+        def __init__(self, path: Path) -> None:
+            loaded.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(written, "Punctuator", Watched)
+    monkeypatch.setattr(app, "writers", Writers(app.settings.punctuation_path))
+    for path in ("/health", "/", "/v1/models"):
+        assert invoke(http_event("GET", path, {}, b""))[0] == 200
+    ask(post, "query", [("text_style", "spoken")])
+    assert loaded == []
+    for _ in range(2):
+        ask(post, "query", [])
+        ask(post, "form", [("hotwords", "Ahab")])
+    assert loaded == [app.settings.punctuation_path]
 
 
 @pytest.mark.parametrize("format_", ["json", "text", "srt", "vtt", "verbose_json"])
@@ -457,7 +554,7 @@ def test_the_log_holds_figures_and_neither_audio_nor_text_nor_headers() -> None:
 
     first, second = (line for line in logged if line.get("message") == "transcribed")
     assert first["audio_s"] == pytest.approx(6.4, abs=0.01)
-    assert set(first["stages_ms"]) == {"decode", "segment", "features", "recognize", "ctc"}
+    assert set(first["stages_ms"]) == {"decode", "segment", "features", "recognize", "ctc", "write"}
     assert first["real_time_factor"] > 0
     assert first["model_version"]
     assert first["function_request_id"]

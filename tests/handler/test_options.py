@@ -1,11 +1,13 @@
 """What a request asks for: the same fields, in a form and in a query, with the same refusals."""
 
+import json
 from typing import Any
 
 import pytest
 
 from handler import options
 from handler.options import Options
+from hark.cues import Layout
 from hark.decoding import Decoding
 from hark.errors import ConflictingParameters, InvalidParameter
 
@@ -61,7 +63,8 @@ def test_what_has_no_effect_is_accepted(fields: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize(
     "name",
     ["model", "language", "languages[]", "prompt", "response_format", "temperature", "stream", "chunking_strategy",
-     "timestamp_granularities[]", "include[]", "decoder", "hotwords", "hotwords[]", "alternatives"],
+     "timestamp_granularities[]", "include[]", "decoder", "hotwords", "hotwords[]", "alternatives",
+     "text_style", "max_line_length", "max_lines"],
 )  # fmt: skip
 def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
     assert options.parse([(name, "")]) == Options()
@@ -97,6 +100,15 @@ def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
         ([("hotwords", ",".join(f"{a}{b}" for a in "abcdefghijk" for b in "abcdefghij"))], "hotwords"),
         ([("hotwords[]", "Ahab")] * 17, "hotwords"),
         *(([("alternatives", value)], "alternatives") for value in ("0", "11", "-1", "2.5", "many", "1e1", "\u0663")),
+        *(([("text_style", value)], "text_style") for value in ("WRITTEN", "plain", "\u0663")),
+        ([("text_style[]", "spoken")], "text_style[]"),
+        *(
+            ([(name, value), ("response_format", "srt")], name)
+            for name in ("max_line_length", "max_lines")
+            for value in ("0", "201", "-1", "2.5", "many", "1e1", "\u0663", "9" * 5000)
+        ),
+        ([("max_line_length", "9"), ("response_format", "vtt")], "max_line_length"),
+        ([("max_lines", "2"), ("max_lines", "2"), ("response_format", "vtt")], "max_lines"),
         ([("language", "en"), ("language", "en")], "language"),
         ([("response_format", "json"), ("response_format", "text")], "response_format"),
         ([("timestamp_granularities[]", "word")] * 3, "timestamp_granularities"),
@@ -123,6 +135,10 @@ def test_what_cannot_be_honoured_is_refused_by_name(fields: list[tuple[str, str]
         ({"alternatives": "3", "response_format": "srt"}, "alternatives"),
         ({"alternatives": "3", "response_format": "text"}, "alternatives"),
         ({"alternatives": "3", "stream": "true"}, "alternatives"),
+        ({"max_line_length": "30"}, "max_line_length"),
+        ({"max_lines": "2", "response_format": "text"}, "max_lines"),
+        ({"max_line_length": "42", "response_format": "verbose_json"}, "max_line_length"),
+        ({"max_lines": "1", "stream": "true"}, "max_lines"),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused_as_such(fields: dict[str, str], param: str) -> None:
@@ -138,7 +154,10 @@ def test_hot_words_come_in_lists_and_with_commas_as_the_model_spells_them() -> N
         ("hotwords", "Zoë"),
         ("hotwords", "ahab"),
     ]
-    assert options.parse(fields).decoding == Decoding(hotwords=("ahab", "moby dick", "o'brien", "zoe"))
+    assert options.parse(fields).decoding == Decoding(
+        hotwords=("ahab", "moby dick", "o'brien", "zoe"),
+        spellings=("Ahab", "Moby-Dick", "O\u2019Brien", "Zoë", "ahab"),
+    )
 
 
 def test_as_many_hot_words_as_are_allowed_are() -> None:
@@ -148,12 +167,38 @@ def test_as_many_hot_words_as_are_allowed_are() -> None:
 
 def test_names_in_a_prompt_are_hot_words_and_those_that_cannot_be_spelt_are_left_out() -> None:
     asked = options.parse([("prompt", "Glossary: Ahab, R2D2, \u0416\u0443\u043a, Queequeg")]).decoding
-    assert asked == Decoding(prompted=("ahab", "queequeg"))
+    assert asked.prompted == ("ahab", "queequeg")
+    assert {"Ahab", "Queequeg"} <= set(asked.spellings)
+    assert not asked.hotwords
 
 
 def test_what_is_said_of_decoding_is_not_said_of_the_reply() -> None:
     assert options.parse([("decoder", "beam"), ("alternatives", "2"), ("hotwords", "Ahab")]).is_default
     assert not options.parse([("decoder", "beam"), ("response_format", "json")]).is_default
+
+
+def test_a_text_style_is_no_form_of_the_reply() -> None:
+    for style in ("written", "spoken"):
+        asked = options.parse([("text_style", style)])
+        assert asked.is_default
+        assert asked.decoding == Decoding(text_style=style)
+    assert not options.parse([("text_style", "spoken"), ("response_format", "text")]).is_default
+
+
+def test_subtitles_hold_what_is_asked_for_and_else_two_lines_of_42_characters() -> None:
+    srt, length, lines = ("response_format", "srt"), ("max_line_length", "32"), ("max_lines", "3")
+    assert options.parse([srt]).layout == Layout(42, 2)
+    assert options.parse([srt, length]).layout == Layout(32, 2)
+    assert options.parse([srt, lines]).layout == Layout(42, 3)
+    assert options.parse([srt, length, lines]).layout == Layout(32, 3)
+
+
+def test_how_a_job_is_decoded_survives_being_stored() -> None:
+    fields = [("hotwords", "van der Meer"), ("text_style", "spoken"), ("decoder", "beam"), ("alternatives", "2")]
+    asked = options.parse(fields).decoding
+    assert Decoding.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    old = {"decoder": "beam", "hotwords": ["ahab"], "prompted": [], "alternatives": 0}
+    assert Decoding.from_json(old) == Decoding("beam", ("ahab",))
 
 
 def test_a_prompt_of_any_length_is_read_in_no_time() -> None:
@@ -171,6 +216,6 @@ def test_a_refusal_repeats_only_the_start_of_what_was_sent() -> None:
             options.parse(fields.items())
         return str(caught.value)
 
-    for name in ("response_format", "timestamp_granularities[]", "include", "hotwords"):
+    for name in ("response_format", "timestamp_granularities[]", "include", "hotwords", "text_style", "max_lines"):
         assert len(message({name: "x" * 10_000})) < 250
     assert len(message({"x" * 10_000: "1"})) < 250

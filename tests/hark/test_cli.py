@@ -19,8 +19,7 @@ import webvtt
 
 import hark
 from hark import cli
-from tests.conftest import EVENTS, ROOT, encode
-from tests.hark.test_library import TEXT
+from tests.conftest import EVENTS, ROOT, SPOKEN, encode
 from tests.patience import PATIENCE_S
 
 SAMPLE = EVENTS / "sample.wav"
@@ -44,18 +43,20 @@ def hark_process(*arguments: str, **options: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, **{**pipes, **options})  # type: ignore[call-overload]
 
 
-def test_text_goes_to_standard_output_and_nothing_else_anywhere(capfd: pytest.CaptureFixture[str]) -> None:
+def test_text_goes_to_standard_output_and_nothing_else_anywhere(
+    capfd: pytest.CaptureFixture[str], readable: str
+) -> None:
     assert cli.main([str(SAMPLE)]) == 0
     printed = capfd.readouterr()
-    assert printed.out == TEXT + "\n"
+    assert printed.out == readable + "\n"
     assert printed.err == ""
 
 
-def test_the_word_table_has_every_word(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_word_table_has_every_word(capsys: pytest.CaptureFixture[str], readable: str) -> None:
     assert cli.main([str(SAMPLE), "--words"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["start", "end", "confidence", "word"]
-    assert " ".join(line.split()[3] for line in lines[3:]) == TEXT
+    assert " ".join(line.split(maxsplit=3)[3] for line in lines[3:]) == lines[0] == readable
 
 
 def test_a_table_that_is_cut_says_how_much_is_missing() -> None:
@@ -65,11 +66,12 @@ def test_a_table_that_is_cut_says_how_much_is_missing() -> None:
     assert cli.word_table(rows, 3)[-1] == "  ... and 2 more"
 
 
-def test_json_is_that_of_the_endpoint(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_that_of_the_endpoint(capsys: pytest.CaptureFixture[str], readable: str) -> None:
     assert cli.main([str(SAMPLE), "--format", "json", "--alternatives", "2"]) == 0
     body = json.loads(capsys.readouterr().out)
-    assert body["text"] == TEXT
-    assert {"start", "end", "confidence", "word"} == set(body["words"][0])
+    assert body["text"] == readable
+    assert {"start", "end", "confidence", "word", "written", "punctuation"} == set(body["words"][0])
+    assert " ".join(word["word"] for word in body["words"]) == SPOKEN
     assert len(body["alternatives"]) == 2
     assert cli.main([str(SAMPLE), "--format", "verbose_json", "--decoder", "greedy"]) == 0
     body = json.loads(capsys.readouterr().out)
@@ -78,22 +80,42 @@ def test_json_is_that_of_the_endpoint(capsys: pytest.CaptureFixture[str]) -> Non
     assert {"id", "seek", "start", "end", "text", "avg_logprob"} <= set(body["segments"][0])
 
 
-def test_alternatives_stand_below_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_is_as_it_was_spoken_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([str(SAMPLE), "--text-style", "spoken"]) == 0
+    assert capsys.readouterr().out == SPOKEN + "\n"
+    assert cli.main([str(SAMPLE), "--text-style", "spoken", "--format", "json"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert body["text"] == SPOKEN
+    assert {"start", "end", "confidence", "word"} == set(body["words"][0])
+
+
+def test_subtitles_have_lines_as_long_and_as_many_as_are_asked_for(
+    capsys: pytest.CaptureFixture[str], readable: str
+) -> None:
+    assert cli.main([str(SAMPLE), "--format", "vtt", "--max-line-length", "20", "--max-lines", "1"]) == 0
+    captions = webvtt.from_buffer(io.StringIO(capsys.readouterr().out)).captions
+    assert all(len(caption.lines) == 1 and len(caption.lines[0]) <= 20 for caption in captions)
+    assert " ".join(caption.text for caption in captions) == readable
+
+
+def test_alternatives_stand_below_the_text(capsys: pytest.CaptureFixture[str], readable: str) -> None:
     assert cli.main([str(SAMPLE), "--alternatives", "3", "--hotwords", "coast, Ahab"]) == 0
     text, empty, *listed = capsys.readouterr().out.splitlines()
-    assert (text, empty) == (TEXT, "")
+    assert (text, empty) == (readable, "")
     assert len(listed) == 3
-    assert listed[0].split(maxsplit=1)[1] == TEXT
+    assert listed[0].split(maxsplit=1)[1] == readable
 
 
-def test_a_folder_stands_for_the_recordings_in_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_stands_for_the_recordings_in_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], readable: str
+) -> None:
     assert cli.main([str(folder)]) == 0
     a, c = folder / "a.wav", folder / "b" / "c.OGG"
-    assert capsys.readouterr().out == f"== {a}\n\n{TEXT}\n\n== {c}\n\n{TEXT}\n\n"
+    assert capsys.readouterr().out == f"== {a}\n\n{readable}\n\n== {c}\n\n{readable}\n\n"
     # Each once, however often it is named.
     assert cli.main([str(a), str(folder), "--format", "json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["file"], line["text"]) for line in lines] == [(str(a), TEXT), (str(c), TEXT)]
+    assert [(line["file"], line["text"]) for line in lines] == [(str(a), readable), (str(c), readable)]
 
 
 def test_a_recording_without_speech_is_no_error_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,14 +128,14 @@ def test_a_recording_without_speech_is_no_error_and_is_told(tmp_path: Path, caps
 
 
 def test_subtitles_lie_in_the_output_folder_as_the_recordings_did(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], readable: str
 ) -> None:
     output = tmp_path / "new" / "subs"
     assert cli.main([str(folder), "--format", "vtt", "--output", str(output)]) == 0
     assert sorted(path.relative_to(output) for path in output.rglob("*.*")) == [Path("a.vtt"), Path("b/c.vtt")]
     assert capsys.readouterr().err == f"wrote 2 files to {output}\n"
     captions = webvtt.from_buffer(io.StringIO((output / "b" / "c.vtt").read_text()))
-    assert " ".join(caption.text for caption in captions.captions).replace("\n", " ") == TEXT
+    assert " ".join(caption.text for caption in captions.captions).replace("\n", " ") == readable
     assert cli.main([str(SAMPLE), "--format", "srt", "--output", str(output)]) == 0
     assert (output / "sample.srt").read_text().startswith("1\n00:00:00,")
 
@@ -129,13 +151,15 @@ def test_two_recordings_never_share_an_output_file(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "out").exists()
 
 
-def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_bad_file_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], readable: str
+) -> None:
     (tmp_path / "bad.mp3").write_text("hello")
     (tmp_path / "none").mkdir()
     bad, gone, none = (str(tmp_path / name) for name in ("bad.mp3", "gone.wav", "none"))
     assert cli.main([bad, gone, str(SAMPLE), none]) == 1
     printed = capsys.readouterr()
-    assert printed.out == f"== {SAMPLE}\n\n{TEXT}\n\n"
+    assert printed.out == f"== {SAMPLE}\n\n{readable}\n\n"
     assert sorted(printed.err.splitlines()) == sorted(
         [
             f"error: {none}: there are no recordings in this folder",
@@ -158,6 +182,14 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, capsys: pytest.Ca
         (["a.wav", "--hotwords", "Ahab", "--decoder", "greedy"], 2, "hotwords need a search"),
         (["a.wav", "--model", "gone.onnx"], 1, "no model file at gone.onnx"),
         (["a.wav", "--language-model", "gone.bin"], 1, "no language model at gone.bin"),
+        (["a.wav", "--punctuation", "gone.onnx"], 1, "no punctuation model at gone.onnx"),
+        (["a.wav", "--text-style", "shouted"], 2, "invalid choice"),
+        (["a.wav", "--max-lines", "3"], 2, "--max-line-length and --max-lines go with"),
+        (["a.wav", "--max-line-length", "30", "--format", "json"], 2, "--max-line-length and --max-lines go with"),
+        (["a.wav", "--max-lines", "0", "--format", "srt"], 2, "max_lines must be a number from 1 to 10"),
+        (["a.wav", "--max-lines", "0"], 2, "--max-line-length and --max-lines go with"),
+        (["a.wav", "--max-line-length", "9", "--format", "vtt"], 2, "max_line_length must be a number from 10 to 200"),
+        (["a.wav", "--max-line-length", "wide", "--format", "vtt"], 2, "invalid int value"),
         (["a.wav", "--output", __file__], 2, "test_cli.py is a file; name another"),
     ],
 )
@@ -179,12 +211,12 @@ def test_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"hark {hark.__version__}\n"
 
 
-def test_a_dash_reads_standard_input_and_stdin_is_its_name(tmp_path: Path) -> None:
+def test_a_dash_reads_standard_input_and_stdin_is_its_name(tmp_path: Path, readable: str) -> None:
     process = hark_process("-", "--output", str(tmp_path), stdin=subprocess.PIPE)
     out, err = process.communicate(OGG.read_bytes(), timeout=PATIENCE_S)
     assert (out, err.decode()) == (b"", f"wrote 1 file to {tmp_path}\n")
     assert process.returncode == 0
-    assert (tmp_path / "stdin.txt").read_text() == TEXT + "\n"
+    assert (tmp_path / "stdin.txt").read_text() == readable + "\n"
 
 
 def test_ctrl_c_ends_it_without_a_traceback() -> None:
@@ -211,7 +243,7 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
 
 
 @pytest.mark.parametrize("with_tqdm", [True, False])
-def test_progress_is_shown_on_a_terminal_alone(with_tqdm: bool) -> None:
+def test_progress_is_shown_on_a_terminal_alone(with_tqdm: bool, readable: str) -> None:
     terminal, its_end = pty.openpty()
     fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
     without_tqdm = "" if with_tqdm else "sys.modules['tqdm'] = None"
@@ -221,7 +253,7 @@ def test_progress_is_shown_on_a_terminal_alone(with_tqdm: bool) -> None:
     os.close(its_end)
     shown = os.read(terminal, 100_000).decode()
     os.close(terminal)
-    assert done.stdout.decode() == f"== {SAMPLE}\n\n{TEXT}\n\n== {OGG}\n\n{TEXT}\n\n"
+    assert done.stdout.decode() == f"== {SAMPLE}\n\n{readable}\n\n== {OGG}\n\n{readable}\n\n"
     assert f"[1/2] {SAMPLE}: " in shown
     assert f"[2/2] {OGG}: " in shown
     assert "/6 [" in shown if with_tqdm else "6 of 6 s" in shown

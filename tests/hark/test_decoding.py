@@ -189,7 +189,7 @@ def test_a_search_writes_what_the_language_model_knows(
     made = tmp_path / "lm.bin"
     language_model.make([line.replace("coast", word) for line in TEXT], made, 2_000_000, 1, {})
     monkeypatch.setattr(app, "decoders", decoders_with(made))
-    reply = form_and_query(post, [("decoder", "beam")])[0][1]
+    reply = form_and_query(post, [("decoder", "beam"), ("text_style", "spoken")])[0][1]
     assert f"to the {word} leaves at nine" in reply["text"]
 
 

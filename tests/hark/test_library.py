@@ -15,11 +15,10 @@ import soxr
 import hark
 from hark import model_files
 from hark.errors import ConflictingParameters, InvalidAudio, InvalidBody, InvalidParameter, ModelError, UnreadableFile
-from tests.conftest import EVENTS, ROOT
+from tests.conftest import EVENTS, ROOT, SPOKEN
 from tests.hark.media_files import encode_media
 
 SAMPLE = EVENTS / "sample.wav"
-TEXT = "the train to the coast leaves at nine in the morning and the old man will wait for you at the station"
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +52,10 @@ def test_everything_it_offers_is_there() -> None:
         assert getattr(hark, name) is not None
 
 
-def test_a_file_is_transcribed_whatever_names_it(model: hark.Model) -> None:
+def test_a_file_is_transcribed_whatever_names_it(model: hark.Model, readable: str) -> None:
     for audio in (SAMPLE, str(SAMPLE), SAMPLE.read_bytes()):
         found = model.transcribe(audio)
-        assert found.text == TEXT
+        assert found.text == readable
         assert found.duration == pytest.approx(6.4)
 
 
@@ -67,7 +66,9 @@ def test_times_and_confidences_have_short_names(model: hark.Model) -> None:
         assert (span.start, span.end) == (span.start_s, span.end_s)
         assert 0 <= span.start < span.end <= found.duration
         assert 0 < span.confidence <= 1
-    assert " ".join(word.text for word in found.words) == " ".join(segment.text for segment in found.segments) == TEXT
+    assert " ".join(word.text for word in found.words if word.text) == found.text
+    assert " ".join(segment.text for segment in found.segments) == found.text
+    assert " ".join(word.word for word in found.words) == SPOKEN
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
@@ -76,7 +77,7 @@ def test_an_array_of_any_rate_is_transcribed(model: hark.Model, speech: np.ndarr
     samples = soxr.resample(speech, 16_000, rate).astype(dtype)
     found = model.transcribe(samples, sample_rate=rate)
     assert found.duration == pytest.approx(6.4, abs=0.01)
-    assert found.words[-1].text == "station"
+    assert found.words[-1].word == "station"
     if rate == 16_000:
         assert found == model.transcribe(SAMPLE)
 
@@ -113,14 +114,14 @@ def test_progress_is_told_in_seconds_of_the_recording(model: hark.Model, speech:
     assert told[-1] == pytest.approx(76.8)
 
 
-def test_threads_may_share_a_model(model: hark.Model) -> None:
+def test_threads_may_share_a_model(model: hark.Model, readable: str) -> None:
     found: list[str] = []
     threads = [threading.Thread(target=lambda: found.append(model.transcribe(SAMPLE).text)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [TEXT] * 4
+    assert found == [readable] * 4
 
 
 def test_containers_that_libsndfile_does_not_read_are_read(
@@ -128,7 +129,7 @@ def test_containers_that_libsndfile_does_not_read_are_read(
 ) -> None:
     path = tmp_path / "meeting.m4a"
     path.write_bytes(encode_media(speech[:, None], 16_000, "m4a, index at the end"))
-    assert model.transcribe(path).words[-1].text == "station"
+    assert model.transcribe(path).words[-1].word == "station"
 
 
 def test_what_is_wrong_is_said_for_a_program(model: hark.Model, speech: np.ndarray, tmp_path: Path) -> None:
@@ -172,6 +173,48 @@ def test_arrays_and_values_that_cannot_be_are_refused(model: hark.Model, speech:
         model.transcribe(SAMPLE, alternatives=11)
     with pytest.raises(ConflictingParameters, match="hotwords need a search"):
         model.transcribe(SAMPLE, decoder="greedy", hotwords=["coast"])
+    for call in (model.transcribe, model.stream):
+        with pytest.raises(InvalidParameter, match="text_style must be written or spoken, not 'shouted'"):
+            call(SAMPLE, text_style="shouted")
+
+
+def test_text_is_as_it_was_spoken_on_demand(model: hark.Model, readable: str) -> None:
+    found = model.transcribe(SAMPLE, text_style="spoken")
+    assert found.text == found.spoken == SPOKEN
+    assert {(word.written, word.punctuation) for word in found.words} == {(None, "")}
+    assert model.transcribe(SAMPLE, text_style="written").text == readable
+    assert " ".join(segment.text for segment in model.stream(SAMPLE, text_style="spoken")) == SPOKEN
+    written = model.transcribe(SAMPLE)
+    assert written.as_spoken().text == SPOKEN
+    assert written.as_spoken().words == found.words
+
+
+def test_alternatives_are_readable_too_and_can_be_had_as_they_were_spoken(model: hark.Model) -> None:
+    found = model.transcribe(SAMPLE, alternatives=5)
+    spoken = model.transcribe(SAMPLE, alternatives=5, text_style="spoken")
+    assert all(each.text[0].isupper() and each.text.lower() != each.spoken for each in found.alternatives)
+    assert len({each.text for each in found.alternatives}) == len(found.alternatives)
+    assert {each.spoken for each in found.alternatives} <= {each.text for each in spoken.alternatives}
+    again = found.as_spoken().alternatives
+    assert again[0] == spoken.alternatives[0]
+    assert set(again) <= set(spoken.alternatives)
+
+
+def test_hot_words_keep_the_callers_spelling(model: hark.Model) -> None:
+    found = model.transcribe(SAMPLE, hotwords=["COAST", "old Man", "staTion"])
+    assert found.spoken == SPOKEN
+    assert {"COAST", "old", "Man", "staTion"} <= {word.written for word in found.words}
+    assert model.transcribe(SAMPLE, hotwords="COAST", text_style="spoken").text == SPOKEN
+
+
+def test_without_a_punctuation_model_text_is_as_it_was_spoken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(model_files, "PUNCTUATION", tmp_path / "gone.onnx")
+    model = hark.load()
+    assert model.transcribe(SAMPLE).text == SPOKEN
+    with pytest.raises(ConflictingParameters, match=r"no punctuation model here, .*; leave text_style out"):
+        model.transcribe(SAMPLE, text_style="written")
+    with pytest.raises(ConflictingParameters):
+        model.stream(SAMPLE, text_style="written")
 
 
 def test_models_that_are_not_there_or_others_are_refused(tmp_path: Path) -> None:
@@ -179,6 +222,8 @@ def test_models_that_are_not_there_or_others_are_refused(tmp_path: Path) -> None
         hark.load(tmp_path / "gone.onnx")
     with pytest.raises(ModelError, match=r"no language model at .*gone\.bin"):
         hark.load(language_model=tmp_path / "gone.bin")
+    with pytest.raises(ModelError, match=r"no punctuation model at .*gone\.onnx; name another"):
+        hark.load(punctuation=tmp_path / "gone.onnx")
     with pytest.raises(ModelError, match="is a model for keywords"):
         hark.load(model_files.KEYWORDS)
     with pytest.raises(ModelError, match="is a model for transcription"):
@@ -188,7 +233,7 @@ def test_models_that_are_not_there_or_others_are_refused(tmp_path: Path) -> None
 def test_without_a_language_model_there_is_no_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(model_files, "LANGUAGE_MODEL", tmp_path / "gone.bin")
     model = hark.load()
-    assert model.transcribe(SAMPLE).words[-1].text == "station"
+    assert model.transcribe(SAMPLE).words[-1].word == "station"
     with pytest.raises(InvalidParameter, match="no language model here, so nothing can be searched; leave hotwords"):
         model.transcribe(SAMPLE, hotwords=["coast"])
 
@@ -202,12 +247,12 @@ def test_keywords_are_spotted_where_they_are(speech: np.ndarray) -> None:
         assert found.label in keywords.spec.labels
 
 
-def test_a_pipe_is_read_where_nothing_can_be_mapped(model: hark.Model) -> None:
+def test_a_pipe_is_read_where_nothing_can_be_mapped(readable: str) -> None:
     program = f"import hark; print(hark.load({str(model_files.RECOGNISER)!r}).transcribe('/dev/stdin').text)"
     done = subprocess.run(
         [sys.executable, "-c", program], input=SAMPLE.read_bytes(), capture_output=True, check=True, cwd=ROOT
     )
-    assert done.stdout.decode().strip() == TEXT
+    assert done.stdout.decode().strip() == readable
     assert done.stderr == b""
 
 
@@ -215,6 +260,6 @@ def test_setup_puts_every_model_that_is_looked_for_into_the_wheel() -> None:
     # As text: not every environment has a setuptools that setup.py can run with; who builds gets one.
     models = re.search(r"^MODELS = (\(.*\))$", (ROOT / "setup.py").read_text(), re.MULTILINE)
     assert models
-    paths = (model_files.RECOGNISER, model_files.LANGUAGE_MODEL, model_files.KEYWORDS)
+    paths = (model_files.RECOGNISER, model_files.LANGUAGE_MODEL, model_files.KEYWORDS, model_files.PUNCTUATION)
     named = {path.name for path in paths} | {model_files.RECOGNISER.with_suffix(".json").name}
     assert set(ast.literal_eval(models[1])) == named

@@ -73,7 +73,7 @@ def test_every_segment_fits_into_a_subtitle_and_none_is_lost(seed: int) -> None:
     transcript = build([DecodedWindow(0.0, tokens(text))], SPEC, len(text))
     assert transcript.text == text
     for segment in transcript.segments:
-        assert cues.fits(segment.text, segment.end_s - segment.start_s)
+        assert cues.DEFAULT.fits(segment.text, segment.end_s - segment.start_s)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -81,7 +81,7 @@ def test_a_text_is_not_parted_into_more_segments_than_needed(seed: int) -> None:
     text = random_speech(np.random.default_rng(seed))
     segments = build([DecodedWindow(0.0, tokens(text))], SPEC, len(text)).segments
     # A third of what fits at least, wherever there is a break near the middle.
-    assert len(segments) <= 3 + len(text) / (cues.MAX_LINES * cues.MAX_LINE_CHARACTERS / 3)
+    assert len(segments) <= 3 + len(text) / (cues.DEFAULT.max_lines * cues.DEFAULT.max_line_length / 3)
 
 
 def test_a_long_segment_is_broken_at_its_longest_pause_near_the_middle() -> None:

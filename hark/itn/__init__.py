@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hark.itn.pairs import settle
-from hark.itn.reader import NUMBER_WORDS, read
+from hark.itn.reader import read
+from hark.itn.vocabulary import NUMBER_WORDS
 
 
 @dataclass(frozen=True, slots=True)

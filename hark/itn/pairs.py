@@ -1,7 +1,7 @@
 """Two numbers that belong together are written alike: "between 5 and 10", "$200 to $300", "two or three hundred"."""
 
 from hark.itn.items import Item, ordinal
-from hark.itn.vocabulary import AFTER_PRONOUN, BEFORE_PRONOUN, BEFORE_TIME, ORDINAL_TEENS, ORDINAL_UNITS
+from hark.itn.vocabulary import AFTER_PRONOUN, BEFORE_PRONOUN, BEFORE_TIME, NUMBER_WORDS
 
 _FIGURES = frozenset({"number", "time", "money", "percent", "code"})
 # Between "one" and "ten", in "one in ten"; before these it is how long something took.
@@ -76,7 +76,7 @@ def _joined(left: Item, join: str, right: Item, before: str, after: str) -> bool
     """Says whether one word joins these numbers, and not what is around them."""
     if left.kind == "small" and left.value == 1 and before in BEFORE_PRONOUN:
         return False
-    if right.kind == "small" and (after in AFTER_PRONOUN or after in ORDINAL_UNITS or after in ORDINAL_TEENS):
+    if right.kind == "small" and (after in AFTER_PRONOUN or after in NUMBER_WORDS):
         return False
     if join == "and":
         if right.kind == "time" and left.kind == "small":

@@ -21,6 +21,7 @@ from hark.itn.vocabulary import (
     CENTS,
     CODES,
     COMPOUND_MEASURES,
+    COSTS,
     COUNTED,
     CURRENCIES,
     DECADES,
@@ -37,10 +38,10 @@ from hark.itn.vocabulary import (
     MONTHS,
     NO_PLURALS,
     NOTES,
+    NUMBER_WORDS,
     NUMBERED,
     OFTEN_NUMBERED,
     OH,
-    ORDINAL_SCALES,
     ORDINAL_TEENS,
     ORDINAL_UNITS,
     OWNERS,
@@ -49,6 +50,7 @@ from hark.itn.vocabulary import (
     PHONES,
     PLURAL_NUMBERED,
     POINTS,
+    PRICES,
     REPEATS,
     ROMAN,
     SCALES,
@@ -67,10 +69,6 @@ from hark.itn.vocabulary import (
     WEIGHED,
 )
 
-# Words without any of these have nothing to write.
-NUMBER_WORDS = frozenset(
-    {*UNITS, *TEENS, *TENS, *ORDINAL_UNITS, *ORDINAL_TEENS, *SCALES, *ORDINAL_SCALES, "hundred", "hundredth"}
-)
 _STARTS = frozenset(
     {*UNITS, *TEENS, *TENS, *ORDINAL_UNITS, *ORDINAL_TEENS, *OH, *REPEATS, *HALVES_OF_HOUR}
     | {"a", "minus", "negative", "plus", "point", "hundred", *SCALES}
@@ -106,7 +104,7 @@ class _Reader:
         while at < end:
             if words[at] in _STARTS:
                 after = self.number(at)
-                if after:
+                if after > at:
                     at = after
                     continue
             items.append(Item(words[at], at, at + 1))
@@ -146,6 +144,7 @@ class _Reader:
             or self.idiom(at)
             or self.told_time(at)
             or self.old_number(at)
+            or self.price(at)
             or self.military_time(at)
             or self.clock_time(at)
             or self.long_digits(at)
@@ -272,6 +271,8 @@ class _Reader:
                 return 0
             end, text = number.end, str(number.value)
         after = words[end]
+        if groups == 2 and found.spoken[1:] == [found.spoken[0] + 1] and after in ("and", "or"):
+            return 0  # "pages one two and three"
         if groups < 2 and len(text) == 1 and after not in POINTS:
             if after in ("hundred", *SCALES) or words[at] in OH:
                 return 0
@@ -467,6 +468,8 @@ class _Reader:
             return False
         if hour.value > 12:
             return before == "at"
+        if self.on_street(end):
+            return False
         if self.half_of_day(end) or words[end] in TIMED or self.part_of_day(end):
             return True
         if before in BEFORE_TIME or (before == "is" and second in ("it", "time", "now")):
@@ -597,6 +600,22 @@ class _Reader:
         if words[number.end] in AFTER_PRONOUN or words[number.end] in ("hundred", *SCALES) or self.measured(number.end):
             return 0
         return self.write(str(number.value), at, number.end, "number", number)
+
+    def price(self, at: int) -> int:
+        """Writes "it cost me three ninety nine" as 3.99: of what is not said."""
+        words = self.words
+        before, second = words[at - 1], words[at - 2]
+        paid = before in COSTS or (before in ("me", "us", "you") and second in COSTS)
+        if not paid and not (before in ("is", "was") and second in PRICES):
+            return 0
+        whole = below_hundred(words, at)
+        rest = below_hundred(words, whole.end) if whole and not whole.ordinal and whole.value else None
+        if whole is None or rest is None or rest.ordinal or rest.value < 10:
+            return 0
+        end = rest.end
+        if self.measured(end) or self.plural(end) or words[end] in NUMBER_WORDS or words[end] in MEASURING:
+            return 0
+        return self.write(f"{whole.value}.{rest.value:02}", at, end, "number")
 
     def joined_hundreds(self, at: int) -> int:
         """Writes "two forty seven" as 247."""
@@ -754,6 +773,8 @@ class _Reader:
         words, end, value = self.words, number.end, number.value
         before, after = words[at - 1], words[end]
         sure = before in SURE_BEFORE_YEAR or self.after_date == at
+        if before == "year" and 1000 <= value <= 2999:
+            return True
         if not 1100 <= value <= 2099 or before in BEFORE_AMOUNT or after in COUNTED:
             return False
         if sure:
@@ -848,7 +869,7 @@ class _Reader:
         words = self.words
         after = end
         large = ""
-        if words[end] in SCALES:
+        if words[end] in SCALES and (number is None or number.scale >= 10**6):
             large, after = words[end], end + 1
         word = words[after]
         if word == "percent" or self.per_cent(after):
@@ -911,7 +932,7 @@ class _Reader:
         word = words[end]
         if number and number.value == 1 and not large and words[at - 1] == "no":
             return False
-        if word not in ("pound", "pounds"):
+        if CURRENCIES[word] != "£" or word == "pounds'":
             return True
         if any(near in WEIGHED for near in words[at - 4 : at]) or words[end + 1] in ("heavier", "lighter", "of"):
             return False

@@ -68,6 +68,11 @@ ORDINAL_TEENS = {
 }
 ORDINAL_SCALES = {"thousandth": 10**3, "millionth": 10**6}
 
+# Words without any of these have nothing to write.
+NUMBER_WORDS = frozenset(
+    {*UNITS, *TEENS, *TENS, *ORDINAL_UNITS, *ORDINAL_TEENS, *SCALES, *ORDINAL_SCALES, "hundred", "hundredth"}
+)
+
 # Zero as people say it between other digits.
 OH = frozenset({"oh", "o"})
 DIGITS = {**UNITS, "oh": 0, "o": 0}
@@ -137,9 +142,9 @@ TOLD = frozenset({"past", "to", "till", "before", "after", "of"})
 
 # A symbol, and whether the smaller coin follows with its own name.
 CURRENCIES = {
-    **dict.fromkeys(("dollar", "dollars"), "$"),
+    **dict.fromkeys(("dollar", "dollars", "dollars'"), "$"),
     **dict.fromkeys(("euro", "euros"), "€"),
-    **dict.fromkeys(("pound", "pounds"), "£"),
+    **dict.fromkeys(("pound", "pounds", "pounds'"), "£"),
     **dict.fromkeys(("yen",), "¥"),
     **dict.fromkeys(("rupee", "rupees"), "₹"),
 }
@@ -183,6 +188,9 @@ PAID = frozenset(
         *("bank", "money", "cash", "profit", "loss", "losses", "tax", "income", "a year's", "cheque", "fortune", "sum"),
     }
 )
+# Before a price without its currency: "it cost me three ninety nine", "the bill is forty two fifty".
+COSTS = frozenset({"cost", "costs"})
+PRICES = frozenset({"bill", "total", "price", "fare"})
 WEIGHED = frozenset(
     {
         *("weigh", "weighs", "weighed", "weighing", "weight", "lose", "loses", "lost", "losing", "gain", "gained"),

@@ -254,10 +254,10 @@ def test_decimals_read_back() -> None:
 )
 def test_the_time_is_linear(pattern: list[str]) -> None:
     words = (pattern * 60_000)[:60_000]
-    start = time.perf_counter()
+    start = time.process_time()
     found = tokens(words)
     # A second at most, and minutes if a rule looked at all words for each.
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
     _check_spans(words, None, found)
 
 
@@ -269,9 +269,9 @@ def test_ordinary_speech_takes_next_to_no_time() -> None:
 
 
 def _timed(words: list[str]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     tokens(words)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_it_imports_next_to_nothing() -> None:

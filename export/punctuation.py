@@ -23,7 +23,7 @@ import training.punctuation
 from export.errors import ProofError
 from export.graph import OPSET, write_metadata
 from hark.command import command
-from hark.punctuation import HASHES, INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, PunctuationSpec, Punctuator
+from hark.punctuation import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, ROWS, PunctuationSpec, Punctuator
 from hark.recognizer import open_session
 from training.punctuation.checkpoint import load_checkpoint
 from training.punctuation.evaluate import mean_f1, of_model, on_texts
@@ -41,7 +41,7 @@ _EXAMPLE_WORDS = 11
 
 
 def trace(network: PunctuationNetwork, spec: PunctuationSpec, path: Path) -> None:
-    """Writes the network as an fp32 ONNX file: [1, words, hashes] and [1, words] in, [1, words, ...] out."""
+    """Writes the network as an fp32 ONNX file: [1, words, rows] and [1, words] in, [1, words, ...] out."""
     with warnings.catch_warnings():
         # The tracer warns of its age, and that recurrences may not take other sizes; the proof shows they do.
         warnings.simplefilter("ignore")
@@ -60,9 +60,9 @@ def trace(network: PunctuationNetwork, spec: PunctuationSpec, path: Path) -> Non
 def inputs(spec: PunctuationSpec, words: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Draws the input for one passage."""
     rng = np.random.default_rng(seed)
-    hashes = rng.integers(spec.word_rows + spec.affix_rows, size=(1, words, HASHES)).astype(np.int32)
+    rows = rng.integers(spec.table_rows, size=(1, words, ROWS)).astype(np.int32)
     gaps = rng.integers(len(spec.gap_edges_s) + 2, size=(1, words)).astype(np.int32)
-    return torch.from_numpy(hashes), torch.from_numpy(gaps)
+    return torch.from_numpy(rows), torch.from_numpy(gaps)
 
 
 def prove(network: PunctuationNetwork, spec: PunctuationSpec, path: Path) -> float:

@@ -1,20 +1,21 @@
 """Spoken words and the pauses after them -> the mark that follows each word, and its capitals.
 
-A network looks at a window of words at a time. It knows no list of words: each is read as the hashes of itself, its
-beginnings and its endings, so that any word of any language can be read.
+A network looks at a window of words at a time. It has vectors for common words, and for the beginnings and endings of
+words, by their hashes, so that any word can be read.
 
 Sources: Tilk and Alumäe, "Bidirectional Recurrent Neural Network with Attention Mechanism for Punctuation Restoration"
 (Interspeech 2016), for the task and the use of pauses; Bojanowski et al., "Enriching Word Vectors with Subword
 Information" (TACL 2017), for hashed parts of words.
 """
 
+import base64
 import dataclasses
 import json
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,14 @@ CASES = ("lower", "Capital", "UPPER")
 LOWER, CAPITAL, UPPER = range(len(CASES))
 
 METADATA_KEY = "hark.punctuation"
-INPUT_NAMES = ("hashes", "gaps")
+INPUT_NAMES = ("rows", "gaps")
 OUTPUT_NAMES = ("mark_log_probs", "case_log_probs")
 
-# Of each word: itself, hashed twice so that few words share both; its beginnings and endings of so many letters.
+# Of each word: itself, and its beginnings and endings of so many letters.
 _AFFIX_LETTERS = (1, 2, 3, 4)
-HASHES = 2 + 2 * len(_AFFIX_LETTERS)
+ROWS = 1 + 2 * len(_AFFIX_LETTERS)
+# The row of words that have no vector of their own.
+UNKNOWN_ROW = 0
 # The class of a gap that nobody measured.
 UNKNOWN_GAP = 0
 
@@ -49,7 +52,8 @@ class PunctuationSpec:
     Attributes:
         name: what it is called.
         version: changes whenever the weights do.
-        word_rows, affix_rows: how many rows of its table are for hashes of words, and for those of their parts.
+        vocabulary: hashes of the words that have vectors of their own, see `packed`.
+        affix_rows: how many rows of the table are for the beginnings and endings of words.
         gap_edges_s: between the classes of gaps, in seconds; class 0 is for gaps that are not known.
         mixed_case: names whose capitals no rule gives, as {"d'artagnan": "d'Artagnan"}; what the network takes for a
             common word stays one.
@@ -61,7 +65,7 @@ class PunctuationSpec:
 
     name: str
     version: str
-    word_rows: int
+    vocabulary: str
     affix_rows: int
     gap_edges_s: tuple[float, ...]
     mixed_case: dict[str, str] = field(default_factory=dict)
@@ -72,7 +76,7 @@ class PunctuationSpec:
 
     def __post_init__(self) -> None:
         edges = self.gap_edges_s
-        if self.word_rows < 1 or self.affix_rows < 1 or list(edges) != sorted(set(edges)) or not edges:
+        if self.affix_rows < 1 or list(edges) != sorted(set(edges)) or not edges:
             raise ModelError("The punctuation model's spec has values that cannot be right; export it again.")
 
     def to_json(self) -> str:
@@ -92,22 +96,50 @@ class PunctuationSpec:
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError("The punctuation model has no readable spec; export it again.") from error
 
+    @cached_property
+    def _known(self) -> NDArray[np.uint32]:
+        return np.frombuffer(base64.b64decode(self.vocabulary), "<u4")
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of the network's table: that of unknown words, those of the vocabulary, those of parts of words."""
+        return 1 + len(self._known) + self.affix_rows
+
+    def rows(self, words: Sequence[str]) -> NDArray[np.int32]:
+        """Returns the [words, `ROWS`] rows of the network's table that stand for words."""
+        known = self._known
+        hashed = np.array([zlib.crc32(word.encode()) for word in words], np.uint32)
+        places = np.searchsorted(known, hashed)
+        found = np.append(known, 0)[places] == hashed
+        own = np.where(found & (places < len(known)), places + 1, UNKNOWN_ROW)
+        affixes = [_affixes(word, self.affix_rows) for word in words]
+        return np.column_stack([own, np.array(affixes, np.int64) + len(known) + 1]).astype(np.int32)
+
     def gap_class(self, gap_s: float | None) -> int:
         """Returns the class of a gap in seconds; of None, that of unknown ones."""
         return UNKNOWN_GAP if gap_s is None else 1 + bisect_right(self.gap_edges_s, gap_s)
 
 
-@lru_cache(maxsize=1 << 14)
-def hashes(word: str, word_rows: int, affix_rows: int) -> tuple[int, ...]:
-    """Returns the `HASHES` rows of the network's table that stand for a word.
+def packed(vocabulary: Iterable[str]) -> str:
+    """Returns a vocabulary as the spec has it: CRC-32 of each word, sorted, as little-endian numbers in base64.
 
-    Rows of words come first, those of their beginnings and endings after them.
+    The row of a word is its place among them, after `UNKNOWN_ROW`.
     """
-    whole = word.encode()
-    rows = [zlib.crc32(whole) % word_rows, zlib.crc32(b"\0" + whole) % word_rows]
+    return base64.b64encode(np.array(sorted(hashes_of(vocabulary)), "<u4").tobytes()).decode()
+
+
+def hashes_of(vocabulary: Iterable[str]) -> set[int]:
+    """Returns the hashes of words; of several with the same, which are rare, there is one."""
+    return {zlib.crc32(word.encode()) for word in vocabulary}
+
+
+@lru_cache(maxsize=1 << 14)
+def _affixes(word: str, affix_rows: int) -> tuple[int, ...]:
+    """Returns the rows of a word's beginnings and endings, counted from the first of them."""
+    rows = []
     for letters in _AFFIX_LETTERS:
-        rows.append(word_rows + zlib.crc32(b"^" + word[:letters].encode()) % affix_rows)
-        rows.append(word_rows + zlib.crc32(b"$" + word[-letters:].encode()) % affix_rows)
+        rows.append(zlib.crc32(b"^" + word[:letters].encode()) % affix_rows)
+        rows.append(zlib.crc32(b"$" + word[-letters:].encode()) % affix_rows)
     return tuple(rows)
 
 
@@ -152,9 +184,8 @@ class Punctuator:
             [words, marks] and [words, cases] log-probabilities.
         """
         spec = self.spec
-        rows = np.array([hashes(word, spec.word_rows, spec.affix_rows) for word in words], np.int32)
         gaps = np.array([spec.gap_class(gap_s) for gap_s in gaps_s], np.int32)
-        marks, cases = self._session.run(OUTPUT_NAMES, {"hashes": rows[None], "gaps": gaps[None]})
+        marks, cases = self._session.run(OUTPUT_NAMES, {"rows": spec.rows(words)[None], "gaps": gaps[None]})
         return [marks[0], cases[0]]
 
     def labels(self, words: Iterable[tuple[str, float | None]]) -> Iterator[Labels]:

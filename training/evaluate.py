@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,18 @@ from hark.command import command
 from hark.decoding import DECODERS, DEFAULT_DECODER, GREEDY, Decoder, Decoders, Decoding
 from hark.errors import RequestError
 from hark.pipeline import Runner, Timings, transcribe
+from hark.punctuation import Punctuator
 from hark.recognizer import Recognizer
+from hark.transcript import Transcript
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import model_spec
 from training.errors import ManifestError
 from training.keywords.report import evaluate_keywords
 from training.manifest import Utterance, read_manifest
 from training.metrics import ErrorCounts, ErrorRates, corpus_rates, count_errors
+from training.punctuation.evaluate import of_model, on_heard
+from training.punctuation.heard import heard_in
+from training.punctuation.scores import Score
 from training.report import Result, as_json, as_text, make_report
 from training.text import normalise
 
@@ -46,10 +51,12 @@ class Evaluation:
     Attributes:
         results: one for each utterance, in the manifest's order.
         processing_s: seconds of wall time from bytes to text, for all utterances.
+        transcripts: what was heard, in the same order, as it was spoken.
     """
 
     results: list[Result]
     processing_s: float
+    transcripts: list[Transcript] = field(default_factory=list)
 
     @property
     def counts(self) -> list[ErrorCounts]:
@@ -102,7 +109,7 @@ def evaluate(
     if not any(references):
         raise ManifestError("No utterance of the manifest has a word in its text, so there is nothing to compare with.")
     timings = Timings()
-    hypotheses, durations_s = [], []
+    transcripts = []
     for utterance in tqdm(utterances, desc="evaluating", disable=None if progress else True, leave=False):
         try:
             transcript = transcribe(
@@ -110,11 +117,29 @@ def evaluate(
             )
         except (OSError, RequestError) as error:
             raise ManifestError(f"{utterance.audio_path} cannot be evaluated: {error}") from error
-        hypotheses.append(transcript.text)
-        durations_s.append(transcript.duration_s)
+        transcripts.append(transcript)
+    hypotheses = [transcript.text for transcript in transcripts]
+    durations_s = [transcript.duration_s for transcript in transcripts]
     counts = count_errors(references, hypotheses)
     results = map(Result, utterances, references, hypotheses, durations_s, counts)
-    return Evaluation(list(results), timings.total_ms / 1000)
+    return Evaluation(list(results), timings.total_ms / 1000, transcripts)
+
+
+def readable(evaluation: Evaluation, punctuation: Path) -> tuple[dict[str, Score], int]:
+    """Scores the punctuation and capitals of readable text on the utterances whose texts have any.
+
+    Returns:
+        F1 and its parts by kind, and the number of these utterances; nothing where there is no model or no such text.
+
+    Raises:
+        ModelError: the model cannot be read.
+    """
+    pairs = zip(evaluation.results, evaluation.transcripts, strict=True)
+    heard = [heard_in(transcript, result.utterance.text) for result, transcript in pairs]
+    marked = [each for each in heard if each.words and any(each.reference.marks)]
+    if not marked or not punctuation.is_file():
+        return {}, 0
+    return on_heard(of_model(Punctuator(punctuation)), marked), len(marked)
 
 
 def load_runner(path: Path) -> Runner:
@@ -141,6 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"(default: {DEFAULT_DECODER}, as an endpoint decodes, or greedy without a language model)",
     )
     parser.add_argument("--language-model", type=Path, default=model_files.LANGUAGE_MODEL, help="for the beam search")
+    parser.add_argument("--punctuation", type=Path, default=model_files.PUNCTUATION, help="for readable text")
     parser.add_argument("--hotwords", default="", metavar="WORDS", help="for the beam search, separated by commas")
     parser.add_argument("--json", type=Path, help="write figures and transcripts here")
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="utterances to show (default: %(default)s)")
@@ -164,9 +190,14 @@ def main(arguments: list[str] | None = None) -> int:
         f"WER {rates.wer:.4f} ({rates.words} words)   CER {rates.cer:.4f} ({rates.characters} characters)   "
         f"real-time factor {evaluation.real_time_factor:.4f}"
     )
+    scored, count = readable(evaluation, options.punctuation)
+    if scored:
+        shown = "   ".join(f"{kind} {score.f1:.3f}" for kind, score in scored.items())
+        print(f"readable text, F1: {shown}   ({count} utterances whose texts have punctuation)")
     figures = {
         "decoder": options.decoder,
         **evaluation.summary(),
+        **({"readable_f1": {kind: round(score.f1, 5) for kind, score in scored.items()}} if scored else {}),
         "real_time_factor": round(evaluation.real_time_factor, 5),
         **as_json(report),
     }

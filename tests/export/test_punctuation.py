@@ -8,18 +8,18 @@ import torch
 
 from export import punctuation
 from export.errors import ProofError
-from hark.punctuation import PunctuationSpec, Punctuator
+from hark.punctuation import PunctuationSpec, Punctuator, packed
 from tests.training.punctuation import toy
 from training.punctuation.network import PunctuationNetwork, Shape
 
-SHAPE = Shape(word_rows=64, affix_rows=32, embedding=8, gap_embedding=4, rnn_size=12)
-SPEC = PunctuationSpec("toy", "1", 64, 32, (0.1, 0.3, 1.0), {"mcdonald": "McDonald"})
+SHAPE = Shape(embedding=8, gap_embedding=4, rnn_size=12)
+SPEC = PunctuationSpec("toy", "1", packed(["she", "sees"]), 32, (0.1, 0.3, 1.0), {"mcdonald": "McDonald"})
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     torch.manual_seed(0)
-    network = PunctuationNetwork(SHAPE, len(SPEC.gap_edges_s) + 2)
+    network = PunctuationNetwork(SHAPE, SPEC.table_rows, len(SPEC.gap_edges_s) + 2)
     path = tmp_path_factory.mktemp("checkpoint") / "best.ckpt"
     torch.save({"network": network.state_dict(), "spec": SPEC.to_json(), "shape": vars(SHAPE)}, path)
     return path

@@ -18,7 +18,7 @@ def load_checkpoint(path: Path) -> tuple[PunctuationNetwork, PunctuationSpec]:
     try:
         saved = torch.load(path, weights_only=True)
         spec = PunctuationSpec.from_json(saved["spec"])
-        network = PunctuationNetwork(Shape(**saved["shape"]), len(spec.gap_edges_s) + 2)
+        network = PunctuationNetwork(Shape(**saved["shape"]), spec.table_rows, len(spec.gap_edges_s) + 2)
         network.load_state_dict(saved["network"])
     except Exception as error:  # torch raises many kinds for files that are none
         raise CheckpointError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hark.punctuation import FULL_STOP, NOTHING, QUESTION_MARK, UNKNOWN_GAP, PunctuationSpec, hashes
+from hark.punctuation import FULL_STOP, NOTHING, QUESTION_MARK, UNKNOWN_GAP, PunctuationSpec
 from training.punctuation.errors import Errors, misheard
 from training.punctuation.labels import Labelled
 from training.punctuation.pauses import Pauses
@@ -27,6 +28,7 @@ class Conditions:
             do; and of the rest, share of those that end where one does.
         longest_short: words of the longest of the short passages, which are whole sentences, as short recordings are.
         short_share: of all words, those in short passages.
+        renamed: share of the names, of which there is a list, that are other names.
     """
 
     words: int = 128
@@ -36,6 +38,7 @@ class Conditions:
     ends_sentence: float = 0.5
     longest_short: int = 40
     short_share: float = 0.15
+    renamed: float = 0.15
 
 
 class Passage(NamedTuple):
@@ -55,9 +58,9 @@ class Passage(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Passages of one length: [batch, words, hashes], and [batch, words] of each of the others."""
+    """Passages of one length: [batch, words, rows], and [batch, words] of each of the others."""
 
-    hashes: Tensor
+    rows: Tensor
     gaps: Tensor
     marks: Tensor
     cases: Tensor
@@ -72,12 +75,14 @@ class Source:
         conditions: shares and lengths.
         pauses: drawn for the words; None where there are none to draw from.
         errors: of the recogniser; None where there are none to draw from.
+        names: words that are always capitals' words, to put in place of each other: no book has all names.
     """
 
     texts: Sequence[Labelled]
     conditions: Conditions
     pauses: Pauses | None = None
     errors: Errors | None = None
+    names: Sequence[str] = ()
 
     def steps(self, size: int) -> int:
         """Returns how many batches of `size` long passages there are in one reading, at least."""
@@ -120,11 +125,26 @@ class Source:
             found += [self._passage(text, part, rng, ends=True, same_length=True) for part in parts]
         return found
 
+    @cached_property
+    def _known_names(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    def _with_other_names(self, text: Labelled, part: slice, rng: np.random.Generator) -> list[str]:
+        words = text.words[part]
+        if not self.names:
+            return words
+        renamed = rng.random(len(words)) < self.conditions.renamed
+        others = rng.integers(len(self.names), size=len(words))
+        return [
+            self.names[other] if is_other and word in self._known_names else word
+            for word, is_other, other in zip(words, renamed.tolist(), others.tolist(), strict=True)
+        ]
+
     def _passage(
         self, text: Labelled, part: slice, rng: np.random.Generator, ends: bool, same_length: bool = False
     ) -> Passage:
         marks, cases = np.array(text.marks[part]), np.array(text.cases[part])
-        words = text.words[part]
+        words = self._with_other_names(text, part, rng)
         rate = rng.choice(self.conditions.error_rates)
         if self.errors and rate:
             heard = misheard(words, rate, self.errors, rng, same_length)
@@ -192,9 +212,9 @@ def batches(source: Source, size: int, spec: PunctuationSpec, rng: np.random.Gen
 
 
 def _batch(held: list[Passage], spec: PunctuationSpec) -> Batch:
-    rows = [[hashes(word, spec.word_rows, spec.affix_rows) for word in passage.words] for passage in held]
+    rows = [spec.rows(passage.words) for passage in held]
     return Batch(
-        torch.from_numpy(np.array(rows, np.int32)),
+        torch.from_numpy(np.stack(rows)),
         torch.from_numpy(np.stack([gap_classes(passage.gaps_s, spec) for passage in held])),
         torch.from_numpy(np.stack([passage.marks for passage in held])),
         torch.from_numpy(np.stack([passage.cases for passage in held])),

@@ -112,6 +112,25 @@ def mean_f1(measured: Mapping[str, Score]) -> float:
     return sum(score.f1 for score in measured.values()) / len(measured)
 
 
+def rows_of_texts(model: Restorer, texts: Sequence[Labelled], pauses: Pauses | None) -> dict[str, dict[str, Score]]:
+    """Scores the model and what it is compared with on texts."""
+    rows = {"words alone": on_texts(model, texts, None), "no restorer": on_texts(of_nothing, texts, None)}
+    if pauses:
+        rows["with pauses drawn"] = on_texts(model, texts, pauses)
+        rows["full stops at pauses"] = on_texts(of_pauses, texts, pauses)
+    return rows
+
+
+def rows_of_heard(model: Restorer, utterances: Sequence[HeardUtterance]) -> dict[str, dict[str, Score]]:
+    """Scores the model and what it is compared with on what was heard of recordings."""
+    return {
+        "words and pauses": on_heard(model, utterances),
+        "words alone": on_heard(model, utterances, with_pauses=False),
+        "full stops at pauses": on_heard(of_pauses, utterances),
+        "no restorer": on_heard(of_nothing, utterances),
+    }
+
+
 def table(rows: Mapping[str, Mapping[str, Score]]) -> str:
     """Lays figures out in Markdown: F1 (precision / recall)."""
     kinds = list(next(iter(rows.values())))
@@ -137,22 +156,11 @@ def main(arguments: list[str] | None = None) -> int:
     pauses = speakers_pauses.measured(read_heard(options.pauses)) if options.pauses else None
     for path in options.text:
         texts = read_texts([path])
-        print(f"\n{path.name}: {sum(map(len, texts)):,} words\n")
-        rows = {"words alone": on_texts(model, texts, None), "no restorer": on_texts(of_nothing, texts, None)}
-        if pauses:
-            rows["with pauses drawn"] = on_texts(model, texts, pauses)
-            rows["full stops at pauses"] = on_texts(of_pauses, texts, pauses)
-        print(table(rows))
+        print(f"\n{path.name}: {sum(map(len, texts)):,} words\n\n{table(rows_of_texts(model, texts, pauses))}")
     for path in options.heard:
         heard = read_heard(path)
-        print(f"\n{path.name}: {len(heard):,} recordings, {sum(len(each.words) for each in heard):,} words\n")
-        rows = {
-            "words and pauses": on_heard(model, heard),
-            "words alone": on_heard(model, heard, with_pauses=False),
-            "full stops at pauses": on_heard(of_pauses, heard),
-            "no restorer": on_heard(of_nothing, heard),
-        }
-        print(table(rows))
+        print(f"\n{path.name}: {len(heard):,} recordings, {sum(len(each.words) for each in heard):,} words heard\n")
+        print(table(rows_of_heard(model, heard)))
     return 0
 
 

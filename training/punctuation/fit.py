@@ -19,9 +19,10 @@ run from `last.ckpt`.
 import argparse
 import dataclasses
 import os
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,10 +31,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import nn
 
 from hark.command import command
-from hark.punctuation import PunctuationSpec
+from hark.punctuation import LOWER, UNKNOWN_ROW, PunctuationSpec, packed
+from training.lines import read_lines
 from training.punctuation import errors as recogniser_errors
 from training.punctuation import pauses as speakers_pauses
 from training.punctuation.data import Batch, Conditions, Source, batches
@@ -41,6 +44,8 @@ from training.punctuation.heard import read_heard
 from training.punctuation.labels import Labelled, mixed_case, read_texts
 from training.punctuation.network import PunctuationNetwork, Shape
 from training.punctuation.scores import Score, scores
+from training.punctuation.vectors import choose_vocabulary, read_vectors, reduced
+from training.text import normalise
 
 # Between the classes of gaps, in seconds.
 GAP_EDGES_S = (0.075, 0.12, 0.18, 0.25, 0.33, 0.45, 0.6, 0.85, 1.3, 2.5)
@@ -67,9 +72,21 @@ class Schedule:
     seed: int = 0
 
 
+def read_names(paths: Sequence[Path]) -> list[str]:
+    """Reads lists of names, one a line, as they are spoken; those of several words are left out."""
+    names = (normalise(line) for path in paths for line in read_lines(path))
+    return sorted({name for name in names if re.fullmatch("[a-z]{3,}", name)})
+
+
+def _without(names: Sequence[str], texts: Sequence[Labelled]) -> list[str]:
+    """Leaves out names that are words, too."""
+    words = {word for text in texts for word, case in zip(text.words, text.cases, strict=True) if case == LOWER}
+    return [name for name in names if name not in words]
+
+
 def loss_of(network: nn.Module, batch: Batch) -> torch.Tensor:
     """Returns the cross-entropy of marks and cases."""
-    marks, cases = network(batch.hashes, batch.gaps)
+    marks, cases = network(batch.rows, batch.gaps)
     of_marks = nn.functional.nll_loss(marks.float().flatten(0, 1), batch.marks.flatten())
     of_cases = nn.functional.nll_loss(cases.float().flatten(0, 1), batch.cases.flatten())
     return of_marks + _CASE_WEIGHT * of_cases
@@ -79,7 +96,7 @@ def loss_of(network: nn.Module, batch: Batch) -> torch.Tensor:
 def measure(network: nn.Module, dev: Sequence[Batch]) -> dict[str, Score]:
     """Restores the dev passages and scores them."""
     network.eval()
-    found = [[scored.argmax(2) for scored in network(batch.hashes, batch.gaps)] for batch in dev]
+    found = [[scored.argmax(2) for scored in network(batch.rows, batch.gaps)] for batch in dev]
     network.train()
     joined = [
         np.concatenate([part.flatten().numpy() for part in parts])
@@ -97,6 +114,8 @@ def fit(
     texts: Sequence[Labelled],
     dev: Sequence[Labelled],
     heard: Path | None,
+    names: Sequence[str],
+    vectors: Mapping[str, NDArray[np.float32]],
     spec: PunctuationSpec,
     shape: Shape,
     conditions: Conditions,
@@ -109,9 +128,10 @@ def fit(
     utterances = read_heard(heard) if heard else []
     pauses = speakers_pauses.measured(utterances) if utterances else None
     errors = recogniser_errors.measured(utterances) if utterances else None
-    network = PunctuationNetwork(shape, len(spec.gap_edges_s) + 2)
+    network = PunctuationNetwork(shape, spec.table_rows, len(spec.gap_edges_s) + 2)
+    _begin_with(network, vectors, spec)
     optimiser = torch.optim.AdamW(network.parameters(), schedule.max_lr, weight_decay=schedule.weight_decay)
-    source = Source(texts, conditions, pauses, errors)
+    source = Source(texts, conditions, pauses, errors, names)
     # A short batch now and then is one more.
     steps = int(source.steps(schedule.batch) * (1 + conditions.short_share)) // processes
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.max_lr, total_steps=schedule.epochs * steps)
@@ -159,6 +179,15 @@ def fit(
         torch.save({**saved, **state}, last)
 
 
+def _begin_with(network: PunctuationNetwork, vectors: Mapping[str, NDArray[np.float32]], spec: PunctuationSpec) -> None:
+    """Puts word vectors into the table; the word as a whole then counts as much as all of its parts."""
+    with torch.no_grad():
+        network.table.weight[UNKNOWN_ROW] = 0
+        for word, row in zip(vectors, spec.rows(list(vectors))[:, 0].tolist(), strict=True):
+            if row != UNKNOWN_ROW:
+                network.table.weight[row] = torch.from_numpy(vectors[word])
+
+
 def _average_gradients(network: nn.Module, processes: int) -> None:
     if processes == 1:
         return
@@ -186,6 +215,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--text", type=Path, nargs="+", required=True)
     parser.add_argument("--dev", type=Path, nargs="+", required=True)
     parser.add_argument("--heard", type=Path)
+    parser.add_argument("--vectors", type=Path, help="word vectors to begin with, see training.punctuation.vectors")
+    parser.add_argument("--vocabulary", type=int, default=40_000, help="words with vectors of their own")
+    parser.add_argument("--affix-rows", type=int, default=6000, help="vectors of beginnings and endings")
+    parser.add_argument("--names", type=Path, nargs="+", default=[], help="lists of names, one a line")
     parser.add_argument("--output", type=Path, default=Path("runs/punctuation"))
     parser.add_argument("--name", default="hark-punctuation")
     parser.add_argument("--version", default="1.0.0")
@@ -200,10 +233,12 @@ def main(arguments: list[str] | None = None) -> int:
         dist.init_process_group("gloo")
     texts, dev = read_texts(options.text), read_texts(options.dev)
     print(f"{sum(map(len, texts)):,} words to learn from, {sum(map(len, dev)):,} to measure on", flush=True)
+    vectors = read_vectors(options.vectors) if options.vectors else {}
+    vocabulary = choose_vocabulary((text.words for text in texts), vectors, options.vocabulary)
     spec = PunctuationSpec(
         options.name,
         options.version,
-        options.word_rows,
+        packed(vocabulary),
         options.affix_rows,
         GAP_EDGES_S,
         mixed_case(form for text in texts for form in text.written),
@@ -213,6 +248,8 @@ def main(arguments: list[str] | None = None) -> int:
         texts,
         dev,
         options.heard,
+        _without(read_names(options.names), texts),
+        reduced(vectors, vocabulary, options.embedding),
         spec,
         Shape(**_chosen(Shape, options)),
         Conditions(**_chosen(Conditions, options)),

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 import hark
 from hark.command import command
+from hark.transcript import Transcript
 from training.manifest import read_manifests
 from training.punctuation.labels import Labelled, label
 
@@ -37,6 +38,14 @@ class HeardUtterance:
     reference: Labelled
     words: list[str]
     spans_s: list[tuple[float, float]]
+
+
+def heard_in(transcript: Transcript, text: str, speaker: str = "") -> HeardUtterance:
+    """Returns what was heard of an utterance, beside its text as its source wrote it."""
+    words = transcript.words
+    return HeardUtterance(
+        speaker, label([text]), [word.word for word in words], [(word.start_s, word.end_s) for word in words]
+    )
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""The network: hashes of words and classes of gaps in, log-probabilities of marks and cases out."""
+"""The network: words, as rows of a table, and classes of gaps in, log-probabilities of marks and cases out."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from hark.punctuation import CASES, HASHES, MARKS
+from hark.punctuation import CASES, MARKS, ROWS
 
 
 @dataclass
@@ -13,7 +13,6 @@ class Shape:
     """How large the network is.
 
     Attributes:
-        word_rows, affix_rows: see `hark.punctuation.PunctuationSpec`.
         embedding: numbers in a row of the table.
         gap_embedding: numbers that stand for a class of gaps.
         rnn_size: of each direction of each layer.
@@ -21,9 +20,7 @@ class Shape:
         dropout: between layers, while it learns.
     """
 
-    word_rows: int = 16384
-    affix_rows: int = 8192
-    embedding: int = 96
+    embedding: int = 50
     gap_embedding: int = 16
     rnn_size: int = 192
     rnn_layers: int = 2
@@ -31,17 +28,18 @@ class Shape:
 
 
 class PunctuationNetwork(nn.Module):
-    """Bidirectional LSTMs over words; a word is the sum of its hashes' rows.
+    """Bidirectional LSTMs over words; a word is the sum of its rows.
 
     Args:
         shape: how large it is.
+        table_rows: of the spec.
         gap_classes: how many classes of gaps there are, the one for unknown gaps included.
     """
 
-    def __init__(self, shape: Shape, gap_classes: int) -> None:
+    def __init__(self, shape: Shape, table_rows: int, gap_classes: int) -> None:
         super().__init__()
-        self.table = nn.Embedding(shape.word_rows + shape.affix_rows, shape.embedding)
-        nn.init.normal_(self.table.weight, std=HASHES**-0.5)
+        self.table = nn.Embedding(table_rows, shape.embedding)
+        nn.init.normal_(self.table.weight, std=ROWS**-0.5)
         self.gaps = nn.Embedding(gap_classes, shape.gap_embedding)
         sizes = [shape.embedding + shape.gap_embedding] + [2 * shape.rnn_size] * (shape.rnn_layers - 1)
         self.rnns = nn.ModuleList(nn.LSTM(size, shape.rnn_size, batch_first=True, bidirectional=True) for size in sizes)
@@ -49,9 +47,9 @@ class PunctuationNetwork(nn.Module):
         self.marks = nn.Linear(2 * shape.rnn_size, len(MARKS))
         self.cases = nn.Linear(2 * shape.rnn_size, len(CASES))
 
-    def forward(self, hashes: Tensor, gaps: Tensor) -> tuple[Tensor, Tensor]:
-        """[batch, words, hashes] and [batch, words] -> [batch, words, marks] and [batch, words, cases]."""
-        hidden = torch.cat([self.table(hashes).sum(2), self.gaps(gaps)], dim=2)
+    def forward(self, rows: Tensor, gaps: Tensor) -> tuple[Tensor, Tensor]:
+        """[batch, words, rows] and [batch, words] -> [batch, words, marks] and [batch, words, cases]."""
+        hidden = torch.cat([self.table(rows).sum(2), self.gaps(gaps)], dim=2)
         for rnn in self.rnns:
             hidden = rnn(self.dropout(hidden))[0]
         hidden = self.dropout(hidden)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from hark.punctuation import COMMA, FULL_STOP, HASHES, NOTHING, QUESTION_MARK, UNKNOWN_GAP, PunctuationSpec
+from hark.punctuation import COMMA, FULL_STOP, NOTHING, QUESTION_MARK, ROWS, UNKNOWN_GAP, PunctuationSpec, packed
 from tests.training.punctuation import toy
 from training.punctuation import errors, pauses
 from training.punctuation.data import Conditions, Source, batches, gap_classes
 from training.punctuation.errors import misheard
 from training.punctuation.heard import Pair, align, read_heard
 
-SPEC = PunctuationSpec("toy", "1", 64, 32, (0.1, 0.3, 1.0))
+SPEC = PunctuationSpec("toy", "1", packed(["she", "sees", "then"]), 32, (0.1, 0.3, 1.0))
 WORDS = ["she", "sees", "paris"]
 
 
@@ -110,12 +110,12 @@ def test_no_short_passage_where_no_sentences_have_so_many_words() -> None:
 def test_batches_hold_rows_of_the_table_and_classes_of_gaps() -> None:
     source = Source(toy.texts(), Conditions(words=32, short_share=0.5), pauses.measured(toy.heard()))
     made = list(batches(source, 8, SPEC, np.random.default_rng(0)))
-    assert {batch.hashes.shape[1] for batch in made} > {32}
+    assert {batch.rows.shape[1] for batch in made} > {32}
     for batch in made:
-        assert batch.hashes.shape == (*batch.gaps.shape, HASHES)
+        assert batch.rows.shape == (*batch.gaps.shape, ROWS)
         assert batch.marks.shape == batch.cases.shape == batch.gaps.shape
-        assert int(batch.hashes.min()) >= 0
-        assert int(batch.hashes.max()) < 64 + 32
+        assert int(batch.rows.min()) >= 0
+        assert int(batch.rows.max()) < 1 + 3 + 32
         assert int(batch.gaps.min()) >= 0
         assert int(batch.gaps.max()) <= len(SPEC.gap_edges_s) + 1
 
@@ -126,3 +126,14 @@ def test_gap_classes_are_those_of_the_spec() -> None:
         UNKNOWN_GAP,
         *(SPEC.gap_class(gap_s) for gap_s in gaps_s[1:]),
     ]
+
+
+def test_names_take_each_others_places_and_nothing_else_does() -> None:
+    names = ["anna", "paris", "berta", "madrid"]
+    source = Source(toy.texts(), Conditions(words=32, renamed=1.0, error_rates=(0.0,)), names=names)
+    known = {word for text in toy.texts() for word in text.words}
+    for passage in source.passages(np.random.default_rng(0)):
+        for word, case in zip(passage.words, passage.cases, strict=True):
+            assert word in known | set(names)
+            assert case or word not in names
+    assert {"berta", "madrid"} <= {word for each in source.passages(np.random.default_rng(0)) for word in each.words}

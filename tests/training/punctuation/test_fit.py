@@ -14,7 +14,7 @@ from training.punctuation.checkpoint import load_checkpoint
 from training.punctuation.scores import Score, scores
 
 OPTIONS = [
-    *("--words", "24", "--batch", "8", "--word-rows", "128", "--affix-rows", "128", "--embedding", "16"),
+    *("--words", "24", "--batch", "8", "--vocabulary", "50", "--affix-rows", "128", "--embedding", "16"),
     *("--rnn-size", "24", "--gap-embedding", "4", "--max-lr", "0.02", "--threads", "1", "--longest-short", "8"),
 ]
 

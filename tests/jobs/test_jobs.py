@@ -1,20 +1,25 @@
 """A job from its making to its transcript, against S3's and SQS's API over sockets."""
 
+import dataclasses
 import io
 import json
 import random
 import re
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
-from handler import job
+from handler import app, job, worker
+from handler.settings import Settings
+from handler.worker import Worker
+from hark.written import Writers
 from local.event import http_event
-from tests.conftest import EVENTS, ROOT, encode, invoke
+from tests.conftest import EVENTS, ROOT, SPOKEN, encode, invoke
 from tests.handler.fuzz import mutated
 
 from .aws import Aws, upload
@@ -85,6 +90,99 @@ def test_a_job_is_decoded_as_it_was_asked_for(aws: Aws) -> None:
     assert ask("GET", path)[2]["transcript"] == expected
     verbose = ask("GET", path, query="response_format=verbose_json")[2]
     assert verbose["alternatives"] == expected["alternatives"]
+
+
+def test_the_text_of_a_job_is_readable_or_as_it_was_spoken(aws: Aws) -> None:
+    made = create(hotwords=["COAST"], alternatives=3)
+    assert upload(made["upload"], SPEECH)[0] == 204
+    work_until_empty(aws)
+    path, how = f"/v1/jobs/{made['id']}", "hotwords=COAST&alternatives=3"
+
+    def get(query: str) -> Any:
+        status, _, reply = ask("GET", path, query=query)
+        assert status == 200
+        return reply
+
+    readable, spoken = (synchronous(f"{how}&text_style={style}") for style in ("written", "spoken"))
+    assert "COAST" in readable["text"].split()
+    assert get("")["transcript"] == get("text_style=written")["transcript"] == readable
+    found = get("text_style=spoken")["transcript"]
+    # Segments stay those of the sentences, and alternatives that read alike are one.
+    assert {**found, "segments": None, "alternatives": None} == {**spoken, "segments": None, "alternatives": None}
+    assert " ".join(segment["text"] for segment in found["segments"]) == found["text"] == SPOKEN
+    listed = [each["text"] for each in found["alternatives"]]
+    assert listed[0] == SPOKEN
+    assert set(listed) <= {each["text"] for each in spoken["alternatives"]}
+    for format_ in ("text", "srt", "vtt", "json", "json&include[]=logprobs"):
+        query = f"text_style=spoken&response_format={format_}"
+        expected = synchronous(f"hotwords=COAST&{query}")
+        body = get(query)
+        if isinstance(body, dict):
+            assert body.pop("alternatives")
+        assert body == expected
+    stream = [json.loads(line[6:]) for line in get("text_style=spoken&stream=true").decode().splitlines() if line]
+    assert "".join(event["delta"] for event in stream[:-1]) == stream[-1]["text"] == SPOKEN
+
+
+def test_a_job_that_is_to_be_as_it_was_spoken_is_not_readable_later(aws: Aws) -> None:
+    made = create(text_style="spoken")
+    assert upload(made["upload"], SPEECH)[0] == 204
+    work_until_empty(aws)
+    path = f"/v1/jobs/{made['id']}"
+    expected = synchronous("text_style=spoken")
+    for query in ("", "text_style=spoken"):
+        assert ask("GET", path, query=query)[2]["transcript"] == expected
+    for query in ("text_style=written", "text_style=written&response_format=srt"):
+        status, _, reply = ask("GET", path, query=query)
+        assert (status, reply["error"]["code"], reply["error"]["param"]) == (
+            422,
+            "conflicting_parameters",
+            "text_style",
+        )
+        assert "as it was spoken" in reply["error"]["message"]
+
+
+def test_subtitles_of_a_job_have_lines_as_long_and_as_many_as_are_asked_for(aws: Aws) -> None:
+    job_id = finished(aws, SPEECH)
+    for query in (
+        "response_format=vtt&max_line_length=20&max_lines=1",
+        "response_format=srt&max_lines=3&text_style=spoken",
+    ):
+        assert ask("GET", f"/v1/jobs/{job_id}", query=query)[2] == synchronous(query)
+    status, _, reply = ask("GET", f"/v1/jobs/{job_id}", query="max_lines=3")
+    assert (status, reply["error"]["param"]) == (422, "max_lines")
+    # It is said when subtitles are asked for, not when a job is made.
+    status, _, reply = ask("POST", "/v1/jobs", {"content_type": "audio/wav", "max_lines": 3})
+    assert (status, reply["error"]["param"]) == (400, "max_lines")
+
+
+def test_a_failed_job_has_no_text_in_any_style(aws: Aws) -> None:
+    job_id = finished(aws, b"these bytes are no recording")
+    for style in ("written", "spoken"):
+        status, _, reply = ask("GET", f"/v1/jobs/{job_id}", query=f"text_style={style}")
+        assert (status, reply["status"]) == (200, "failed")
+        query = f"text_style={style}&response_format=text"
+        assert ask("GET", f"/v1/jobs/{job_id}", query=query)[0] == 422
+
+
+def test_silence_is_readable_and_spoken_alike(aws: Aws) -> None:
+    job_id = finished(aws, encode(np.zeros(16_000, np.float32), 16_000))
+    for style in ("written", "spoken"):
+        assert ask("GET", f"/v1/jobs/{job_id}", query=f"text_style={style}")[2]["transcript"]["text"] == ""
+
+
+def test_where_there_is_no_punctuation_model_no_job_can_ask_for_readable_text(
+    aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app, "writers", Writers(tmp_path / "none.onnx"))
+    status, _, reply = ask("POST", "/v1/jobs", {"text_style": "written"})
+    assert (status, reply["error"]["param"]) == (422, "text_style")
+    made = create()
+    assert upload(made["upload"], SPEECH)[0] == 204
+    without = dataclasses.replace(settings, punctuation_path=tmp_path / "none.onnx")
+    monkeypatch.setattr(worker, "_worker", lambda: Worker(without, app.recognizer, aws.storage))
+    work_until_empty(aws)
+    assert ask("GET", f"/v1/jobs/{made['id']}")[2]["transcript"]["text"] == SPOKEN
 
 
 @pytest.mark.parametrize("query", ["decoder=beam", "hotwords=Ahab", "alternatives=2"])
@@ -194,6 +292,9 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
         ({"alternatives": 0}, "alternatives"),
         ({"alternatives": True}, "alternatives"),
         ({"prompt": ["Ahab"]}, "prompt"),
+        ({"text_style": "aloud"}, "text_style"),
+        ({"text_style": 1}, "text_style"),
+        ({"max_line_length": 30}, "max_line_length"),
         ({"key": "uploads/mine"}, "key"),
         ({"webhook_url": "https://example.com/"}, "webhook_url"),  # none are sent here
         ({"\ud800": 1}, "?"),

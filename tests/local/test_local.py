@@ -18,7 +18,7 @@ from hark.errors import HarkError
 from local import gateway, run
 from local.event import http_event
 from local.serve import MAX_BODY_BYTES, LocalServer
-from tests.conftest import EVENTS, ROOT, encode
+from tests.conftest import EVENTS, ROOT, SPOKEN, encode
 from tests.patience import PATIENCE_S
 from tests.server import serve
 
@@ -47,7 +47,7 @@ def test_make_run_prints_text_word_times_and_stages(capsys: pytest.CaptureFixtur
     from handler.app import recognizer
 
     assert recognizer.spec.name in printed
-    for stage in ("decode", "segment", "features", "recognize", "ctc", "in all", "load the model"):
+    for stage in ("decode", "segment", "features", "recognize", "ctc", "write", "in all", "load the model"):
         assert stage in printed
 
 
@@ -67,14 +67,18 @@ def test_run_reads_stereo_files_of_any_rate(
 def test_run_shows_the_first_twenty_words_and_how_many_more_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert run.main([str(SAMPLE)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    words = lines[2].split()
+    words = SPOKEN.split()
     table = lines[lines.index("    start      end  confidence  word") + 1 :]
     assert [line.split()[3] for line in table[:20]] == words[:20]
     assert table[20:22] == [f"  ... and {len(words) - 20} more", ""]
     assert table[22] == "    ms  stage"
 
 
-def test_run_passes_its_options_on_to_the_endpoint(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_passes_its_options_on_to_the_endpoint(capsys: pytest.CaptureFixture[str], readable: str) -> None:
+    assert run.main([str(SAMPLE)]) == 0
+    assert capsys.readouterr().out.splitlines()[2].strip() == readable
+    assert run.main([str(SAMPLE), "--text-style", "spoken"]) == 0
+    assert capsys.readouterr().out.splitlines()[2].strip() == SPOKEN
     assert run.main([str(SAMPLE), "--hotwords", "coast,Ahab", "--alternatives", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[4].split(maxsplit=1)[1] == lines[2].strip()

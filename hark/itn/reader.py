@@ -47,6 +47,7 @@ from hark.itn.vocabulary import (
     OWNERS,
     PAID,
     PARTS_OF_DAY,
+    PERIODS,
     PHONES,
     PLURAL_NUMBERED,
     POINTS,
@@ -128,7 +129,7 @@ class _Reader:
         """Tries the rules in turn: the most particular first."""
         word = self.words[at]
         if word == "a":
-            return self.idiom(at) or self.with_article(at)
+            return self.idiom(at) or self.with_article(at) or self.coin(at)
         if word in HALVES_OF_HOUR:
             return self.told_time(at)
         if word in ("minus", "negative"):
@@ -276,6 +277,8 @@ class _Reader:
         if groups < 2 and len(text) == 1 and after not in POINTS:
             if after in ("hundred", *SCALES) or words[at] in OH:
                 return 0
+            if after in COUNTED and after != "per":
+                return 0  # "the page two people read"
             if (words[at] == "one" and after in AFTER_PRONOUN) or (cue in ("often", "letter") and after == "of"):
                 return 0
             if cue == "often" and self.plural(end):
@@ -602,18 +605,19 @@ class _Reader:
         return self.write(str(number.value), at, number.end, "number", number)
 
     def price(self, at: int) -> int:
-        """Writes "it cost me three ninety nine" as 3.99: of what is not said."""
+        """Writes "it cost me three ninety nine" and "twelve fifty an hour": 3.99, 12.50, of what is not said."""
         words = self.words
         before, second = words[at - 1], words[at - 2]
         paid = before in COSTS or (before in ("me", "us", "you") and second in COSTS)
-        if not paid and not (before in ("is", "was") and second in PRICES):
-            return 0
+        paid = paid or (before in ("is", "was") and second in PRICES)
         whole = below_hundred(words, at)
         rest = below_hundred(words, whole.end) if whole and not whole.ordinal and whole.value else None
         if whole is None or rest is None or rest.ordinal or rest.value < 10:
             return 0
         end = rest.end
-        if self.measured(end) or self.plural(end) or words[end] in NUMBER_WORDS or words[end] in MEASURING:
+        if not paid and words[end] in ("an", "a", "per") and words[end + 1] in PERIODS:
+            paid = before not in BEFORE_YEAR and before not in BEFORE_TIME
+        if not paid or self.measured(end) or self.plural(end) or words[end] in NUMBER_WORDS or words[end] in MEASURING:
             return 0
         return self.write(f"{whole.value}.{rest.value:02}", at, end, "number")
 
@@ -690,6 +694,12 @@ class _Reader:
             if vague or not sure or number.ordinal:
                 return 0
         return self.integer(at, number._replace(end=end))
+
+    def coin(self, at: int) -> int:
+        """Writes "a dollar fifty"; "a dollar" stays."""
+        symbol = CURRENCIES.get(self.words[at + 1])
+        end, cents = self.cents(at + 2) if symbol else (0, 0)
+        return self.write(f"{symbol}1.{cents:02}", at, end, "money") if end else 0
 
     def uncounted(self, at: int) -> int:
         """Writes "the hundred and fifty thousand", and keeps "several hundred and fifty"."""
@@ -978,6 +988,8 @@ class _Reader:
         if number is None:
             whole, _, decimals = text.partition(".")
             return self.write(f"{symbol}{whole}.{decimals:0<2}", at, after, "money", number, symbol)
+        if tuple(words[after : after + 3]) == ("and", "a", "half"):
+            return self.write(f"{symbol}{text}.50", at, after + 3, "money", number, symbol)
         cents_end, cents = self.cents(after)
         if cents_end:
             return self.write(f"{symbol}{text}.{cents:02}", at, cents_end, "money", number, symbol)

@@ -198,8 +198,8 @@ WEIGHED = frozenset(
     }
 )
 NOTES = frozenset({"note", "notes", "coin", "coins", "fine", "prize", "ticket", "deposit"})
-PER = frozenset({"an", "a", "per", "each"})
-PERIODS = frozenset({"hour", "day", "week", "month", "year", "night", "piece", "head", "person", "ticket"})
+# "twelve fifty an hour": money for each of these.
+PERIODS = frozenset({"hour", "week", "month", "night", "piece", "head", "person"})
 
 # Units with a symbol of two letters or more, which nobody reads twice. The others are left as words: "20 grams".
 SYMBOLS = {
@@ -442,8 +442,6 @@ MEASURING = frozenset(
         *("something", "somethings", "story", "storey", "seat", "bedroom", "point"),
     }
 )
-# Words before a pair of numbers, "between five and ten".
-BETWEEN = frozenset({"between", "from", "ages", "aged"})
 SCORES = frozenset({"score", "threescore", "fourscore"})
 
 ERAS = {

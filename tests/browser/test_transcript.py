@@ -225,7 +225,7 @@ def test_marks_are_not_underlined_with_doubtful_words(page: Page, reply: dict[st
 
 
 def test_paragraphs_end_with_sentences(page: Page, reply: dict[str, Any]) -> None:
-    times_s = [(0, 6), (7.5, 14), (14, 20), (20, 26), (26, 33), (34.5, 36), (37.5, 40)]
+    times_s = [(0.0, 6.0), (7.5, 14.0), (14.0, 20.0), (20.0, 26.0), (26.0, 33.0), (34.5, 36.0), (37.5, 40.0)]
     texts = ["One", "two.", "Three a.m.", "four", "five?", "Six.", "Seven"]
     segments = [
         [(text.lower(), text.rstrip(".?"), text[len(text.rstrip(".?")) :], start, end)]

@@ -92,9 +92,13 @@ class PunctuationSpec:
         """
         try:
             fields = json.loads(text)
-            return cls(**{**fields, "gap_edges_s": tuple(fields["gap_edges_s"])})
+            spec = cls(**{**fields, "gap_edges_s": tuple(fields["gap_edges_s"])})
+            known = spec._known  # read now, so that what is wrong with it is told before any text is read
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError("The punctuation model has no readable spec; export it again.") from error
+        if np.any(known[1:] <= known[:-1]):
+            raise ModelError("The punctuation model's vocabulary is not sorted; export it again.")
+        return spec
 
     @cached_property
     def _known(self) -> NDArray[np.uint32]:

@@ -454,7 +454,7 @@ class _Reader:
             return False
         if words[end] == "sharp":
             return True
-        return self.part_of_day(end)
+        return hour.value >= 10 and self.part_of_day(end)  # "at two in the morning" is prose
 
     def part_of_day(self, at: int) -> bool:
         words = self.words

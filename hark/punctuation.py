@@ -198,12 +198,20 @@ class Punctuator:
         Args:
             words: each as it is spoken, with the pause after it in seconds, None where it is not known.
         """
+        for marks, cases in self.scores(words):
+            yield from map(Labels, marks.argmax(1).tolist(), cases.argmax(1).tolist())
+
+    def scores(
+        self, words: Iterable[tuple[str, float | None]]
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """As `labels`: yields [some words, marks] and [some words, cases] log-probabilities, in order."""
         coming = iter(words)
         before: list[tuple[str, float | None]] = []
         ahead = list(islice(coming, self.CORE + self.CONTEXT))
         while ahead:
             spoken, gaps_s = zip(*before, *ahead, strict=True)
-            marks, cases = (scores.argmax(1).tolist()[len(before) :] for scores in self.run(spoken, gaps_s))
-            yield from map(Labels, marks[: self.CORE], cases[: self.CORE])
+            first, last = len(before), len(before) + min(len(ahead), self.CORE)
+            marks, cases = self.run(spoken, gaps_s)
+            yield marks[first:last], cases[first:last]
             before = [*before, *ahead[: self.CORE]][-self.CONTEXT :]
             ahead = [*ahead[self.CORE :], *islice(coming, self.CORE)]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from export import punctuation
+from export.balance import Scored, balance
 from export.errors import ProofError
 from hark.punctuation import PunctuationSpec, Punctuator, packed
 from tests.training.punctuation import toy
@@ -27,7 +28,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 def test_the_file_is_the_network_with_its_spec(checkpoint: Path, tmp_path: Path, capsys) -> None:
     output = tmp_path / "new" / "punctuation.onnx"
-    punctuation.export(checkpoint, toy.texts(1, 40), "toy", output, ["iPhone", "NASA"], max_loss=1)
+    punctuation.export(checkpoint, toy.texts(1, 40), "toy", output, None, ["iPhone", "NASA"], max_loss=1)
     assert "equal to PyTorch at 5 lengths" in capsys.readouterr().out
     model = Punctuator(output)
     assert model.spec.mixed_case == SPEC.mixed_case
@@ -60,3 +61,23 @@ def test_a_file_that_loses_too_much_is_not_written(checkpoint: Path, tmp_path: P
     with pytest.raises(ProofError, match="mean F1"):
         punctuation.export(checkpoint, toy.texts(1, 40), "toy", tmp_path / "out.onnx", max_loss=-1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_added_makes_the_best_of_precision_and_recall() -> None:
+    rng = np.random.default_rng(0)
+    truth = (rng.random(4000) < 0.2).astype(np.int64)
+    # Sure of itself, but for a threshold that is much too high.
+    shown = truth * 2.0 + rng.normal(0, 0.3, len(truth)) - 2.0
+    marks = np.zeros((len(truth), 4), np.float32)
+    marks[:, 2:] = -9
+    marks[:, 1] = shown
+    cases = np.zeros((len(truth), 3), np.float32)
+    cases[:, 2] = -9
+    cases[:, 1] = shown
+    made = Scored(marks, cases, truth, truth)
+    nothing = np.zeros(4), np.zeros(3)
+    mark_bias, case_bias = balance([made])
+    assert 0.6 <= mark_bias[1] <= 1.4
+    assert mark_bias[0] == case_bias[0] == 0
+    assert case_bias[1] == case_bias[2] >= 0.6
+    assert made.mean_f1(mark_bias, case_bias) > made.mean_f1(*nothing) + 0.1

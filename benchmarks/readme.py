@@ -30,12 +30,13 @@ SETS = {
 _SHOWN_WORDS = 2
 
 
-def figures(results: dict[str, Any], language_model_bytes: int) -> str:
+def figures(results: dict[str, Any], language_model_bytes: int, punctuation_bytes: int) -> str:
     """Lays the default model's figures out as Markdown.
 
     Args:
         results: of models/results.json.
         language_model_bytes: the size of the language model's file.
+        punctuation_bytes: the size of the punctuation model's file.
     """
     model = results["models"]["asr"]
     rows = []
@@ -44,8 +45,8 @@ def figures(results: dict[str, Any], language_model_bytes: int) -> str:
         rows.append(f"| WER, {described} | **{of_set['beam']['wer']:.3f}** | {of_set['greedy']['wer']:.3f} |")
     rtfs = [model["sets"]["dev"][decoder]["real_time_factor"] for decoder in ("beam", "greedy")]
     rows.append(f"| seconds of work per second of audio, one thread | {rtfs[0]:.4f} | {rtfs[1]:.4f} |")
-    megabytes = model["bytes"] / 1e6
-    rows.append(f"| size, MB | {megabytes + language_model_bytes / 1e6:.1f} | {megabytes:.1f} |")
+    megabytes = (model["bytes"] + punctuation_bytes) / 1e6
+    rows.append(f"| size with what punctuates, MB | {megabytes + language_model_bytes / 1e6:.1f} | {megabytes:.1f} |")
     speed, memory_mb = cost.Speed.read(), cost.memory_mb()
     prices = sorted([cost.as_job(speed, memory_mb), cost.as_requests(speed, memory_mb)])
     return "\n".join([
@@ -111,7 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
     environment.prepare()
     results = json.loads((ROOT / "models" / "results.json").read_text(encoding="utf-8"))
     blocks = {
-        "benchmarks.readme": figures(results, model_files.LANGUAGE_MODEL.stat().st_size),
+        "benchmarks.readme": figures(
+            results, model_files.LANGUAGE_MODEL.stat().st_size, model_files.PUNCTUATION.stat().st_size
+        ),
         "local.run": first_run(),
         "local.serve": first_reply(reply_to_sample()),
     }

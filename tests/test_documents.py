@@ -37,7 +37,8 @@ def test_readme_and_card_state_the_error_rates_of_the_default_decoder(recognizer
     assert ours["model"] == f"{recognizer.spec.name} {recognizer.spec.version}"
     # On recordings that chose nothing; the card has the others, too.
     assert set(readme.SETS) <= set(ours["sets"])
-    assert readme.figures(RESULTS, Settings.language_model_path.stat().st_size) in README
+    sizes = Settings.language_model_path.stat().st_size, Settings.punctuation_path.stat().st_size
+    assert readme.figures(RESULTS, *sizes) in README
     for decoders in ours["sets"].values():
         for figures in decoders.values():
             assert f"{figures['wer']:.3f} ({figures['cer']:.3f})" in CARD

@@ -12,12 +12,12 @@ COPY requirements-image.txt ./
 RUN python3 -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-warn-script-location \
         --root-user-action=ignore --only-binary=:all: --no-deps --require-hashes \
         --target packages --requirement requirements-image.txt \
-    # What nothing here calls: command-line tools, tests, headers and stubs, ONNX Runtime's tools for making models, and
-    # the descriptions of AWS's services but S3 and Secrets Manager, which the functions speak to, and STS, from which
+    # What nothing here calls: command-line tools, tests, headers and stubs, ONNX Runtime's tools for making models and the
+    # protobuf that only they read, and the descriptions of AWS's services but S3 and Secrets Manager, which the functions speak to, and STS, from which
     # botocore may get its credentials.
     && rm -rf packages/bin packages/numpy/_core/include packages/numpy/f2py \
         packages/onnxruntime/backend packages/onnxruntime/datasets packages/onnxruntime/quantization \
-        packages/onnxruntime/tools packages/onnxruntime/transformers \
+        packages/onnxruntime/tools packages/onnxruntime/transformers packages/google \
     && find packages -type d -name tests -prune -exec rm -rf {} + \
     && find packages -name '*.pyi' -delete \
     && find packages/botocore/data -mindepth 1 -maxdepth 1 -type d \

@@ -173,12 +173,9 @@ def test_a_stream_is_a_delta_for_each_segment_and_the_whole_at_the_end(post: Pos
 
 
 @pytest.mark.parametrize("route", ["form", "query"])
-@pytest.mark.parametrize(("style", "number"), [("", "9"), ("written", "9"), ("spoken", "nine")])
-def test_every_format_is_in_the_text_style_that_is_asked_for(
-    post: Post, readable: str, route: str, style: str, number: str
-) -> None:
+@pytest.mark.parametrize("style", ["", "written", "spoken"])
+def test_every_format_is_in_the_text_style_that_is_asked_for(post: Post, readable: str, route: str, style: str) -> None:
     text = SPOKEN if style == "spoken" else readable
-    assert number in text.split()
 
     def reply(*fields: tuple[str, str]) -> Any:
         status, _, body = ask(post, route, [*fields, ("text_style", style)])

@@ -111,8 +111,10 @@ def test_the_fields_of_the_report_stay(report: dict[str, Any]) -> None:
     counts = {"words", "substitutions", "deletions", "insertions", "characters", "character_errors"}
     assert set(report) == counts | {
         "model", "decoder", "manifest", "wer", "cer", "utterances", "hours", "real_time_factor", "wer_interval",
-        "by_corpus", "by_speaker", "by_length", "results",
+        "by_corpus", "by_speaker", "by_length", "results", "readable_f1",
     }  # fmt: skip
+    assert set(report["readable_f1"]) == {"sentence end", "comma", "question mark", "capital"}
+    assert all(0 <= f1 <= 1 for f1 in report["readable_f1"].values())
     assert set(report["wer_interval"]) == {"low", "high", "level", "method", "resamples", "seed"}
     for groups in ("by_corpus", "by_speaker", "by_length"):
         for group in report[groups]:

@@ -23,6 +23,9 @@ MOST = 100
 LONGEST = 50
 # Longer parts of a list are sentences with commas in them.
 _MOST_WORDS_OF_AN_ITEM = 4
+# What a list as it is sent may have: all of a glossary, three times over for spaces and repetition. Longer ones are
+# refused unread, since splitting them takes time.
+LONGEST_LIST = 3 * MOST * LONGEST
 
 # States of the table before any hot word has begun: where a word may begin, and inside some other word.
 _WORD_START, _OTHER_WORD = 0, 1
@@ -34,9 +37,11 @@ _SHOWN_CHARACTERS = 64
 _SEPARATOR = re.compile(r"[,;\n]")
 _SENTENCE_ENDS = (".", "!", "?", "\u2026")
 _CLOSING = "\"'\u2019\u201d)] \t\r\n"
-_CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_a-z](?:[^\W_]|['\u2019](?=[^\W_]))*|[^\W_A-Z]+[A-Z][^\W_]*")
+# Possessive, and never begun within a run of letters: where a word has no capital, it is read once.
+_CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_a-z](?:[^\W_]|['\u2019](?=[^\W_]))*|(?<![^\W_A-Z])[^\W_A-Z]++[A-Z][^\W_]*")
 # A full stop behind a title ends none.
-_BEGINS_SENTENCE = re.compile(r"(?:^|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?:]\s)\W*$")
+_SENTENCE_END = re.compile(r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?:]\s")
+_INNER_CAPITAL = re.compile(r"\B[A-Z]")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032", "'"))
 _EDGE_APOSTROPHE = re.compile(r"(?<!\w)'+|'+(?!\w)")
 
@@ -48,6 +53,25 @@ def spelt(text: str) -> str:
     return " ".join(_EDGE_APOSTROPHE.sub(" ", "".join(kept)).split())
 
 
+def listed(values: Iterable[str]) -> list[str]:
+    """Returns the words of lists with commas, without the spaces around them.
+
+    Raises:
+        InvalidParameter: they are longer than any such list has to be.
+    """
+    words: list[str] = []
+    length = 0
+    for value in values:
+        length += len(value) + 1
+        if length > LONGEST_LIST:
+            raise InvalidParameter(
+                f"hotwords are longer than {LONGEST_LIST} characters; give {MOST} words and names at most.",
+                param="hotwords",
+            )
+        words += (word.strip() for word in value.split(",") if word.strip())
+    return words
+
+
 def checked(words: Iterable[str]) -> tuple[str, ...]:
     """Returns hot words as `spelt` writes them, each once.
 
@@ -55,7 +79,7 @@ def checked(words: Iterable[str]) -> tuple[str, ...]:
         InvalidParameter: one cannot be spelt with English letters or is too long, or there are too many.
     """
     written = {}
-    for word in words:
+    for word in dict.fromkeys(words):
         shown = word[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
         if not _HOTWORD.fullmatch(word):
             raise InvalidParameter(
@@ -68,10 +92,10 @@ def checked(words: Iterable[str]) -> tuple[str, ...]:
                 f"hotwords has {shown!r}, which is longer than {LONGEST} characters; give words and names.",
                 param="hotwords",
             )
-        if spelt(word):
-            written[spelt(word)] = True
-    if len(written) > MOST:
-        raise InvalidParameter(f"There are more than {MOST} hotwords; give fewer.", param="hotwords")
+        if as_spelt := spelt(word):
+            written[as_spelt] = True
+        if len(written) > MOST:
+            raise InvalidParameter(f"There are more than {MOST} hotwords; give fewer.", param="hotwords")
     return tuple(written)
 
 
@@ -95,9 +119,17 @@ def of_prompt(prompt: str) -> list[str]:
             phrases = [
                 match[0]
                 for match in _CAPITAL.finditer(prompt)
-                if not _BEGINS_SENTENCE.search(prompt[: match.start()]) or re.search(r"\B[A-Z]", match[0])
+                if not _begins_sentence(prompt, match.start()) or _INNER_CAPITAL.search(match[0])
             ]
-    return list(dict.fromkeys(word for word in phrases if spelt(word) and len(word) <= LONGEST))[:MOST]
+    return list(dict.fromkeys(word for word in phrases if len(word) <= LONGEST and spelt(word)))[:MOST]
+
+
+def _begins_sentence(text: str, at: int) -> bool:
+    """Says whether a word begins a sentence: only what parts it from the word before is looked at."""
+    gap = at
+    while gap and not (text[gap - 1].isalnum() or text[gap - 1] == "_"):
+        gap -= 1
+    return gap == 0 or _SENTENCE_END.search(text, gap, at) is not None
 
 
 @dataclass(frozen=True)
@@ -136,27 +168,46 @@ def table(words: Iterable[str], labels: Sequence[str]) -> Table:
     end_gains = np.zeros(len(following))
     if space is not None:
         following[:, space] = _WORD_START
-    for prefix, state in states.items():
-        if len(prefix) == 1 and prefix in columns:
-            following[_WORD_START, columns[prefix]] = state
-            gains[_WORD_START, columns[prefix]] = 1
+    length_of = np.array([0, 0, *(len(prefix) for prefix in prefixes)])
+    # How much of a prefix is a hot word that was finished within it, and the state of the hot word, if any, that a
+    # later word of it has begun: the longest of them.
+    finished, later = np.zeros(len(following), np.int64), np.full(len(following), _OTHER_WORD)
+    is_whole = np.array([False, False, *(prefix in whole for prefix in prefixes)])
+    # All prefixes of a length at once, the shortest first: what is known of those is needed for these.
+    for prefixes_of_length in _by_length(prefixes):
+        own = np.array([states[prefix] for prefix in prefixes_of_length])
+        before = np.array([states.get(prefix[:-1], _WORD_START) for prefix in prefixes_of_length])
+        ends_in_space = np.array([prefix.endswith(" ") for prefix in prefixes_of_length])
+        # Letters that the model lacks have no column; such a state is never come to.
+        letters = np.array([columns.get(prefix[-1], -1) for prefix in prefixes_of_length])
+        known = letters >= 0
+        if len(prefixes_of_length[0]) > 1:
+            finished[own] = np.where(ends_in_space & is_whole[before], length_of[before], finished[before])
+            begun_later = np.where(known, following[later[before], letters], _OTHER_WORD)
+            later[own] = np.where(
+                begun_later > _OTHER_WORD, begun_later, np.where(ends_in_space, _WORD_START, _OTHER_WORD)
+            )
+        following[before[known], letters[known]] = own[known]
+        gains[before[known], letters[known]] = 1
         # What is taken back where it does not go on: all but the hot words in it that were finished.
-        whole_at = (at for at in range(len(prefix) - 1, 0, -1) if prefix[at] == " " and prefix[:at] in whole)
-        lost = len(prefix) - next(whole_at, 0)
-        gains[state] = -lost
-        end_gains[state] = 0 if prefix in whole else -lost
-        if prefix in whole and space is not None:
-            gains[state, space] = 0
-        for label, column in columns.items():
-            if prefix + label in states:
-                following[state, column] = states[prefix + label]
-                gains[state, column] = 1
-            elif " " in prefix:  # another hot word may have begun with a later word of this one
-                rests = (prefix[at + 1 :] + label for at, character in enumerate(prefix) if character == " ")
-                rest = next((rest for rest in rests if rest in states), "")
-                if rest:
-                    following[state, column] = states[rest]
-                    gains[state, column] += len(rest)
+        lost = length_of[own] - finished[own]
+        gains[own] = -lost[:, None]
+        end_gains[own] = np.where(is_whole[own], 0, -lost)
+        if space is not None:
+            gains[own, space] = np.where(is_whole[own], 0, -lost)
+        # Another hot word may have begun with a later word of this one.
+        rests = following[later[own]]
+        goes_on = rests > _OTHER_WORD
+        following[own] = np.where(goes_on, rests, following[own])
+        gains[own] += np.where(goes_on, length_of[rests], 0)
     begun = [False, False, *(not prefix.endswith(" ") for prefix in prefixes)]
     ended = [False, False, *(prefix in whole or f"{prefix} " in states for prefix in prefixes)]
     return Table(following, gains, end_gains, np.array(begun), np.array(ended))
+
+
+def _by_length(prefixes: Sequence[str]) -> list[list[str]]:
+    """Puts prefixes of one length together, the shortest first."""
+    groups: dict[int, list[str]] = {}
+    for prefix in prefixes:
+        groups.setdefault(len(prefix), []).append(prefix)
+    return [groups[length] for length in sorted(groups)]

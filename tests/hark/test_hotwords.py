@@ -42,6 +42,11 @@ def earned(words: list[str], text: str) -> float:
         (["moby dick", "moby", "dickens"], "moby dickens", 11),
         (["o'brien"], "o'brien", 7),
         (["zoë"], "zo", 0),
+        (["a b c d", "b c", "c x"], "a b c x", 3),
+        (["a b c d", "b c", "c d e"], "a b c d e", 12),
+        (["a b a b c", "a b"], "a b a b a b", 6),
+        (["a a a", "a a"], "a a a a", 10),
+        (["zoë b", "b c"], "b c", 3),
         ([], "ahab", 0),
     ],
 )

@@ -29,10 +29,46 @@ _ATTEMPTS = 3
 _PAUSE_S = 1.0
 # For connecting, and again for all of handshake and answer, which do not last longer by trickling in.
 _ATTEMPT_S = 5.0
-# Addresses of version 6 that lead to one of version 4: NAT64, and its local form.
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
-# Withdrawn (RFC 3879), and still routed within some networks.
-_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+# What is not the public internet, or not all of it, by IANA's registries of special-purpose addresses (RFC 6890, as of
+# November 2026), and multicast. Written out here since Python's own lists are as old as Python is; anycast services
+# within these blocks are refused too: no receiver of webhooks is among them.
+_SPECIAL_4 = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private use
+        "100.64.0.0/10",  # shared address space of carriers
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local, and the metadata of clouds
+        "172.16.0.0/12",  # private use
+        "192.0.0.0/24",  # protocol assignments: DS-Lite, NAT64 discovery, dummy addresses
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # AMT
+        "192.88.99.0/24",  # withdrawn 6to4 relays
+        "192.168.0.0/16",  # private use
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
+)
+# Of version 6 only this block is the public internet at all (RFC 4291): loopback, link-local, private, multicast,
+# NAT64's local prefix 64:ff9b:1::/48, segment routing's 5f00::/16 and whatever comes are outside it.
+_GLOBAL_6 = ipaddress.IPv6Network("2000::/3")
+_SPECIAL_6 = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID, AMT, AS112
+        "2001:db8::/32",  # documentation
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
+    )
+)
+# Addresses of version 6 that lead to one of version 4.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -88,23 +124,23 @@ def _parts(url: str) -> SplitResult:
 
 
 def is_public(address: str) -> bool:
-    """Says whether an IP address is one of the public internet: not private, link-local, loopback or reserved."""
+    """Says whether an IP address is of the public internet: neither private nor set aside for another purpose."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     embedded = _embedded(ip)
     if embedded is not None:
         return is_public(str(embedded))
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip in _SITE_LOCAL)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return not any(ip in network for network in _SPECIAL_4)
+    return ip in _GLOBAL_6 and not any(ip in network for network in _SPECIAL_6)
 
 
 def _embedded(ip: _Address) -> ipaddress.IPv4Address | None:
     """Returns the address of version 4 that one of version 6 leads to."""
     if isinstance(ip, ipaddress.IPv4Address):
         return None
-    if ip.ipv4_mapped or ip.sixtofour:
-        return ip.ipv4_mapped or ip.sixtofour
-    if any(ip in network for network in _NAT64):
+    if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return None
+    return ip.ipv4_mapped or ip.sixtofour
 
 
 def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hark.errors import HarkError
 from hark.spec import ModelSpec
 from training.config import Config, config_from_dict, config_to_dict, model_spec
 from training.errors import CheckpointError
@@ -23,7 +24,8 @@ def load_checkpoint(path: str | Path) -> tuple[Network, Config]:
     """Loads a checkpoint that `training.fit` wrote; the network is in evaluation mode.
 
     Raises:
-        CheckpointError: the file is missing, unreadable, or not from `training.fit`.
+        CheckpointError: the file is missing, unreadable, or not from `training.fit`, or its weights or its config do
+            not belong together.
     """
     if not Path(path).is_file():
         raise CheckpointError(f"There is no checkpoint {path}; name another file.")
@@ -34,13 +36,20 @@ def load_checkpoint(path: str | Path) -> tuple[Network, Config]:
         # torch's message is long, and advises to load the file without protection.
         reason = str(error) if isinstance(error, OSError) else "it is damaged, or another program wrote it"
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}.") from error
-    if "hark_config" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not {"hark_config", "state_dict"} <= set(checkpoint):
         raise CheckpointError(f"{path} was not written by Hark's training.")
-    config = config_from_dict(checkpoint["hark_config"])
-    spec = model_spec(config)
-    model = build(config.model, spec.feature_size, len(spec.labels))
-    weights = checkpoint["state_dict"].items()
-    model.load_state_dict({name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)})
+    try:
+        config = config_from_dict(checkpoint["hark_config"])
+        spec = model_spec(config)
+        model = build(config.model, spec.feature_size, len(spec.labels))
+        weights = checkpoint["state_dict"].items()
+        model.load_state_dict(
+            {name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)}
+        )
+    except HarkError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}") from error
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:  # torch's message lists all weights
+        raise CheckpointError(f"{path} has other weights than the network that its config describes.") from error
     return model.eval(), config
 
 

@@ -448,14 +448,38 @@ def config_to_dict(config: Config) -> dict[str, Any]:
     return OmegaConf.to_container(OmegaConf.structured(config))  # type: ignore[return-value]
 
 
-def config_from_dict(values: dict[str, Any]) -> Config:
-    """Reads what `config_to_dict` returned."""
+def config_from_dict(values: Any) -> Config:
+    """Reads what `config_to_dict` returned; nothing in it is resolved.
+
+    Raises:
+        ConfigError: it is something else. A value with `${`, which would read the environment of whoever loads the
+            checkpoint, is never in one that training wrote, since a config is resolved when it is read.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError("The checkpoint's config cannot be used: it is no table of fields.")
+    if field_name := _interpolated(values):
+        raise ConfigError(f"The checkpoint's config cannot be used: {field_name} has ${{, which is not resolved here.")
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(values)))
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"The checkpoint's config cannot be used: {str(error).splitlines()[0]}.") from error
+    except (OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"The checkpoint's config cannot be used: {str(error).partition(chr(10))[0]}.") from error
     assert isinstance(config, Config)
     return config
+
+
+def _interpolated(values: Any) -> str:
+    """Returns the name of the first field with an interpolation in it, at any depth; "" where there is none."""
+    waiting: list[tuple[str, Any]] = [("", values)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, str) and "${" in value:
+            return name[:64] or "a field"
+        if isinstance(value, dict):
+            waiting += [(str(key), each) for key, each in value.items()]
+            waiting += [("a field's name", key) for key in value]
+        elif isinstance(value, list | tuple):
+            waiting += [(name, each) for each in value]
+    return ""
 
 
 def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelSpec:

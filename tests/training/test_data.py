@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,15 @@ import torch
 from tests.conftest import DATA, make_spec
 from tests.training.toy import SMALL, toy_config
 from training.audio_cache import AudioCache, cached_audio
-from training.config import AugmentConfig, CorpusConfig, config_from_dict, config_to_dict, load_config, model_spec
+from training.config import (
+    AugmentConfig,
+    Config,
+    CorpusConfig,
+    config_from_dict,
+    config_to_dict,
+    load_config,
+    model_spec,
+)
 from training.dataset import BucketSampler, SpeechDataset, collate, training_utterances
 from training.errors import ConfigError, ManifestError
 from training.manifest import Utterance, read_manifest, write_manifest
@@ -221,6 +230,47 @@ def test_a_config_survives_the_checkpoint() -> None:
     assert config.optim.max_lr == 0.5
     assert config_from_dict(config_to_dict(config)) == config
     assert model_spec(config).time_subsampling == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "${oc.env:HARK_TEST_SECRET}"},
+        {"training_data": "speech, ${oc.env:HARK_TEST_SECRET} and more"},
+        {"labels": ["", "a", "${oc.env:HARK_TEST_SECRET}"]},
+        {"data": {"dev": "${oc.env:HARK_TEST_SECRET}"}},
+        {"data": {"train": [{"manifest": "${oc.decode:${oc.env:HARK_TEST_SECRET}}"}]}},
+        {"stages": [{"optim": {"max_lr": "${oc.env:HARK_TEST_SECRET}"}}]},
+        {"stages": [{"${oc.env:HARK_TEST_SECRET}": 1}]},
+        {"version": "${name}"},
+    ],
+)
+def test_a_strangers_checkpoint_reads_nothing_of_the_environment(
+    change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARK_TEST_SECRET", "hidden")
+    config = config_to_dict(Config(name="toy"))
+    for name, value in change.items():
+        config[name] = {**config[name], **value} if isinstance(value, dict) else value
+    with pytest.raises(ConfigError, match="is not resolved here") as caught:
+        config_from_dict(config)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values", ["name: ${oc.env:HOME}", None, [], 3, ["name"], {"name": 3, "colour": "red"}, {1: 2}]
+)
+def test_a_checkpoints_config_that_is_none_is_refused(values: Any) -> None:
+    with pytest.raises(ConfigError, match="The checkpoint's config cannot be used"):
+        config_from_dict(values)
+
+
+def test_a_config_of_ones_own_may_read_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARK_TEST_NAME", "mine")
+    (tmp_path / "own.yaml").write_text("name: ${oc.env:HARK_TEST_NAME}\ndata: {train: [{manifest: a}], dev: b}\n")
+    config = load_config(tmp_path / "own.yaml")
+    assert config.name == "mine"
+    assert config_from_dict(config_to_dict(config)) == config
 
 
 @pytest.mark.parametrize(

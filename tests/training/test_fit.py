@@ -15,7 +15,7 @@ from tests.conftest import DATA
 from tests.patience import PATIENCE_S
 from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, TINY_WHISPER, toy_config
 from training import average, fit
-from training.checkpoint import TorchRecognizer, load_checkpoint
+from training.checkpoint import TorchRecognizer, checkpoint_of, load_checkpoint
 from training.config import TrainerConfig, model_spec
 from training.dataset import SpeechDataset
 from training.errors import CheckpointError
@@ -390,6 +390,28 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.ckpt").write_text("hello")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(tmp_path / "text.ckpt")
-    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    with pytest.raises(CheckpointError, match="not written by Hark"):
-        load_checkpoint(tmp_path / "other.ckpt")
+    for content in ({"state_dict": {}}, {"hark_config": {}}, [1, 2], torch.zeros(3)):
+        torch.save(content, tmp_path / "other.ckpt")
+        with pytest.raises(CheckpointError, match="not written by Hark"):
+            load_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_a_checkpoint_whose_config_is_not_that_of_its_weights_is_refused(tmp_path: Path) -> None:
+    config = toy_config(tmp_path, **TINY)
+    model = build(config.model, config.features.n_mels, len(config.labels))
+    whole = checkpoint_of(model, config)
+    torch.save(whole, tmp_path / "whole.ckpt")
+    assert load_checkpoint(tmp_path / "whole.ckpt")[1] == config
+    for name, change in {
+        "no weights": {"state_dict": {}},
+        "a weight more": {"state_dict": {**whole["state_dict"], "model.more": torch.zeros(2)}},
+        "weights without names": {"state_dict": []},
+        "a name that is resolved": {"hark_config": {**whole["hark_config"], "name": "${oc.env:HOME}"}},
+        "labels that are alike": {"hark_config": {**whole["hark_config"], "labels": ["", "a", "a"]}},
+        "labels without a blank": {"hark_config": {**whole["hark_config"], "labels": ["a", "b"]}},
+        "text for a config": {"hark_config": "name: toy"},
+    }.items():
+        torch.save({**whole, **change}, tmp_path / "changed.ckpt")
+        with pytest.raises(CheckpointError, match=r"changed\.ckpt (cannot be used|has other weights)") as caught:
+            load_checkpoint(tmp_path / "changed.ckpt")
+        assert "\n" not in str(caught.value), name

@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from num2words import num2words
+from training.markup import spoken_part
+from training.verbalise import MAY_STAND_FOR_WORDS, verbalise
 
 # English letters, the apostrophe and the space; the blank comes first and is written "".
 ENGLISH_LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
@@ -13,57 +14,77 @@ ENGLISH_LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
 _ABBREVIATIONS = {
     "mr": "mister", "mrs": "missus", "messrs": "messieurs", "dr": "doctor", "prof": "professor",
     "capt": "captain", "col": "colonel", "gen": "general", "lieut": "lieutenant", "sergt": "sergeant",
+    "lt": "lieutenant", "sgt": "sergeant", "gov": "governor", "sen": "senator",
     "rev": "reverend", "hon": "honorable", "esq": "esquire", "jr": "junior", "sr": "senior", "vs": "versus",
 }  # fmt: skip
 _ABBREVIATION = re.compile(rf"\b({'|'.join(_ABBREVIATIONS)})\.")
-_TITLE = re.compile(r"\b(mr|mrs|dr)\b")
+_TITLE = re.compile(r"\b(mr|mrs|dr|vs)\b")
 _SYMBOLS = {
     "&": " and ",
     "%": " percent ",
     "+": " plus ",
     "=": " equals ",
     "@": " at ",
-    "°": " degrees ",
-    "£": " pounds ",
+    "\u00b0c": " degrees celsius ",
+    "\u00b0f": " degrees fahrenheit ",
+    "\u00b0": " degrees ",
+    "\u00a3": " pounds ",
+    "\u20ac": " euros ",
+    "\u00d7": " times ",
+    "\u00f7": " divided by ",
+    "\u00b1": " plus or minus ",
+    "\u2248": " approximately ",
+    "\u2264": " less than or equal to ",
+    "\u2265": " greater than or equal to ",
+    "\u221a": " square root of ",
+    "\u221e": " infinity ",
+    "\u00a7": " section ",
 }
-_ORDINAL = re.compile(r"\b(\d+)(st|nd|rd|th)\b")
-_DOLLARS = re.compile(r"\$\s?(\d+(?:,\d{3})*)")
-_DECIMAL = re.compile(r"\b(\d+)\.(\d+)\b")
-_THOUSANDS = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
-_YEAR = re.compile(r"\b(1[1-9]\d\d)\b")
-_NUMBER = re.compile(r"\d+")
-_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032", "'"))
+_GREEK = {chr(code): unicodedata.name(chr(code)).rpartition(" ")[2].lower() for code in range(0x3B1, 0x3CA)}
+_GREEK_LETTER = re.compile(r"(?<![^\W\d_])[\u03b1-\u03c9](?![^\W\d_])")
 _EDGE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
+
+# Nothing here can stand for anything but its letters, unless `MAY_STAND_FOR_WORDS` or _MARKUP finds something.
+_ONLY_WORDS = re.compile(r"[A-Za-z',.;:!?\" -]*")
+_MARKUP = re.compile(r"^.{0,30}:\s|:-?[DPO]\b|[A-Za-z]{2}\.[A-Za-z]{2}|---", re.MULTILINE)
+_NO_LETTERS = str.maketrans(dict.fromkeys(',.;:!?"-', " "))
 
 
 def normalise(text: str) -> str:
     """Writes a transcript the way it is spoken: lower case, numbers as words, no punctuation, accents folded.
 
-    The apostrophe stays inside words ("don't") and is removed as a quotation mark. Letters that cannot be folded to a-z
-    stay as they are, so that `encode` can name them.
+    Markup and the tags of noises and speakers are removed (`training.markup`); numbers, dates, money, units and
+    addresses become words (`training.verbalise`). The apostrophe stays inside words ("don't") and is removed as a
+    quotation mark. Letters that cannot be folded to a-z stay as they are, so that `encode` can name them; every other
+    character that nobody speaks is dropped.
 
-    >>> normalise("Mrs. Dashwood's 2 cafés -- 'sold' in 1811!")
+    >>> normalise("Mrs. Dashwood's 2 cafés -- 'sold' in 1811 [laughter]!")
     "missus dashwood's two cafes sold in eighteen eleven"
     """
-    text = text.lower().translate(_APOSTROPHES)
-    text = _ABBREVIATION.sub(lambda m: _ABBREVIATIONS[m[1]] + " ", text)
-    text = _TITLE.sub(lambda m: _ABBREVIATIONS[m[1]], text)
-    if any(c.isdigit() for c in text):
-        text = _numbers_to_words(text)
+    if _ONLY_WORDS.fullmatch(text) and not MAY_STAND_FOR_WORDS.search(text) and not _MARKUP.search(text):
+        text = _abbreviations_to_words(text.lower()).translate(_NO_LETTERS)
+    else:
+        text = _letters(_abbreviations_to_words(verbalise(spoken_part(text)).lower()))
+    if "'" in text:
+        text = _EDGE_APOSTROPHE.sub(" ", text)
+    return " ".join(text.split())
+
+
+def _abbreviations_to_words(text: str) -> str:
+    if "." in text:
+        text = _ABBREVIATION.sub(lambda m: _ABBREVIATIONS[m[1]] + " ", text)
+    return _TITLE.sub(lambda m: _ABBREVIATIONS[m[1]], text)
+
+
+def _letters(text: str) -> str:
+    """Folds accents, and leaves letters and apostrophes only."""
     for symbol, words in _SYMBOLS.items():
         text = text.replace(symbol, words)
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = "".join(c if c.isalpha() or c == "'" else " " for c in text)
-    return " ".join(_EDGE_APOSTROPHE.sub(" ", text).split())
-
-
-def _numbers_to_words(text: str) -> str:
-    text = _DOLLARS.sub(r"\1 dollars", text)
-    text = _THOUSANDS.sub(lambda m: num2words(int(m[0].replace(",", ""))), text)
-    text = _ORDINAL.sub(lambda m: num2words(int(m[1]), to="ordinal"), text)
-    text = _DECIMAL.sub(lambda m: f"{num2words(int(m[1]))} point {' '.join(num2words(int(d)) for d in m[2])}", text)
-    text = _YEAR.sub(lambda m: num2words(int(m[1]), to="year"), text)
-    return _NUMBER.sub(lambda m: f" {num2words(int(m[0]))} ", text)
+    folded = unicodedata.normalize("NFKD", text)
+    if not folded.isascii():
+        folded = "".join(c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Lm")
+        folded = _GREEK_LETTER.sub(lambda m: f" {_GREEK[m[0]]} ", folded)
+    return "".join(c if c.isalpha() or c == "'" else " " for c in folded)
 
 
 def unknown_characters(text: str, labels: Sequence[str]) -> set[str]:

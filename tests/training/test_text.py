@@ -1,5 +1,10 @@
 """Transcripts as their sources wrote them become the alphabet of the model."""
 
+import random
+import re
+import time
+from pathlib import Path
+
 import pytest
 
 from training.text import ENGLISH_LABELS, decode, encode, normalise
@@ -27,6 +32,55 @@ from training.text import ENGLISH_LABELS, decode, encode, normalise
 )
 def test_normalise_writes_what_is_spoken(written: str, spoken: str) -> None:
     assert normalise(written) == spoken
+
+
+def cases() -> list[tuple[str, str, str]]:
+    """Kind, written, spoken; `\\uXXXX` stands for what an editor would not show."""
+    lines = Path(__file__).with_name("text_cases.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return [(kind, re.sub(r"\\u([0-9a-f]{4})", lambda m: chr(int(m[1], 16)), text), said) for kind, text, said in rows]
+
+
+@pytest.mark.parametrize(("kind", "written", "spoken"), cases())
+def test_normalise_writes_what_people_say(kind: str, written: str, spoken: str) -> None:
+    assert normalise(written) == spoken
+    assert normalise(spoken) == spoken
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "{}th", "{}s", "${}", "${}.50", "{}%", "{}km", "-{}", "1/{}", "{}:30", "#{}", "{}-{}"]
+)
+def test_numbers_of_any_length_are_read(form: str) -> None:
+    for digits in ("9" * 400, "1" + "0" * 399, "1," + ",".join(["000"] * 200)):
+        words = normalise(form.format(digits, digits))
+        assert words
+        assert re.fullmatch("[a-z ]+", words)
+
+
+def test_nothing_makes_a_traceback_and_only_letters_are_left() -> None:
+    rng = random.Random(5)
+    signs = "0123456789.,:/-'$\u20ac\u00a3%#@()[]{}<>*&; IVXLCDMabcdefstmkKMB"
+    signs += '\u00bd\u00b2\u2116\u2122\u2103\u2013\u00ad\u200b\u0663\n"=+~^_'
+    for _ in range(3000):
+        plain = "".join(rng.choice(signs) for _ in range(rng.randint(1, 40)))
+        wild = "".join(
+            chr(rng.choice((rng.randrange(0x250), rng.randrange(0x2000, 0xD800), rng.randrange(0x10000, 0x110000))))
+            for _ in range(20)
+        )
+        for text in (plain, wild):
+            assert all(c.isalpha() or c in "' " for c in normalise(text)), text
+
+
+@pytest.mark.parametrize(
+    "sign", ["9", "I", "(", "[", "* ", "<a ", "1-", "1,000", "a.", "a@", "&a", "St. ", "A ", "-", "1:", "IV "]
+)
+def test_long_texts_take_no_more_than_their_length(sign: str) -> None:
+    def seconds(times: int) -> float:
+        start = time.process_time()
+        normalise(sign * times)
+        return time.process_time() - start
+
+    assert seconds(8000) < 20 * seconds(1000) + 0.1
 
 
 def test_normalise_is_idempotent() -> None:

@@ -115,6 +115,8 @@ def _add(line: str, found: Labelled) -> None:
             continue
         pieces = _PIECES.findall(core)
         known = len(pieces) == len(spoken) and not any(c.isdigit() for c in core)
+        # "IV" is "four", and no capital of its letters is one of that word's.
+        known = known and all(map(_begin_alike, pieces, spoken))
         abbreviated = core.lower() in _ABBREVIATIONS or (len(core) == 1 and core.isupper() and core not in "IA")
         for number, word in enumerate(spoken):
             piece = pieces[number] if known else word
@@ -122,6 +124,10 @@ def _add(line: str, found: Labelled) -> None:
             found.cases.append(_case(piece))
             found.written.append(piece if piece.lower() == word else piece[:1] + word[1:])
             found.marks.append(_mark(after, abbreviated) if number == len(spoken) - 1 else NOTHING)
+
+
+def _begin_alike(piece: str, word: str) -> bool:
+    return piece[:1].lower() == word[:1] or normalise(piece[:1])[:1] == word[:1]
 
 
 def _case(piece: str) -> int:

@@ -13,6 +13,7 @@ import dataclasses
 import json
 import zlib
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -29,6 +30,7 @@ from hark.recognizer import open_session
 # What may follow a word, and how a word may be written; the network's outputs are in this order.
 MARKS = ("", ",", ".", "?")
 NOTHING, COMMA, FULL_STOP, QUESTION_MARK = range(len(MARKS))
+SENTENCE_ENDS = (FULL_STOP, QUESTION_MARK)
 CASES = ("lower", "Capital", "UPPER")
 LOWER, CAPITAL, UPPER = range(len(CASES))
 
@@ -58,6 +60,7 @@ class PunctuationSpec:
         mixed_case: names whose capitals no rule gives, as {"d'artagnan": "d'Artagnan"}; what the network takes for a
             common word stays one.
         lexicon: words that are always written so, as {"youtube": "YouTube"}.
+        small: words that have a capital at the beginning of a sentence and nowhere else, as "he" and "the".
         language: BCP 47 tag of the language that it learned.
         training_data: what it learned from, in words.
         measured: figures of the evaluation that came with it.
@@ -70,6 +73,7 @@ class PunctuationSpec:
     gap_edges_s: tuple[float, ...]
     mixed_case: dict[str, str] = field(default_factory=dict)
     lexicon: dict[str, str] = field(default_factory=dict)
+    small: tuple[str, ...] = ()
     language: str = "en"
     training_data: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
@@ -92,7 +96,9 @@ class PunctuationSpec:
         """
         try:
             fields = json.loads(text)
-            spec = cls(**{**fields, "gap_edges_s": tuple(fields["gap_edges_s"])})
+            spec = cls(
+                **{**fields, "gap_edges_s": tuple(fields["gap_edges_s"]), "small": tuple(fields.get("small", ()))}
+            )
             known = spec._known  # read now, so that what is wrong with it is told before any text is read
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError("The punctuation model has no readable spec; export it again.") from error
@@ -198,8 +204,28 @@ class Punctuator:
         Args:
             words: each as it is spoken, with the pause after it in seconds, None where it is not known.
         """
-        for marks, cases in self.scores(words):
-            yield from map(Labels, marks.argmax(1).tolist(), cases.argmax(1).tolist())
+        passed: deque[str] = deque()
+
+        def watched() -> Iterator[tuple[str, float | None]]:
+            for word, gap_s in words:
+                passed.append(word)
+                yield word, gap_s
+
+        begins = True
+        for marks, cases in self.scores(watched()):
+            for mark, case in zip(marks.argmax(1).tolist(), cases.argmax(1).tolist(), strict=True):
+                yield Labels(mark, self._case(passed.popleft(), case, begins))
+                begins = mark in SENTENCE_ENDS
+
+    @cached_property
+    def _small(self) -> frozenset[str]:
+        return frozenset(self.spec.small)
+
+    def _case(self, word: str, case: int, begins: bool) -> int:
+        """Makes cases agree with marks: a sentence begins with a capital, and small words have none elsewhere."""
+        if begins:
+            return max(case, CAPITAL)
+        return LOWER if word in self._small else case
 
     def scores(
         self, words: Iterable[tuple[str, float | None]]

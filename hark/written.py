@@ -19,12 +19,11 @@ from pathlib import Path
 from hark import cues, hotwords, itn
 from hark.decoding import Decoding
 from hark.errors import ConflictingParameters
-from hark.punctuation import CAPITAL, COMMA, FULL_STOP, LOWER, MARKS, NOTHING, QUESTION_MARK, UPPER, Labels, Punctuator
+from hark.punctuation import CAPITAL, COMMA, FULL_STOP, LOWER, MARKS, NOTHING, SENTENCE_ENDS, UPPER, Labels, Punctuator
 from hark.transcript import Word
 
 # A sentence without an end is written in parts of so many words.
 _LONGEST_SENTENCE = 200
-_ENDS = (FULL_STOP, QUESTION_MARK)
 # Written alike wherever they stand.
 _ALWAYS = {"i": "I", "i'm": "I'm", "i'll": "I'll", "i've": "I've", "i'd": "I'd"}
 # Said one by one, with pauses that no reader sees: 555-0134.
@@ -79,7 +78,7 @@ class Writer:
             if spelling:
                 spelt[len(sentence)] = spelling, len(phrase)
             sentence += phrase
-            ends = phrase[-1].labels.mark in _ENDS
+            ends = phrase[-1].labels.mark in SENTENCE_ENDS
             if ends or len(sentence) >= _LONGEST_SENTENCE:
                 yield from self._write(sentence, spelt, begins)
                 sentence, spelt, begins = [], {}, ends

@@ -1,5 +1,6 @@
 """The punctuation network: what it is fed, how a long text is cut into windows, and files that are none of its kind."""
 
+import dataclasses
 import json
 import zlib
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from hark import model_files
 from hark.errors import ModelError
 from hark.punctuation import (
+    CAPITAL,
     CASES,
     FULL_STOP,
     LOWER,
@@ -150,13 +152,35 @@ class Windowed(Punctuator):
 @pytest.mark.parametrize("count", [0, 1, 159, 160, 161, 191, 192, 193, 320, 352, 353, 1000, 2345])
 def test_windows_cover_each_word_once_with_others_around_it(count: int) -> None:
     network = Windowed()
-    found = list(network.labels((str(i), float(i)) for i in range(count)))
-    assert found == [Labels(i % 1000, i % 997) for i in range(count)]
+    parts = list(network.scores((str(i), float(i)) for i in range(count)))
+    found = [pair for marks, cases in parts for pair in zip(marks.argmax(1), cases.argmax(1), strict=True)]
+    assert found == [(i % 1000, i % 997) for i in range(count)]
     assert len(network.windows) == -(-count // network.CORE)
     for number, window in enumerate(network.windows):
         core = number * network.CORE
         first, last = max(core - network.CONTEXT, 0), min(core + network.CORE + network.CONTEXT, count)
         assert window == tuple(map(str, range(first, last)))
+
+
+class Careless(Punctuator):
+    """Writes every word with a capital but the first of a sentence, which ends after "end" and "what"."""
+
+    def __init__(self) -> None:
+        self.spec = dataclasses.replace(SPEC, small=("the", "of"))
+
+    def run(self, words: Sequence[str], gaps_s: Sequence[float | None]) -> list[NDArray[np.float32]]:
+        ends = np.array(
+            [FULL_STOP if word == "end" else QUESTION_MARK if word == "what" else NOTHING for word in words]
+        )
+        first = np.append(True, ends[:-1] != NOTHING)
+        return [np.eye(len(MARKS), dtype=np.float32)[ends], np.eye(len(CASES), dtype=np.float32)[np.where(first, 0, 1)]]
+
+
+def test_cases_agree_with_marks() -> None:
+    words = ["the", "king", "of", "the", "end", "of", "what", "the"]
+    labels = list(Careless().labels((word, None) for word in words))
+    assert [label.case for label in labels] == [CAPITAL, CAPITAL, LOWER, LOWER, CAPITAL, CAPITAL, CAPITAL, CAPITAL]
+    assert [label.mark for label in labels if label.mark] == [FULL_STOP, QUESTION_MARK]
 
 
 def test_no_more_than_a_window_of_words_is_taken_ahead() -> None:

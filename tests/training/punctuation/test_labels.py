@@ -3,7 +3,7 @@
 import pytest
 
 from hark.punctuation import CAPITAL, CASES, LOWER, MARKS, UPPER
-from training.punctuation.labels import Labelled, label, mixed_case, read_texts
+from training.punctuation.labels import Labelled, label, mixed_case, read_texts, small_words
 
 
 def shown(found: Labelled) -> str:
@@ -79,3 +79,9 @@ def test_texts_are_read_one_by_one(tmp_path) -> None:
     (tmp_path / "a.txt").write_text("One went.\nTwo came.\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text("Three.\n", encoding="utf-8")
     assert [len(text) for text in read_texts([tmp_path / "a.txt", tmp_path / "b.txt"])] == [4, 1]
+
+
+def test_words_without_capitals_within_sentences_are_found() -> None:
+    line = "The dog saw Anna and the captain. He saw the Captain of Paris."
+    assert set(small_words([label([line] * 300)])) == {"the", "dog", "saw", "and", "of"}
+    assert small_words([label([line] * 99)]) == []

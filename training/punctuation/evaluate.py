@@ -39,14 +39,13 @@ Restorer = Callable[[Words], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 def of_model(punctuator: Punctuator) -> Restorer:
-    """Restores by the network alone, with a capital after each end of a sentence, as `hark.written` has it."""
+    """Restores as `hark.written` does, but for numbers and lists of names."""
 
     def restore(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         labels = list(punctuator.labels(words))
         marks = np.array([label.mark for label in labels], np.int64)
         cases = np.array([label.case for label in labels], np.int64)
-        begins = np.append(True, marks[:-1] >= FULL_STOP)
-        return marks, np.where(begins, np.maximum(cases, CAPITAL), cases)
+        return marks, cases
 
     return restore
 

@@ -41,7 +41,7 @@ from training.punctuation import errors as recogniser_errors
 from training.punctuation import pauses as speakers_pauses
 from training.punctuation.data import Batch, Conditions, Source, batches
 from training.punctuation.heard import read_heard
-from training.punctuation.labels import Labelled, mixed_case, read_texts
+from training.punctuation.labels import Labelled, mixed_case, read_texts, small_words
 from training.punctuation.network import PunctuationNetwork, Shape
 from training.punctuation.scores import Score, scores
 from training.punctuation.vectors import choose_vocabulary, read_vectors, reduced
@@ -242,6 +242,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.affix_rows,
         GAP_EDGES_S,
         mixed_case(form for text in texts for form in text.written),
+        small=tuple(small_words(texts)),
         training_data=options.training_data,
     )
     fit(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hark.punctuation import CAPITAL, COMMA, FULL_STOP, LOWER, NOTHING, QUESTION_MARK, UPPER
+from hark.punctuation import CAPITAL, COMMA, FULL_STOP, LOWER, NOTHING, QUESTION_MARK, SENTENCE_ENDS, UPPER
 from training.lines import read_lines
 from training.text import normalise
 
@@ -32,6 +32,8 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032", "'
 _TOKEN = re.compile(r"[\w$\u00a3\u20ac](?:[^\s]*[\w%\u00b0])?|[\w%&]")
 _PIECES = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _LEAST_MIXED = 3
+# Words that are said so often, and so seldom with a capital within a sentence, have none there.
+_LEAST_SMALL, _SMALL = 300, 0.9895
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Labelled:
     @cached_property
     def sentence_ends(self) -> NDArray[np.int64]:
         """[sentences] where the next sentence begins, or the text ends."""
-        return np.flatnonzero(np.isin(self.marks, (FULL_STOP, QUESTION_MARK))) + 1
+        return np.flatnonzero(np.isin(self.marks, SENTENCE_ENDS)) + 1
 
     def __len__(self) -> int:
         return len(self.words)
@@ -85,6 +87,19 @@ def mixed_case(written: Iterable[str]) -> dict[str, str]:
         if form not in (word.capitalize(), word.upper()) and times >= _LEAST_MIXED and 2 * times > forms.total():
             mixed[word] = form
     return mixed
+
+
+def small_words(texts: Iterable[Labelled]) -> list[str]:
+    """Returns the words that have no capital but at the beginning of a sentence."""
+    lower: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for text in texts:
+        before = [FULL_STOP, *text.marks]
+        for word, case, mark in zip(text.words, text.cases, before, strict=False):
+            if mark not in SENTENCE_ENDS:
+                counts[word] += 1
+                lower[word] += case == LOWER
+    return sorted(word for word, count in counts.items() if count >= _LEAST_SMALL and lower[word] > _SMALL * count)
 
 
 def _sentences(lines: Iterable[str]) -> Iterator[str]:
@@ -161,5 +176,5 @@ def _settle(found: Labelled) -> None:
             found.marks[i] = COMMA if goes_on else FULL_STOP
         elif found.marks[i] == FULL_STOP and goes_on:
             found.marks[i] = NOTHING
-        if i and found.marks[i - 1] in (FULL_STOP, QUESTION_MARK) and found.cases[i] == LOWER and ordinary[word] == 0:
+        if i and found.marks[i - 1] in SENTENCE_ENDS and found.cases[i] == LOWER and ordinary[word] == 0:
             found.cases[i] = CAPITAL

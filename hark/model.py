@@ -111,7 +111,7 @@ class Model:
     ) -> Iterator[Segment]:
         """Yields the segments of a recording in order while it is being read, in memory that does not grow with it.
 
-        They are those that `transcribe` finds. About a minute of sound is read before the first of them comes.
+        They are those that `transcribe` finds. About three minutes of sound are read before the first of them comes.
 
         Args:
             audio: see `transcribe`, as for the rest.

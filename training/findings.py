@@ -12,7 +12,7 @@ import torch
 from training.audio_facts import AudioFacts, AudioFault
 from training.config import Config
 from training.lengths import output_lengths
-from training.manifest import Utterance, read_manifest
+from training.manifest import Utterance, numbered_utterances
 from training.text import normalise, unknown_characters
 
 # Manifests made by other programs round to tenths, or take lengths from headers that lossy encoders pad by up to 50 ms.
@@ -92,9 +92,7 @@ def manifest_lines(path: Path) -> list[Line]:
     Raises:
         ManifestError: as `read_manifest`.
     """
-    utterances = read_manifest(path)
-    numbers = (n for n, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1) if line.strip())
-    return [Line(path, n, u, normalise(u.text)) for n, u in zip(numbers, utterances, strict=True)]
+    return [Line(path, number, each, normalise(each.text)) for number, each in numbered_utterances(path)]
 
 
 def findings(

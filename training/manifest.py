@@ -4,6 +4,7 @@ Further fields (`speaker`, `corpus`, `license`, ...) are kept. A relative `audio
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,21 +30,34 @@ class Utterance:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Programs on Windows write paths with backslashes, and some do not double them as JSON wants.
+_WRITTEN_PATH = re.compile(r'("audio_filepath"\s*:\s*")([^"]*)"')
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
 def read_manifest(path: str | Path) -> list[Utterance]:
     """Reads a manifest.
 
     Raises:
         ManifestError: the file is missing or empty, or a line is malformed; the message names the line.
     """
+    return [utterance for _, utterance in numbered_utterances(path)]
+
+
+def numbered_utterances(path: str | Path) -> list[tuple[int, Utterance]]:
+    """Reads a manifest with the number of each utterance's line, counted from 1; raises as `read_manifest`."""
     path = Path(path)
     if not path.exists():
         raise ManifestError(f"There is no manifest {path}; make it, or name another file.")
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may contain U+2028, at which splitlines would cut
+        # JSON may contain U+2028, at which splitlines would cut. Windows' editors write a byte order mark first.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ManifestError(f"The manifest {path} cannot be read: {reason}.") from error
-    utterances = [_parse(line, f"{path}:{number}", path.parent) for number, line in enumerate(lines, 1) if line.strip()]
+    utterances = [
+        (number, _parse(line, f"{path}:{number}", path.parent)) for number, line in enumerate(lines, 1) if line.strip()
+    ]
     if not utterances:
         raise ManifestError(f"The manifest {path} has no utterance in it.")
     return utterances
@@ -56,7 +70,7 @@ def read_manifests(paths: Iterable[str | Path]) -> list[Utterance]:
 
 def _parse(line: str, where: str, folder: Path) -> Utterance:
     try:
-        fields = json.loads(line)
+        fields = _fields(line)
         audio, duration_s, text = fields.pop("audio_filepath"), fields.pop("duration"), fields.pop("text")
     except (ValueError, AttributeError, TypeError) as error:
         raise ManifestError(f"{where} is not a JSON object ({error}).") from error
@@ -66,7 +80,27 @@ def _parse(line: str, where: str, folder: Path) -> Utterance:
         raise ManifestError(f"{where}: audio_filepath and text must be strings.")
     if isinstance(duration_s, bool) or not isinstance(duration_s, int | float) or not duration_s > 0:
         raise ManifestError(f"{where}: duration must be a number of seconds above 0, not {duration_s!r}.")
-    return Utterance(folder / audio, float(duration_s), text, fields)
+    return Utterance(audio_path(folder, audio), float(duration_s), text, fields)
+
+
+def _fields(line: str) -> Any:
+    """Reads a line, also one whose path has backslashes that are not doubled."""
+    doubled = _WRITTEN_PATH.sub(lambda m: m[1] + m[2].replace("\\", "\\\\") + '"', line)
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        if doubled == line:
+            raise
+        return json.loads(doubled)
+    audio = fields.get("audio_filepath") if isinstance(fields, dict) else None
+    # "clips\new.wav" is JSON, but a line end is in no file's name.
+    return json.loads(doubled) if isinstance(audio, str) and _CONTROL.search(audio) else fields
+
+
+def audio_path(folder: Path, name: str) -> Path:
+    """Returns the path of a recording that is named relative to a folder, with either kind of slash."""
+    path = folder / name
+    return folder / name.replace("\\", "/") if "\\" in name and not path.exists() else path
 
 
 def manifest_line(utterance: Utterance, folder: Path) -> str:

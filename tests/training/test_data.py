@@ -56,6 +56,23 @@ def test_a_bad_manifest_line_is_named(tmp_path: Path, line: str, message: str) -
     assert message in str(caught.value)
 
 
+def test_a_manifest_from_windows_is_read(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "new.wav").touch()
+    (tmp_path / "clips" / "back\\slash.wav").touch()
+    paths = ("clips\\\\new.wav", "clips\\new.wav", "clips/back\\\\slash.wav", "\\data\\clips\\x.wav")
+    lines = [f'{{"audio_filepath": "{path}", "duration": 1, "text": "a \\u0062"}}' for path in paths]
+    (tmp_path / "m.jsonl").write_text("\r\n".join(lines), encoding="utf-8-sig")
+    utterances = read_manifest(tmp_path / "m.jsonl")
+    assert [each.audio_path for each in utterances] == [
+        tmp_path / "clips" / "new.wav",
+        tmp_path / "clips" / "new.wav",
+        tmp_path / "clips" / "back\\slash.wav",  # which is a name here, and the file is there
+        Path("/data/clips/x.wav"),
+    ]
+    assert {each.text for each in utterances} == {"a b"}
+
+
 @pytest.mark.parametrize("content", ["", "\n\n"])
 def test_an_empty_or_missing_manifest_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "m.jsonl").write_text(content)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from training.corpora.listing import Listing, Recording, wrong_layout
 from training.corpora.table import read_table
+from training.manifest import audio_path
 
 SPLITS = ("train", "dev", "test", "validated")
 _LICENCE = "CC0"
@@ -29,7 +30,7 @@ def common_voice(source: Path, split: str) -> Listing:
     listing = Listing(problems=table.problems)
     for row in table.rows:
         # The first releases name clips without their extension.
-        audio = clips / (row["path"] if Path(row["path"]).suffix else f"{row['path']}.mp3")
+        audio = audio_path(clips, row["path"] if Path(row["path"]).suffix else f"{row['path']}.mp3")
         corpus = f"Common Voice ({row['locale']})" if row.get("locale") else "Common Voice"
         speaker = f"commonvoice-{row['client_id']}" if row["client_id"] else None
         listing.recordings.append(Recording(audio, row["sentence"], corpus, _LICENCE, speaker))

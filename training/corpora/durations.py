@@ -1,11 +1,16 @@
 """Recordings as their corpus lists them -> utterances whose files exist, with their lengths."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import soundfile as sf
 from tqdm import tqdm
 
+from hark.audio import MIN_SAMPLE_RATE_HZ, blocks, stated_duration_s
+from hark.command import told
+from hark.errors import RequestError
 from training.corpora.listing import Recording
 from training.manifest import Utterance
 
@@ -16,7 +21,7 @@ _MIN_DURATION_S = 0.001
 
 
 def measure(recordings: Sequence[Recording]) -> tuple[list[Utterance], list[str]]:
-    """Reads the header of every file.
+    """Reads the header of every file; decodes those whose header does not say how long they are.
 
     Returns:
         The utterances that can be used, in order, and a sentence for each recording that cannot.
@@ -42,14 +47,32 @@ def _measured(recording: Recording) -> Utterance | str:
     if not path.is_file():
         return f"{path}: the file is missing."
     try:
-        info = sf.info(path)
-    except (sf.LibsndfileError, TypeError):  # a TypeError asks for the rate of a headerless format
-        return f"{path}: the file cannot be read as audio."
-    if info.frames == _UNKNOWN_FRAMES:
-        return f"{path}: its header does not say how long it is; convert it again."
-    if info.duration < _MIN_DURATION_S:
+        duration_s = _duration_s(path)
+    except (OSError, RequestError) as error:
+        return f"{path}: {told(error)}"
+    if duration_s < _MIN_DURATION_S:
         return f"{path}: there is no audio in it, or it is cut short."
     extra = {"corpus": recording.corpus, "license": recording.licence}
     if recording.speaker is not None:
         extra = {"speaker": recording.speaker, **extra}
-    return Utterance(path, info.duration, text, extra)
+    return Utterance(path, duration_s, text, extra)
+
+
+def _duration_s(path: Path) -> float:
+    """Returns the length of a file that `hark.audio` reads, in seconds.
+
+    Raises:
+        RequestError: it is no audio, or damaged.
+    """
+    try:
+        info = sf.info(path)
+    except (sf.LibsndfileError, TypeError):  # a TypeError asks for the rate of a headerless format
+        data = path.read_bytes()
+        stated_s = stated_duration_s(data)
+    else:
+        if info.frames != _UNKNOWN_FRAMES:
+            return float(info.duration)
+        data, stated_s = path.read_bytes(), None
+    if stated_s is not None and math.isfinite(stated_s) and stated_s > 0:
+        return stated_s
+    return sum(map(len, blocks(data, MIN_SAMPLE_RATE_HZ, math.inf))) / MIN_SAMPLE_RATE_HZ

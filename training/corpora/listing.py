@@ -9,9 +9,11 @@ import soundfile as sf
 
 from training.errors import CorpusError
 
-# Suffixes of libsndfile's formats that differ from its names for them. Raw samples have no header.
-LIBSNDFILE_SUFFIXES = {f".{name.lower()}" for name in sf.available_formats() if name != "RAW"} | {
+# Suffixes of libsndfile's formats that differ from its names for them, and those of phones, browsers, cameras and video
+# editors, which `hark.media` reads. Raw samples have no header.
+AUDIO_SUFFIXES = {f".{name.lower()}" for name in sf.available_formats() if name != "RAW"} | {
     ".aif", ".aifc", ".oga", ".opus", ".snd", ".sph", ".wave",
+    ".3gp", ".aac", ".amr", ".asf", ".avi", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".weba", ".webm", ".wma",
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from training.corpora.listing import (
-    LIBSNDFILE_SUFFIXES,
+    AUDIO_SUFFIXES,
     Listing,
     Recording,
     files_below,
@@ -12,6 +12,7 @@ from training.corpora.listing import (
 )
 from training.corpora.table import read_table
 from training.errors import CorpusError
+from training.manifest import audio_path
 
 _TABLES = (".csv", ".tsv")
 
@@ -39,7 +40,7 @@ def _from_table(source: Path, corpus: str, licence: str) -> Listing:
     table = read_table(source, ("audio", "text"))
     listing = Listing(problems=table.problems)
     for row in table.rows:
-        audio = source.parent / row["audio"].strip()
+        audio = audio_path(source.parent, row["audio"].strip())
         speaker = row.get("speaker", "").strip() or _sub_folder(audio, source.parent)
         listing.recordings.append(Recording(audio, row["text"], corpus, licence, speaker))
     return listing
@@ -50,7 +51,7 @@ def _from_folder(source: Path, corpus: str, licence: str) -> Listing:
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
     listing, used = Listing(), set()
     for audio in files:
-        if audio.suffix.lower() not in LIBSNDFILE_SUFFIXES:
+        if audio.suffix.lower() not in AUDIO_SUFFIXES:
             continue
         text = texts.get(audio.with_suffix(""))
         if text is None:

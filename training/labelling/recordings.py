@@ -13,14 +13,10 @@ from numpy.typing import NDArray
 
 from hark import segments, vad
 from hark.audio import blocks, within_full_scale
-from training.corpora.listing import LIBSNDFILE_SUFFIXES, files_below
+from training.corpora.listing import AUDIO_SUFFIXES, files_below
 from training.errors import LabellingError
 
 RATE_HZ = 16_000
-# Formats of phones, browsers, cameras and video editors, besides those of libsndfile; see `hark.media`.
-_SUFFIXES = LIBSNDFILE_SUFFIXES | {
-    ".3gp", ".aac", ".amr", ".asf", ".avi", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".webm", ".wma",
-}  # fmt: skip
 # Folders of one name from different places must not share their clips.
 _TOLD_APART_BY = 8
 
@@ -121,7 +117,7 @@ def find_recordings(sources: Sequence[Path], but: Path) -> list[Path]:
             raise LabellingError(f"{source} does not exist.")
         files = files_below(source) if source.is_dir() else [source]
         for path in files:
-            is_wanted = path == source or path.suffix.lower() in _SUFFIXES
+            is_wanted = path == source or path.suffix.lower() in AUDIO_SUFFIXES
             if is_wanted and not path.resolve().is_relative_to(but.resolve()):
                 by_resolved_path.setdefault(path.resolve(), path)
     if not by_resolved_path:

@@ -1,17 +1,25 @@
-"""Captures events/*.json anew: `python events/capture.py`.
+"""Captures events/*.json anew: `python events/capture.py`; those of programs alone: `python events/capture.py clients`.
 
 Real clients (curl, OpenAI's Python client) post to the local server, and the event each request becomes is written
 down as the handler got it. The S3 event is what an S3 API sends when an object is created (needs moto[server] and
 boto3, which are no dependencies of Hark: without them the committed file stays).
+
+events/clients/*.json are what programs that people point at Hark send: the same fields in the same order, by the same
+library, as their sources have it (docs/clients.md names these). Those of programs in JavaScript need Node.js, axios and
+form-data (see clients/send.mjs); without them their files stay.
 """
 
+import io
 import json
+import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import openai
+import requests
 import waitress
 
 from local.serve import LocalServer
@@ -40,7 +48,87 @@ REQUESTS: dict[str, list[str]] = {
 }
 
 
-def capture() -> dict[str, Any]:
+class Programs:
+    """What each program sends to the server at `url`."""
+
+    JAVASCRIPT = ("librechat", "n8n", "obsidian")
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = openai.OpenAI(api_key="hark", base_url=f"{url}/v1", max_retries=0)
+        self._recording = _OGG.read_bytes()
+
+    def _named(self, name: str) -> io.BytesIO:
+        file = io.BytesIO(self._recording)
+        file.name = name
+        return file
+
+    def open_webui(self) -> None:
+        """backend/open_webui/routers/audio.py, `transcription_handler`."""
+        requests.post(
+            f"{self._url}/v1/audio/transcriptions",
+            headers={"Authorization": "Bearer hark"},
+            files={"file": ("6a2f41de-1c3f-4b51-8f0c-1f7f0e4f5a11.ogg", self._recording)},
+            data={"model": "whisper-1", "language": "en"},
+            timeout=60,
+        ).raise_for_status()
+
+    def home_assistant(self) -> None:
+        """roryeckel/wyoming_openai, src/wyoming_openai/handler.py: the bridge to Home Assistant's Wyoming protocol."""
+        self._client.audio.transcriptions.create(
+            file=self._named("recording.wav"),
+            model="whisper-1",
+            temperature=0.2,
+            prompt="Living room, Kitchen",
+            response_format="json",
+            stream=False,
+        )
+
+    def langchain(self) -> None:
+        """libs/community/langchain_community/document_loaders/parsers/audio.py, `OpenAIWhisperParser`."""
+        self._client.audio.transcriptions.create(
+            model="whisper-1",
+            file=self._named("lecture.ogg_part_0.mp3"),
+            language="en",
+            prompt="Ishmael, Queequeg",
+            response_format="json",
+            temperature=0.0,
+        )
+
+    def openai_everything(self) -> None:
+        """OpenAI's own client with its lists and its object."""
+        self._client.audio.transcriptions.create(
+            model="gpt-4o-transcribe",
+            file=self._named("recording.ogg"),
+            chunking_strategy={"type": "server_vad", "silence_duration_ms": 500, "threshold": 0.5},
+            keywords=["Ishmael", "Queequeg"],
+            languages=["en", "de"],
+            response_format="verbose_json",
+            timestamp_granularities=["word", "segment"],
+        )
+
+    def javascript(self, name: str) -> None:
+        """Those of clients/send.mjs."""
+        command = ["node", str(EVENTS / "clients" / "send.mjs"), self._url, name]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def capture_clients(seen: list[dict[str, Any]], url: str) -> dict[str, Any]:
+    """Returns the events of programs by their names."""
+    programs = Programs(url)
+    events: dict[str, Any] = {}
+    for name in ("open_webui", "home_assistant", "langchain", "openai_everything"):
+        getattr(programs, name)()
+        events[name.replace("_", "-")] = seen.pop()
+    for name in Programs.JAVASCRIPT if os.environ.get("NODE_PATH") else ():
+        programs.javascript(name)
+        events[name] = seen.pop()
+    for event in events.values():
+        event["headers"].pop("authorization", None)
+    return {f"clients/{name}": event for name, event in events.items()}
+
+
+def capture(only_clients: bool = False) -> dict[str, Any]:
     """Returns the events by name."""
     app = LocalServer()
     seen: list[dict[str, Any]] = []
@@ -49,7 +137,9 @@ def capture() -> dict[str, Any]:
     server = waitress.create_server(app, port=0)
     threading.Thread(target=server.run, daemon=True).start()
     url = f"http://127.0.0.1:{server.effective_port}"
-    events: dict[str, Any] = {}
+    events: dict[str, Any] = capture_clients(seen, url)
+    if only_clients:
+        return events
     for name, arguments in REQUESTS.items():
         subprocess.run(["curl", "-s", *(a.replace("{url}", url) for a in arguments)], check=True, capture_output=True)  # noqa: S607
         events[name] = seen.pop()
@@ -95,9 +185,11 @@ def capture_s3() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    captured = capture()
+    only_clients = sys.argv[1:] == ["clients"]
+    captured = capture(only_clients)
     try:
-        captured["s3-object-created"] = capture_s3()
+        if not only_clients:
+            captured["s3-object-created"] = capture_s3()
     except ImportError as error:
         print(f"s3-object-created.json stays as it is: {error}")
     for name, event in captured.items():

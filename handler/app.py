@@ -32,6 +32,7 @@ from hark.errors import (
     MethodNotAllowed,
     ReplyTooLarge,
     RequestError,
+    TookTooMuchMemory,
     UnknownModel,
     UnknownRoute,
     UnsupportedMediaType,
@@ -53,6 +54,7 @@ metrics = collector()
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path, "transcription")
 decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
+decoders.load()
 writers = Writers(settings.punctuation_path)
 
 _METRICS_DISABLED = is_metrics_disabled()
@@ -63,7 +65,8 @@ app = Router()
 # labels what nobody labelled application/x-www-form-urlencoded.
 _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "image/", "application/pdf")
 
-_MAX_QUERY_FIELDS = 32
+# One for each hot word, and for all else.
+_MAX_QUERY_FIELDS = 160
 # Lambda sends back 6 MB, in which the body is a string of JSON; headers and status need a little too.
 _MAX_REPLY_BYTES = 6_000_000
 
@@ -105,7 +108,7 @@ def post_transcriptions() -> Response:
 
     timings = Timings()
     with timings.stage("form"):
-        request = form.parse(_body(), _content_type())
+        request = form.parse(_body(), _content_type(), _query())
     return _transcribe(request.audio, request.options, timings)
 
 
@@ -311,6 +314,17 @@ def _common(reply: Response) -> Response:
 def on_request_error(error: RequestError) -> Response:
     """Tells the caller what to mend."""
     return _refusal(error)
+
+
+@app.on_error(MemoryError)
+def on_memory_error(_error: MemoryError) -> Response:
+    """Refuses what takes more memory than there is: nothing but what a caller sends can."""
+    logger.warning("out of memory")
+    return _refusal(
+        TookTooMuchMemory(
+            "The recording takes more memory than the server has for one; convert it, for example to WAV, or split it."
+        )
+    )
 
 
 def _refusal(error: RequestError) -> Response:

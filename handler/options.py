@@ -1,13 +1,16 @@
 """What a request asks for, as form fields of OpenAI's transcription API or as query parameters of the same names.
 
 Source: OpenAI, "Create transcription". Whatever a caller sends and this API does not do would silently not happen, so
-it is refused by name; what has no effect on a model that hears one language and decodes without drawing is accepted.
+it is refused by name; what has no effect on a model that hears one language and decodes without drawing is accepted,
+and so is what programs for other servers of this API send with every request (docs/clients.md lists it).
 `decoder`, `hotwords`, `alternatives`, `text_style`, `max_line_length` and `max_lines` are Hark's own.
 """
 
+import json
 import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hark import cues, hotwords
 from hark.cues import Layout
@@ -20,7 +23,7 @@ GRANULARITIES = ("word", "segment")
 
 # Fields that may be sent several times, with or without the brackets that clients put behind their names, and how
 # often.
-_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16, "hotwords": 16}
+_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16, "hotwords": hotwords.MOST}
 _SCALARS = frozenset({
     *("model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"),
     *("decoder", "alternatives", "text_style", "max_line_length", "max_lines"),
@@ -29,14 +32,43 @@ _SCALARS = frozenset({
 _CANNOT = {
     "known_speaker_names": "Speakers are not told apart",
     "known_speaker_references": "Speakers are not told apart",
-    "keywords": "Words to listen for are sent as hotwords here",
 }
+# Other names of fields: the published API calls hot words keywords.
+_ALIASES = {"keywords": "hotwords"}
+# What programs that were written for other servers send with every request, and what they may say: that which is about
+# nothing that is heard here, or is done anyway.
+WITHOUT_EFFECT = {
+    "user": "any text",
+    "api-version": "any text",
+    "task": "transcribe",
+    "vad_filter": "true or false",
+    "word_timestamps": "true or false",
+    "condition_on_previous_text": "true or false",
+    "diarize": "false",
+    "diarization": "false",
+    "beam_size": "a number",
+    "best_of": "a number",
+    "batch_size": "a number",
+    "temperature_inc": "a number",
+}
+_LARGEST_NUMBER = 1e9
+_KNOWN = _SCALARS | set(_LISTS) | set(_ALIASES) | set(_CANNOT) | set(WITHOUT_EFFECT)
+# How recordings are to be cut is decided here; what the published API's clients say of it has no effect.
+_CHUNKING = ("auto", "server_vad")
+_CHUNKING_NUMBERS = ("prefix_padding_ms", "silence_duration_ms", "threshold")
+_CHUNKING_CHARACTERS = 512
+# A name with the brackets that clients put behind that of a list: name[], name[0].
+_BRACKETS = re.compile(r"([^\[\]]{1,64})\[[0-9]{0,3}\]", re.ASCII)
+# The model's own language, whichever that is.
+_ANY_LANGUAGE = "auto"
 # No glossary is in what comes after.
 _PROMPT_CHARACTERS = 4000
 _SPELLABLE = frozenset(LETTERS + " ")
 # English in any of its spellings: en, EN, en-US, en_GB, English.
 _ENGLISH = re.compile(r"(en|eng|english)([-_][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _SHOWN_CHARACTERS = 64
+# All choices of a list together are shorter.
+_CHOICE_CHARACTERS = 128
 
 
 @dataclass(frozen=True)
@@ -65,25 +97,40 @@ class Options:
         return replace(self, decoding=Decoding()) == Options()
 
 
-def parse(fields: Iterable[tuple[str, str]]) -> Options:
+def base_name(sent_name: str) -> str:
+    """Returns a field's name without the brackets of a list."""
+    match = _BRACKETS.fullmatch(sent_name)
+    return match[1] if match else sent_name
+
+
+def is_known(sent_name: str) -> bool:
+    """Says whether a field has a meaning here, if only that of one to be refused."""
+    return sent_name.partition("[")[0] in _KNOWN
+
+
+def parse(fields: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]] = ()) -> Options:
     """Reads (name, value) pairs; an empty value is as if the field were not sent.
 
     `model` may name any model, since existing code names OpenAI's; the deployed one answers. `temperature` has no
     meaning for CTC and is accepted without effect; of `prompt` count the hot words in it, see
     `hark.hotwords.of_prompt`.
 
+    Args:
+        fields: of a form, or of the query of a request that has no form.
+        query: of a request that has a form.
+
     Raises:
         InvalidParameter: a field is unknown, has a value it cannot have, or asks for what this API does not do.
-        ConflictingParameters: fields that are right alone contradict each other.
+        ConflictingParameters: fields that are right alone contradict each other, or are not the same in the query.
     """
     values = _group(fields)
+    for name, there in _group(query).items():
+        if values.setdefault(name, there) != there:
+            raise ConflictingParameters(
+                f"{name} in the query is not what it is in the form; send it in one of them.", param=name
+            )
     _check_language([*values.get("language", []), *values.get("languages", [])], values)
     _check_temperature(_one(values, "temperature"))
-    if _one(values, "chunking_strategy") not in ("", "auto"):
-        raise InvalidParameter(
-            "chunking_strategy can only be 'auto': recordings are cut where the speaker pauses.",
-            param="chunking_strategy",
-        )
     options = Options(
         response_format=_response_format(_one(values, "response_format")),
         granularities=_choices(values, "timestamp_granularities", GRANULARITIES) or Options.granularities,
@@ -99,9 +146,16 @@ def parse(fields: Iterable[tuple[str, str]]) -> Options:
 def _group(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for sent_name, value in fields:
-        name = sent_name.removesuffix("[]")
+        base = base_name(sent_name)
+        name = _ALIASES.get(base, base)
         if name in _CANNOT:
             raise InvalidParameter(f"{_CANNOT[name]}; leave {name} out.", param=name)
+        if sent_name.partition("[")[0] == "chunking_strategy":
+            _check_chunking(sent_name, value)
+            continue
+        if sent_name in WITHOUT_EFFECT:
+            _check_without_effect(sent_name, value)
+            continue
         if name not in _LISTS and sent_name not in _SCALARS:
             shown = sent_name[:_SHOWN_CHARACTERS]
             raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
@@ -114,12 +168,61 @@ def _group(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return {name: several for name, several in filled.items() if several}
 
 
+def _check_chunking(sent_name: str, value: str) -> None:
+    """Refuses other ways to cut than those of the published API: `auto`, or an object as JSON or field by field."""
+    if not value:
+        return
+    within = sent_name.removeprefix("chunking_strategy")
+    members: dict[str, Any] = {"type": value} if within in ("", "[type]") else {within[1:-1]: value}
+    if not within and value.startswith("{"):
+        try:
+            members = json.loads(value) if len(value) <= _CHUNKING_CHARACTERS else {}
+        except (ValueError, RecursionError):
+            members = {}
+    numbers = [str(member) for name, member in members.items() if name in _CHUNKING_NUMBERS]
+    if (
+        members
+        and within in ("", "[type]", *(f"[{name}]" for name in _CHUNKING_NUMBERS))
+        and set(members) <= {"type", *_CHUNKING_NUMBERS}
+        and members.get("type", "auto") in _CHUNKING
+        and all(_is_number(number, _LARGEST_NUMBER) for number in numbers)
+    ):
+        return
+    raise InvalidParameter(
+        "chunking_strategy can only be 'auto' or 'server_vad': recordings are cut where the speaker pauses.",
+        param="chunking_strategy",
+    )
+
+
+def _check_without_effect(name: str, value: str) -> None:
+    allowed = WITHOUT_EFFECT[name]
+    if allowed == "any text" or not value:
+        return
+    right = _is_number(value, _LARGEST_NUMBER) if allowed == "a number" else value.lower() in allowed.split(" or ")
+    if not right:
+        raise InvalidParameter(f"{name} can only be {allowed} here, and has no effect; leave it out.", param=name)
+
+
+def _is_number(value: str, most: float) -> bool:
+    """Says whether text is a number from 0 to `most`; longer text than any is not even read."""
+    try:
+        return len(value) <= _SHOWN_CHARACTERS and 0 <= float(value) <= most
+    except ValueError:
+        return False
+
+
 def _one(values: dict[str, list[str]], name: str) -> str:
     return values.get(name, [""])[0]
 
 
 def _choices(values: dict[str, list[str]], name: str, allowed: tuple[str, ...]) -> frozenset[str]:
-    chosen = frozenset(values.get(name, []))
+    # Several may come in one value, as "word,segment", or as a program writes a list into a form.
+    items = (
+        item.strip(" '\"")
+        for value in values.get(name, [])
+        for item in value[:_CHOICE_CHARACTERS].strip(" []").split(",")
+    )
+    chosen = frozenset(items)
     for value in sorted(chosen - set(allowed)):
         raise InvalidParameter(
             f"{name} cannot be {value[:_SHOWN_CHARACTERS]!r}; use {' or '.join(allowed)}.", param=name
@@ -149,7 +252,7 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
     style = _one(values, "text_style")
     if style and style not in TEXT_STYLES:
         raise InvalidParameter(f"text_style must be {' or '.join(TEXT_STYLES)}.", param="text_style")
-    listed = [word.strip() for value in values.get("hotwords", []) for word in value.split(",") if word.strip()]
+    listed = hotwords.listed(values.get("hotwords", []))
     in_prompt = hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS])
     prompted = (hotwords.spelt(word) for word in in_prompt)
     return Decoding(
@@ -177,17 +280,14 @@ def _alternatives(value: str) -> int:
 
 
 def _check_language(languages: list[str], values: dict[str, list[str]]) -> None:
-    if languages and not any(_ENGLISH.fullmatch(language) for language in languages):
+    codes = [language for language in languages if len(language) <= _SHOWN_CHARACTERS]
+    if languages and not any(code.lower() == _ANY_LANGUAGE or _ENGLISH.fullmatch(code) for code in codes):
         name = "language" if "language" in values else "languages"
         raise InvalidParameter(f"The model knows English only; set {name} to 'en' or leave it out.", param=name)
 
 
 def _check_temperature(value: str) -> None:
-    try:
-        right = 0 <= float(value or 0) <= 1
-    except ValueError:
-        right = False
-    if not right:
+    if value and not _is_number(value, 1.0):
         raise InvalidParameter("temperature must be a number from 0 to 1; it has no effect.", param="temperature")
 
 

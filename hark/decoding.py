@@ -6,6 +6,7 @@ the rest is refused.
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,13 +21,15 @@ from hark.beam import BeamSearch, Weights
 from hark.ctc import Tokens
 from hark.errors import ConflictingParameters, InvalidParameter, ModelError
 from hark.language_model import LanguageModel
-from hark.spec import ModelSpec
+from hark.spec import CONFIDENCE_FEATURES, ModelSpec
 from hark.transcript import Alternative
 
 DECODERS = ("greedy", "beam")
 # A third fewer word errors (docs/decoding.md) for a few milliseconds of work per second of audio.
 DEFAULT_DECODER = "beam"
 _WEIGHTS_FORMAT = 1
+# No search is better for more hypotheses than this, and one that asks for a billion would never end.
+_WIDEST_BEAM = 10_000
 MOST_ALTERNATIVES = 10
 # Readable text, with punctuation, capitals and figures; or the words as they were spoken.
 TEXT_STYLES = ("written", "spoken")
@@ -169,6 +172,21 @@ class Tuning:
     word_confidence: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where no recording could be decoded by it."""
+        weights, beams = self.weights, (self.weights.beam, self.weights.hotword_beam)
+        if not all(type(beam) is int and beam <= _WIDEST_BEAM for beam in beams):
+            raise ValueError(f"beams are whole numbers up to {_WIDEST_BEAM}")
+        if min(weights.beam_width, weights.label_width) <= 0:
+            raise ValueError("widths are above 0")
+        if not set(self.word_confidence) <= set(CONFIDENCE_FEATURES) or not all(
+            isinstance(weight, float | int) and math.isfinite(weight) for weight in self.word_confidence.values()
+        ):
+            raise ValueError("word_confidence has a finite number for each of its features")
+        figures_of_sets = self.measured.get("sets", {}).values()
+        if not all(isinstance(figures, dict) for of_set in figures_of_sets for figures in of_set.values()):
+            raise ValueError("measured has figures for each set and decoder")
+
     @classmethod
     def beside(cls, model: Path) -> "Tuning":
         """Reads the file that lies beside an acoustic model; defaults where there is none.
@@ -184,7 +202,7 @@ class Tuning:
             if content.pop("format") != _WEIGHTS_FORMAT:
                 raise ValueError("another format")
             return cls(**{**content, "weights": Weights(**content["weights"])})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ModelError(
                 f"{path} cannot be read ({error}); make it with `python -m benchmarks.decoding`."
             ) from error
@@ -208,7 +226,7 @@ class Tuning:
 
 
 class Decoders:
-    """The decoders of an acoustic model. The language model is loaded when it is first asked for.
+    """The decoders of an acoustic model. The language model is loaded when it is first asked for, or by `load`.
 
     Args:
         model_path: the acoustic model, beside which the weights of its search lie.
@@ -225,6 +243,15 @@ class Decoders:
     def _loaded(self) -> tuple[LanguageModel, Tuning]:
         return LanguageModel(self._path), Tuning.beside(self._model_path)
 
+    def load(self) -> None:
+        """Loads what the default decoder needs, so that a file that cannot be read is found at the start.
+
+        Raises:
+            ModelError: the language model, or the file beside the acoustic one, cannot be read.
+        """
+        if self._default == "beam" and self._path.is_file():
+            _ = self._loaded
+
     def error_rates(self, spec: ModelSpec) -> dict[str, dict[str, Any]]:
         """Returns the error rates of the model with its default decoder, as `Tuning.error_rates` does.
 
@@ -232,7 +259,12 @@ class Decoders:
             ModelError: the file beside the model cannot be read.
         """
         decoder = self._default if self._path.is_file() else "greedy"
-        return Tuning.beside(self._model_path).error_rates(spec, decoder)
+        try:
+            return Tuning.beside(self._model_path).error_rates(spec, decoder)
+        except ModelError:
+            if self._default == "beam":
+                raise
+            return {}  # whoever decodes greedily does without the file
 
     def check(self, asked: Decoding) -> None:
         """Looks at whether what is asked for can be done, without loading anything.
@@ -241,16 +273,13 @@ class Decoders:
             InvalidParameter: there is no language model, and a beam search was asked for.
         """
         if self._searches(asked) and not self._path.is_file():
-            param = "decoder" if asked.decoder else "hotwords" if asked.hotwords else "alternatives"
-            raise InvalidParameter(
-                f"There is no language model here, so nothing can be searched; leave {param} out.", param=param
-            )
+            raise _nothing_to_search_with(asked)
 
     def decoder(self, asked: Decoding, spec: ModelSpec) -> Decoder:
         """Returns what decodes as is asked for.
 
         Raises:
-            InvalidParameter: see `check`.
+            InvalidParameter: see `check`; also where the language model cannot be read and the default is "greedy".
             ModelError: the language model cannot be read.
         """
         self.check(asked)
@@ -260,7 +289,15 @@ class Decoders:
         default = not asked.decoder and self._default == "beam" and self._path.is_file()
         if not searches and not default:
             return GREEDY
-        language_model, tuning = self._loaded
+        try:
+            language_model, tuning = self._loaded
+        except ModelError as error:
+            if self._default == "beam":
+                raise
+            # Whoever runs this decodes greedily, which needs none. A prompt asks for no search.
+            if not self._searches(asked):
+                return GREEDY
+            raise _nothing_to_search_with(asked) from error
         hot = tuple(dict.fromkeys([*asked.hotwords, *asked.prompted]))
         wanted = (spec.labels, spec.blank, hot)
         made = self._made  # read once: another thread may put another one there
@@ -272,3 +309,10 @@ class Decoders:
     @staticmethod
     def _searches(asked: Decoding) -> bool:
         return asked.decoder == "beam" or bool(asked.hotwords) or asked.alternatives > 0
+
+
+def _nothing_to_search_with(asked: Decoding) -> InvalidParameter:
+    param = "decoder" if asked.decoder else "hotwords" if asked.hotwords else "alternatives"
+    return InvalidParameter(
+        f"There is no language model here, so nothing can be searched; leave {param} out.", param=param
+    )

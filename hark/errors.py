@@ -164,6 +164,20 @@ class TookTooLong(RequestError):
     code = "took_too_long"
 
 
+class TookTooMuchMemory(RequestError):
+    """The recording could not be transcribed within the memory that a function has."""
+
+    status = 413
+    code = "took_too_much_memory"
+
+
+class NotTranscribed(RequestError):
+    """The recording brought out a fault of ours, or ended the worker again and again."""
+
+    status = 422
+    code = "not_transcribed"
+
+
 class MethodNotAllowed(RequestError):
     """The path exists, the method does not."""
 

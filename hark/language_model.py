@@ -35,6 +35,10 @@ MAX_WORDS = (1 << _WORD_BITS) - 1
 _ENDS_WORD = np.uint32(1 << 31)
 _LETTER_BITS = np.uint32((1 << len(LETTERS)) - 1)
 _ALIGNMENT = 64
+# Log-probabilities are up to 255 steps: with larger ones, none of them would be told apart.
+_LARGEST_STEP = 1.0
+# N-grams are numbered in 32 bits, signed.
+_MOST_GRAMS = 1 << 31
 
 # The arrays of a file: their names and types. Words are numbered in the order in which the trie has their ends, its
 # nodes breadth first.
@@ -261,16 +265,30 @@ def _opened(path: Path) -> tuple[mmap.mmap, dict[str, Any]]:
         begin = len(MAGIC) + 4
         header = json.loads(data[begin : begin + int.from_bytes(data[len(MAGIC) : begin], "little")])
         written_by, letters = header["format"], header["letters"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is cut short or damaged; make it again.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path) from error
     if written_by != FORMAT or letters != LETTERS:
         raise ModelError(
             f"The language model {path} has format {written_by}; this Hark reads format {FORMAT}. Make it again with "
             "`python -m training.language_model`."
         )
-    if not {"step", "lengths", "about"} <= set(header):
-        raise ModelError(f"{path} is cut short or damaged; make it again.")
+    step, lengths = header.get("step"), header.get("lengths")
+    if not (
+        isinstance(header.get("about"), dict)
+        and isinstance(step, float | int)
+        and 0 < step <= _LARGEST_STEP  # not so of NaN
+        and isinstance(lengths, dict)
+        and all(type(lengths.get(name)) is int and lengths[name] >= 0 for name in ARRAYS)
+    ):
+        raise _damaged(path)
     return data, header
+
+
+def _damaged(path: Path) -> ModelError:
+    return ModelError(
+        f"The language model {path} is cut short or damaged; make it again, or do without it by decoding greedily "
+        "(HARK_DECODER=greedy for the endpoint)."
+    )
 
 
 def _arrays(path: Path, data: mmap.mmap, header: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -279,8 +297,8 @@ def _arrays(path: Path, data: mmap.mmap, header: Mapping[str, Any]) -> dict[str,
     for name, kind in ARRAYS.items():
         at += -at % _ALIGNMENT
         length = header["lengths"][name]
-        if length < 0 or at + length * np.dtype(kind).itemsize > len(data):
-            raise ModelError(f"{path} is cut short or damaged; make it again.")
+        if at + length * np.dtype(kind).itemsize > len(data):
+            raise _damaged(path)
         arrays[name] = np.frombuffer(data, np.dtype(kind), length, at)
         at += length * np.dtype(kind).itemsize
     return arrays
@@ -301,8 +319,10 @@ def _check(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         and lengths["bigram_log_probs"] == lengths["bigram_backoffs"] == lengths["trigram_counts"] == bigrams
         and lengths["trigram_log_probs"] == trigrams
         and sums == {"bigram_counts": bigrams, "trigram_counts": trigrams}
+        and bigrams < _MOST_GRAMS
+        and trigrams < _MOST_GRAMS
     ):
-        raise ModelError(f"{path} is cut short or damaged; make it again.")
+        raise _damaged(path)
 
 
 def _find_keys(keys: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.int64]:

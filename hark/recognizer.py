@@ -7,8 +7,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from hark.ctc import LEAST_PROBABILITY
 from hark.errors import ModelError
-from hark.spec import METADATA_KEY, ModelSpec
+from hark.spec import METADATA_KEY, NO_BLANK, SILENCE, ModelSpec
 
 # Names of the graph's inputs and outputs, in order; `export` gives them.
 INPUT_NAMES = ("log_mel", "lengths")
@@ -66,7 +67,8 @@ class Recognizer:
         task: what the model must be for; by default it may be for any of `hark.spec.TASKS`.
 
     Raises:
-        ModelError: the file is missing, is no model, carries no readable spec, or is for another task.
+        ModelError: the file is missing, is no model, carries no readable spec or that of another network, or is for
+            another task.
     """
 
     def __init__(self, path: str | Path, task: str | None = None) -> None:
@@ -79,6 +81,8 @@ class Recognizer:
         self.spec = ModelSpec.from_json(metadata[METADATA_KEY])
         if task and self.spec.task != task:
             raise ModelError(f"{path} is a model for {self.spec.task}, not for {task}; name another one.")
+        if wrong := _misfit(self._session, self.spec):
+            raise ModelError(f"The spec in {path} does not fit its network: {wrong}; export the model again.")
 
     def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Runs windows through the network; neighbours and padding do not change a window's result.
@@ -87,7 +91,7 @@ class Recognizer:
             log_mels: windows of [frames, n_mels], of any lengths above 0.
 
         Returns:
-            [output frames, labels] log-probabilities of each window.
+            [output frames, labels] log-probabilities of each window, none of them infinite or NaN.
         """
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.spec.labels)), np.float32)] * len(log_mels)
         for batch in self._batches([len(log_mel) for log_mel in log_mels]):
@@ -99,7 +103,7 @@ class Recognizer:
                 OUTPUT_NAMES, dict(zip(INPUT_NAMES, (padded, lengths), strict=True))
             )
             for i, row, length in zip(batch, log_probs, output_lengths, strict=True):
-                results[i] = row[:length]
+                results[i] = _finite(row[:length], self.spec)
         return results
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -114,3 +118,34 @@ class Recognizer:
             batch.append(i)
         if batch:
             yield batch
+
+
+def _misfit(session: ort.InferenceSession, spec: ModelSpec) -> str:
+    """Returns in what a network is not as its spec says; "" where it is. Open dimensions are not looked at."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    names = tuple(each.name for each in inputs), tuple(each.name for each in outputs)
+    if names != (INPUT_NAMES, OUTPUT_NAMES):
+        return f"its inputs and outputs are {', '.join([*names[0], *names[1]])}"
+    for what, shape, size in (
+        ("features", inputs[0].shape, spec.feature_size),
+        ("labels", outputs[0].shape, len(spec.labels)),
+    ):
+        if len(shape) != 3 or (isinstance(shape[2], int) and shape[2] != size):
+            return f"it has {what} of the shape {shape}, and the spec {size} of them"
+    return ""
+
+
+def _finite(log_probs: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Returns [frames, labels] log-probabilities; where a network gave no such thing, nothing was heard in the frame.
+
+    A sum that overflows in a network ends as NaN in all that depends on it, and whoever searches by NaN finds anything
+    or nothing.
+    """
+    if np.isfinite(log_probs).all():
+        return log_probs
+    # Not so of NaN, which is above nothing; one label at least must be possible.
+    best = log_probs.max(axis=1, keepdims=True)
+    usable = (best > -np.inf) & (best < np.inf)
+    nothing = np.full(log_probs.shape[1], np.log(LEAST_PROBABILITY), np.float32)
+    nothing[spec.labels.index(SILENCE) if spec.blank == NO_BLANK else spec.blank] = 0.0
+    return np.where(usable, np.maximum(log_probs, np.float32(np.log(LEAST_PROBABILITY))), nothing)

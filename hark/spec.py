@@ -26,6 +26,16 @@ UNKNOWN, SILENCE = "unknown", "silence"
 CONFIDENCE_FEATURES = ("bias", "mean_log_prob", "min_log_prob", "min_log_odds", "space_log_prob", "log_letters")
 
 
+# What the fields of a spec are; those that are compared with numbers fail by themselves where they are none.
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("name", "version", "normalisation", "task", "feature_kind", "training_data"), str),
+    **dict.fromkeys(("mel_scale", "mel_norm"), str),
+    **dict.fromkeys(("sample_rate_hz", "n_fft", "window_samples", "hop_samples", "n_mels", "n_mfcc"), int),
+    **dict.fromkeys(("blank", "time_subsampling"), int),
+    **dict.fromkeys(("word_confidence", "measured"), dict),
+}
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """How to feed one model and how to read what it answers.
@@ -97,6 +107,8 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         is_keywords = self.task == "keywords"
+        if wrong := [name for name, kind in _KINDS.items() if not isinstance(getattr(self, name), kind)]:
+            raise ModelError(f"The model spec has values of the wrong type: {', '.join(wrong)}.")
         wrong = [
             name
             for name, ok in {
@@ -105,16 +117,17 @@ class ModelSpec:
                 "hop_samples": self.hop_samples > 0,
                 "n_mels": self.n_mels > 0,
                 "f_max_hz": 0 <= self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2,
-                "log_floor": self.log_floor > 0,
+                "log_floor": 0 < self.log_floor < math.inf,
                 "normalisation": self.normalisation in NORMALISATIONS,
                 "mel_scale": self.mel_scale in MEL_SCALES,
                 "mel_norm": self.mel_norm in MEL_NORMS,
-                "labels": len(set(self.labels)) == len(self.labels) > 1,
+                "labels": len(set(self.labels)) == len(self.labels) > 1
+                and all(isinstance(label, str) for label in self.labels),
                 "blank": {UNKNOWN, SILENCE} <= set(self.labels) and self.blank == NO_BLANK
                 if is_keywords
                 else 0 <= self.blank < len(self.labels) and self.labels[self.blank] == "",
                 "time_subsampling": self.time_subsampling > 0,
-                "max_window_s": self.max_window_s > 0,
+                "max_window_s": 0 < self.max_window_s < math.inf,
                 "task": self.task in TASKS,
                 "feature_kind": self.feature_kind in (FEATURE_KINDS if is_keywords else FEATURE_KINDS[:1]),
                 "n_mfcc": 0 < self.n_mfcc <= self.n_mels if self.feature_kind == "mfcc" else self.n_mfcc == 0,
@@ -162,5 +175,5 @@ class ModelSpec:
             if unknown:
                 raise ModelError(f"The model was exported by a newer Hark, which knows {', '.join(sorted(unknown))}.")
             return cls(**{**fields, "labels": tuple(fields["labels"])})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ModelError(f"The model's spec cannot be read ({error}); export the model again.") from error

@@ -28,7 +28,21 @@ def test_granularities_come_in_both_spellings(name: str, values: list[str]) -> N
     assert options.parse(fields).granularities == set(values)
 
 
-@pytest.mark.parametrize("name", ["include", "include[]"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("timestamp_granularities[0]", "word"), ("timestamp_granularities[1]", "segment")],
+        [("timestamp_granularities", "word,segment")],
+        [("timestamp_granularities[]", "segment, word")],
+        [("timestamp_granularities", '["word", "segment"]')],
+        [("timestamp_granularities", "['word', 'segment']")],
+    ],
+)
+def test_granularities_come_as_lists_are_written_into_forms(fields: list[tuple[str, str]]) -> None:
+    assert options.parse([("response_format", "verbose_json"), *fields]).granularities == {"word", "segment"}
+
+
+@pytest.mark.parametrize("name", ["include", "include[]", "include[0]"])
 def test_logprobs_are_included_on_demand(name: str) -> None:
     assert options.parse([(name, "logprobs")]).logprobs
 
@@ -38,7 +52,7 @@ def test_stream_is_true_or_false(value: str, stream: bool) -> None:
     assert options.parse([("stream", value)]).stream is stream
 
 
-@pytest.mark.parametrize("language", ["en", "EN", "en-US", "en_GB", "eng", "English", "en-Latn-US", ""])
+@pytest.mark.parametrize("language", ["en", "EN", "en-US", "en_GB", "eng", "English", "en-Latn-US", "", "auto", "Auto"])
 def test_english_is_known_by_every_name(language: str) -> None:
     assert options.parse([("language", language)]) == Options()
 
@@ -53,7 +67,22 @@ def test_english_is_known_by_every_name(language: str) -> None:
         [("temperature", "0.7")],
         [("temperature", "1")],
         [("chunking_strategy", "auto")],
+        [("chunking_strategy", "server_vad")],
+        [("chunking_strategy", '{"type": "server_vad", "silence_duration_ms": 500, "threshold": 0.5}')],
+        [("chunking_strategy[type]", "auto")],
+        [
+            ("chunking_strategy[type]", "server_vad"),
+            ("chunking_strategy[prefix_padding_ms]", "300"),
+            ("chunking_strategy[silence_duration_ms]", "200"),
+            ("chunking_strategy[threshold]", "0.5"),
+        ],
         [("languages[]", "de"), ("languages[]", "en")],
+        [("languages[0]", "de"), ("languages[1]", "auto")],
+        [("user", "somebody"), ("task", "transcribe"), ("vad_filter", "True"), ("word_timestamps", "false")],
+        [("beam_size", "5"), ("best_of", "5"), ("batch_size", "16"), ("temperature_inc", "0.2")],
+        [("condition_on_previous_text", "TRUE"), ("diarize", "false"), ("diarization", "False")],
+        [("api-version", "2024-06-01")],
+        [(name, "") for name in options.WITHOUT_EFFECT],
     ],
 )
 def test_what_has_no_effect_is_accepted(fields: list[tuple[str, str]]) -> None:
@@ -88,17 +117,45 @@ def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
         ([("temperature", "nan")], "temperature"),
         ([("temperature", "warm")], "temperature"),
         ([("stream", "yes")], "stream"),
-        ([("chunking_strategy", '{"type": "server_vad"}')], "chunking_strategy"),
+        ([("chunking_strategy", "every second")], "chunking_strategy"),
+        ([("chunking_strategy", '{"type": "speakers"}')], "chunking_strategy"),
+        ([("chunking_strategy", '{"type": "server_vad", "threshold": "high"}')], "chunking_strategy"),
+        ([("chunking_strategy", '{"type": "server_vad", "colour": 1}')], "chunking_strategy"),
+        ([("chunking_strategy", '{"type": []}')], "chunking_strategy"),
+        ([("chunking_strategy", "{}")], "chunking_strategy"),
+        ([("chunking_strategy", "[]")], "chunking_strategy"),
+        ([("chunking_strategy", "{" * 100_000)], "chunking_strategy"),
+        ([("chunking_strategy[type]", "speakers")], "chunking_strategy"),
+        ([("chunking_strategy[threshold]", "high")], "chunking_strategy"),
+        ([("chunking_strategy[colour]", "red")], "chunking_strategy"),
+        ([("chunking_strategy[", "auto")], "chunking_strategy"),
+        ([("chunking_strategys", "auto")], "chunking_strategys"),
+        ([("hotwords[x]", "Ahab")], "hotwords[x]"),
+        ([("hotwords[0][1]", "Ahab")], "hotwords[0][1]"),
+        ([("language[0]", "en")], "language[0]"),
+        ([("task", "translate")], "task"),
+        ([("vad_filter", "maybe")], "vad_filter"),
+        ([("beam_size", "wide")], "beam_size"),
+        ([("diarize", "true")], "diarize"),
+        ([("diarization", "1")], "diarization"),
+        ([("best_of", "-1")], "best_of"),
+        ([("batch_size", "1e10")], "batch_size"),
+        ([("temperature_inc", "nan")], "temperature_inc"),
+        ([("user[]", "me")], "user[]"),
+        ([("language", "auto-de")], "language"),
+        ([("language", "en" + "-a" * 1000)], "language"),
+        ([("hotwords", "," * 20_000)], "hotwords"),
         ([("known_speaker_names[]", "agent")], "known_speaker_names"),
         ([("known_speaker_references[]", "data:audio/wav;base64,UklG")], "known_speaker_references"),
-        ([("keywords[]", "Hark")], "keywords"),
+        ([("keywords[]", "R2D2")], "hotwords"),
         ([("decoder", "viterbi")], "decoder"),
         ([("decoder[]", "beam")], "decoder[]"),
         ([("hotwords", "R2D2")], "hotwords"),
         ([("hotwords", "Ahab, \u0416")], "hotwords"),
         ([("hotwords", "a" * 51)], "hotwords"),
         ([("hotwords", ",".join(f"{a}{b}" for a in "abcdefghijk" for b in "abcdefghij"))], "hotwords"),
-        ([("hotwords[]", "Ahab")] * 17, "hotwords"),
+        ([("hotwords[]", "Ahab")] * 101, "hotwords"),
+        ([("hotwords[]", "Ahab")] * 51 + [("keywords[]", "Ahab")] * 50, "hotwords"),
         *(([("alternatives", value)], "alternatives") for value in ("0", "11", "-1", "2.5", "many", "1e1", "\u0663")),
         *(([("text_style", value)], "text_style") for value in ("WRITTEN", "plain", "\u0663")),
         ([("text_style[]", "spoken")], "text_style[]"),
@@ -219,3 +276,52 @@ def test_a_refusal_repeats_only_the_start_of_what_was_sent() -> None:
     for name in ("response_format", "timestamp_granularities[]", "include", "hotwords", "text_style", "max_lines"):
         assert len(message({name: "x" * 10_000})) < 250
     assert len(message({"x" * 10_000: "1"})) < 250
+
+
+@pytest.mark.parametrize("name", ["keywords", "keywords[]", "keywords[0]", "hotwords[0]"])
+def test_the_published_api_calls_hot_words_keywords(name: str) -> None:
+    decoding = options.parse([(name, "Quackenbush"), ("hotwords[]", "Ahab")]).decoding
+    assert decoding.hotwords == ("quackenbush", "ahab")
+    assert decoding.spellings == ("Quackenbush", "Ahab")
+
+
+def test_as_many_hot_words_as_there_may_be_come_one_by_one() -> None:
+    words = [f"{a}{b}" for a in "abcdefghij" for b in "abcdefghij"]
+    assert options.parse([("keywords[]", word) for word in words]).decoding.hotwords == tuple(words)
+
+
+@pytest.mark.parametrize(
+    ("form", "query"),
+    [
+        ([], [("response_format", "srt"), ("language", "en")]),
+        ([("response_format", "srt")], [("language", "en")]),
+        ([("response_format", "srt")], [("response_format", "srt")]),
+        ([("response_format", "srt")], [("response_format", "")]),
+        ([("response_format", "")], [("response_format", "srt")]),
+    ],
+)
+def test_a_query_beside_a_form_counts_as_its_fields(form: list[tuple[str, str]], query: list[tuple[str, str]]) -> None:
+    assert options.parse(form, query).response_format == "srt"
+
+
+@pytest.mark.parametrize(
+    ("form", "query", "param"),
+    [
+        ([("response_format", "srt")], [("response_format", "vtt")], "response_format"),
+        ([("language", "en")], [("language", "de")], "language"),
+        ([("hotwords[]", "Ahab")], [("keywords[]", "Starbuck")], "hotwords"),
+        ([("response_format", "json")], [("max_lines", "2")], "max_lines"),
+    ],
+)
+def test_a_query_that_contradicts_the_form_is_refused(
+    form: list[tuple[str, str]], query: list[tuple[str, str]], param: str
+) -> None:
+    with pytest.raises(ConflictingParameters) as caught:
+        options.parse(form, query)
+    assert caught.value.param == param
+
+
+def test_a_query_has_no_fields_that_a_form_has_not() -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        options.parse([], [("colour", "red")])
+    assert caught.value.param == "colour"

@@ -1,6 +1,7 @@
 """Which decoder answers whom, and what the endpoint makes of it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,11 +96,144 @@ def test_the_weights_beside_an_acoustic_model_are_those_of_the_search(tmp_path: 
     assert Tuning.beside(model) == tuning
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "weights": {"gamma": 1}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"format": 2}',
+        *(
+            f'{{"format": 1, "weights": {weights}}}'
+            for weights in (
+                '{"gamma": 1}', '{"alpha": NaN}', '{"alpha": "1"}', '{"beta": 1e999}', f'{{"beta": {10**400}}}',
+                '{"beam": 1.5}', '{"beam": 0}', '{"beam": 1000000000}', '{"hotword_beam": true}', '{"beam_width": 0}',
+                '{"label_width": -7}', "[]", "null",
+            )
+        ),
+        *(
+            f'{{"format": 1, "weights": {{}}, {rest}}}'
+            for rest in (
+                '"word_confidence": []', '"word_confidence": {"warmth": 1}', '"word_confidence": {"bias": NaN}',
+                '"word_confidence": {"bias": "1"}', '"measured": []', '"measured": {"sets": []}',
+                '"measured": {"sets": {"test": []}}', '"measured": {"sets": {"test": {"beam": 0.1}}}', '"colour": 1',
+            )
+        ),
+    ],
+)  # fmt: skip
 def test_weights_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Path, content: str) -> None:
     (tmp_path / "asr.json").write_text(content)
     with pytest.raises(ModelError, match=r"asr\.json cannot be read .* make it with"):
         Tuning.beside(tmp_path / "asr.onnx")
+
+
+@pytest.fixture
+def damaged(path: Path, tmp_path: Path) -> Path:
+    """A language model that is cut short."""
+    made = tmp_path / "damaged.bin"
+    made.write_bytes(path.read_bytes()[:-1])
+    return made
+
+
+def test_a_damaged_language_model_is_found_at_the_start_by_whom_it_is_for(damaged: Path, path: Path) -> None:
+    decoders_with(path, "beam").load()
+    decoders_with(damaged, "greedy").load()
+    with pytest.raises(ModelError, match=r"damaged\.bin is cut short or damaged; .*HARK_DECODER=greedy"):
+        decoders_with(damaged, "beam").load()
+
+
+@pytest.mark.parametrize("asked", [Decoding(), Decoding("greedy"), Decoding(prompted=("ahab",))])
+def test_whoever_decodes_greedily_needs_no_language_model(damaged: Path, asked: Decoding) -> None:
+    assert decoders_with(damaged).decoder(asked, SPEC) is GREEDY
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        (Decoding("beam"), "decoder"),
+        (Decoding(hotwords=("ahab",), prompted=("pip",)), "hotwords"),
+        (Decoding(alternatives=2), "alternatives"),
+    ],
+)
+def test_a_search_with_a_damaged_language_model_is_refused_by_name(damaged: Path, asked: Decoding, param: str) -> None:
+    with pytest.raises(InvalidParameter, match="no language model") as caught:
+        decoders_with(damaged).decoder(asked, SPEC)
+    assert caught.value.param == param
+
+
+def test_damaged_weights_are_found_at_the_start_by_whom_they_are_for(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "asr.json").write_text('{"format": 1, "weights": {"alpha": NaN}}')
+    greedy, beam = (Decoders(tmp_path / "asr.onnx", path, decoder) for decoder in ("greedy", "beam"))
+    greedy.load()
+    assert greedy.error_rates(SPEC) == {}
+    with pytest.raises(ModelError, match=r"asr\.json cannot be read"):
+        beam.load()
+
+
+@pytest.mark.parametrize(("decoder", "code"), [("beam", 1), ("greedy", 0)])
+def test_an_endpoint_with_a_damaged_language_model_starts_only_if_it_decodes_greedily(
+    damaged: Path, decoder: str, code: int
+) -> None:
+    environment = {**os.environ, "HARK_LM": str(damaged), "HARK_DECODER": decoder}
+    command = [sys.executable, "-c", "import handler.app"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == code
+    assert ("hark.errors.ModelError: The language model" in done.stderr) is bool(code)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"step": step} for step in (float("nan"), float("inf"), 0, -0.1, 1.1, "0.1", None, [])),
+        *({"lengths": lengths} for lengths in ({}, [], None)),
+        *({"lengths": {"node_masks": length}} for length in (-1, 1.5, "1", 10**30, None)),
+        *({"about": about} for about in ([], None, "text")),
+    ],
+)
+def test_a_language_model_whose_header_is_damaged_is_refused(
+    path: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    data = path.read_bytes()
+    length = int.from_bytes(data[8:12], "little")
+    header = json.loads(data[12 : 12 + length])
+    if change.get("lengths"):
+        change = {"lengths": {**header["lengths"], **change["lengths"]}}
+    changed = json.dumps({**header, **change}).encode()
+    # What follows is at the same place as before: the arrays begin at multiples of 64 bytes.
+    gap = b" " * (-(12 + len(changed)) % 64)
+    changed += gap
+    made = tmp_path / "changed.bin"
+    made.write_bytes(data[:8] + len(changed).to_bytes(4, "little") + changed + data[-(-(12 + length) // 64) * 64 :])
+    with pytest.raises(ModelError, match="damaged"):
+        LanguageModel(made)
+
+
+def test_any_byte_of_a_language_model_may_be_wrong(path: Path, tmp_path: Path) -> None:
+    """It is refused, or it is read and searched with; nothing else happens."""
+    draw = np.random.default_rng(22)
+    data = path.read_bytes()
+    header = 12 + int.from_bytes(data[8:12], "little")
+    labels = ("", " ", *"abcdefghijklmnopqrstuvwxyz")
+    log_probs = np.log(draw.dirichlet(np.ones(len(labels)), 30)).astype(np.float32)
+    refused = 0
+    for number in range(120):
+        changed = bytearray(data)
+        # A third each: in the header, anywhere, and a piece that is missing.
+        at = int(draw.integers(header if number % 3 == 0 else len(data)))
+        if number % 3 < 2:
+            changed[at] = int(draw.integers(256))
+        else:
+            del changed[at : at + int(draw.integers(1, 100))]
+        made = tmp_path / f"{number}.bin"
+        made.write_bytes(changed)
+        try:
+            model = LanguageModel(made)
+        except ModelError:
+            refused += 1
+        else:
+            assert BeamSearch(labels, 0, Weights(), model)(log_probs)
+    assert refused > 40
 
 
 def test_the_decoder_of_the_endpoint_is_a_setting() -> None:
@@ -240,15 +374,17 @@ def test_silence_has_one_text_the_empty_one(post: Post) -> None:
     assert invoke(event)[2]["alternatives"] == [{"text": "", "score": 0.0}]
 
 
-def test_the_language_model_is_not_opened_before_it_is_asked_for() -> None:
+@pytest.mark.parametrize(("decoder", "loaded"), [("beam", "True"), ("greedy", "False")])
+def test_the_language_model_is_opened_at_the_start_by_whom_it_is_for(decoder: str, loaded: str) -> None:
     program = (
-        "import builtins, pathlib, handler.app as app; from hark.decoding import Decoding\n"
-        "assert '_loaded' not in vars(app.decoders)\n"
+        "import handler.app as app; from hark.decoding import Decoding\n"
         "app.decoders.decoder(Decoding('greedy'), app.recognizer.spec)\n"
         "print('_loaded' in vars(app.decoders))"
     )
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.strip() == "False"
+    environment = {**os.environ, "HARK_DECODER": decoder}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.stdout.strip() == loaded
 
 
 def test_the_language_model_that_comes_with_hark_is_small_and_can_be_read() -> None:

@@ -55,11 +55,29 @@ def test_a_spec_with_what_is_unknown_here_is_said_to_be_newer() -> None:
     "change",
     [{"sample_rate_hz": 0}, {"window_samples": 401}, {"f_max_hz": 8001.0}, {"normalisation": "batch"}, {"blank": 3},
      {"labels": ("", "a", "a")}, {"log_floor": 0.0}, {"time_subsampling": 0}, {"least_log_prob": 0.1},
-     {"least_log_prob": float("nan")}],
+     {"least_log_prob": float("nan")}, {"log_floor": float("inf")}, {"max_window_s": float("inf")},
+     {"max_window_s": float("nan")}, {"labels": ("", "a", 3)}],
 )  # fmt: skip
 def test_a_spec_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError, match="cannot be right"):
         make_spec(**change)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("name", 3), ("version", None), ("sample_rate_hz", 16000.0), ("sample_rate_hz", "16000"), ("n_fft", [400]),
+     ("time_subsampling", 4.0), ("measured", []), ("word_confidence", [["bias", 1.0]]), ("normalisation", None)],
+)  # fmt: skip
+def test_a_spec_whose_values_are_of_the_wrong_type_is_refused(name: str, value: object) -> None:
+    fields = {**json.loads(make_spec().to_json()), name: value}
+    with pytest.raises(ModelError, match=f"wrong type: {name}"):
+        ModelSpec.from_json(json.dumps(fields))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": 1, "name": ' + "[" * 100_000])
+def test_a_spec_that_is_too_deep_is_refused(text: str) -> None:
+    with pytest.raises(ModelError):
+        ModelSpec.from_json(text)
 
 
 def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
@@ -84,6 +102,76 @@ def test_a_model_without_a_spec_is_refused(tmp_path: Path) -> None:
     onnx.save(graph, tmp_path / "empty.onnx")
     with pytest.raises(ModelError, match="export the model again"):
         Recognizer(tmp_path / "empty.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"n_mels": 40}, "features of the shape .* 80.*, and the spec 40"),
+        ({"labels": ["", "a", "b"]}, "labels of the shape .* 29.*, and the spec 3"),
+    ],
+)
+def test_a_spec_that_is_not_that_of_its_network_is_refused(
+    tmp_path: Path, change: dict[str, object], named: str
+) -> None:
+    graph = onnx.load(ROOT / "models" / "asr.onnx")
+    (entry,) = (each for each in graph.metadata_props if each.key == METADATA_KEY)
+    entry.value = json.dumps({**json.loads(entry.value), **change})
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match=f"{named} of them; export the model again"):
+        Recognizer(tmp_path / "other.onnx")
+
+
+def test_a_network_with_other_inputs_is_refused(tmp_path: Path, recognizer: Recognizer) -> None:
+    float_ = onnx.TensorProto.FLOAT
+    inputs = [
+        onnx.helper.make_tensor_value_info(name, float_, ["batch", "frames", 80]) for name in ("samples", "lengths")
+    ]
+    outputs = [onnx.helper.make_tensor_value_info("log_probs", float_, ["batch", "frames", 80])]
+    nodes = [onnx.helper.make_node("Add", ["samples", "lengths"], ["log_probs"])]
+    opset = onnx.helper.make_opsetid("", 17)
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "other", inputs, outputs), opset_imports=[opset], ir_version=8
+    )
+    onnx.helper.set_model_props(model, {METADATA_KEY: recognizer.spec.to_json()})
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="its inputs and outputs are samples, lengths, log_probs; export"):
+        Recognizer(tmp_path / "other.onnx")
+
+
+class Session:
+    """A network that answers what is given; as many frames as it is asked for."""
+
+    def __init__(self, row: list[float], frame: int) -> None:
+        self._row, self._frame = row, frame
+
+    def run(self, _names: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        frames = -(-inputs["lengths"] // 4)
+        log_probs = np.full((len(frames), int(frames.max()), 29), np.log(1 / 29), np.float32)
+        log_probs[:, self._frame] = np.resize(np.array(self._row, np.float32), 29)
+        return [log_probs, frames]
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("row", [[NAN], [-INF], [INF], [-INF, INF], [-1.0, NAN]])
+def test_what_is_no_log_probability_is_a_frame_in_which_nothing_was_heard(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch, row: list[float]
+) -> None:
+    monkeypatch.setattr(recognizer, "_session", Session(row, 3))
+    (found,) = recognizer.run([np.zeros((40, 80), np.float32)])
+    assert np.isfinite(found).all()
+    assert found[3].argmax() == recognizer.spec.blank
+    assert np.exp(found[3]).sum() == pytest.approx(1)
+    np.testing.assert_allclose(found[[0, 1, 2, 4]], np.log(1 / 29), rtol=1e-6)
+
+
+def test_a_label_that_cannot_be_is_unlikely(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognizer, "_session", Session([-INF, 0.0, *[-INF] * 27], 3))
+    (found,) = recognizer.run([np.zeros((40, 80), np.float32)])
+    assert np.isfinite(found).all()
+    assert found[3].argmax() == 1
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "ten", "nan", "inf"])

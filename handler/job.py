@@ -35,6 +35,7 @@ class Job:
         started_at: when a worker first took the recording up; None before that.
         webhook: "delivered" or "failed" once that is known.
         decoding: how the recording is to be decoded, as `hark.decoding.Decoding` writes it.
+        begun: when workers took the recording up that have not said since what came of it, in seconds since 1970.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Job:
     started_at: int | None = None
     webhook: str = ""
     decoding: dict[str, Any] = field(default_factory=dict)
+    begun: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Returns the record as it is stored."""
@@ -53,7 +55,8 @@ class Job:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Job":
         """Reads what `to_json` wrote; fields of a newer version are left out."""
-        return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})
+        known = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
+        return cls(**{**known, "begun": tuple(known.get("begun", ()))})
 
 
 def new_id() -> str:

@@ -3,15 +3,21 @@
 Both S3 and SQS deliver at least once and in any order, a function may be ended at any moment, and S3 may refuse or
 break off. What makes exactly one result of that: the result is one object, written on the condition that nobody else
 wrote it since it was looked at. Whatever fails for a reason that may pass is left in the queue, by raising; after some
-tries SQS puts it into the dead-letter queue. What will never succeed becomes a result that says why.
+tries SQS puts it into the dead-letter queue. What will never succeed becomes a result that says why: also where it is
+the recording that takes all the memory, all the time, or the worker's life.
 """
 
 import dataclasses
 import mmap
 import os
+import signal
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
+from types import FrameType
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -32,7 +38,17 @@ from handler.settings import Settings, SettingsError
 from handler.storage import Gone, Json, Storage, Superseded
 from handler.tracing import traced
 from hark.decoding import Decoders, Decoding
-from hark.errors import AudioTooLong, HarkError, InvalidBody, RecordingGone, RequestError, TookTooLong
+from hark.errors import (
+    AudioTooLong,
+    HarkError,
+    InvalidBody,
+    ModelError,
+    NotTranscribed,
+    RecordingGone,
+    RequestError,
+    TookTooLong,
+    TookTooMuchMemory,
+)
 from hark.pipeline import Runner, Timings, transcribe
 from hark.recognizer import Recognizer
 from hark.transcript import Transcript
@@ -46,6 +62,10 @@ metrics = collector()
 _RESERVE_S = 45.0
 # Another worker writes the same result between our look and our write; once is rare, more often is a fault.
 _WRITE_ATTEMPTS = 5
+# A recording that has ended this many workers, without a word of theirs, would end all others.
+_MOST_ENDED = 2
+# The time is looked at before every block; where a block takes that long, it is told of so often.
+_ALARM_S = 5.0
 
 
 class LeftInQueue(HarkError):
@@ -62,6 +82,8 @@ class Deadline:
     def __init__(self, context: LambdaContext) -> None:
         self._context = context
         self._recordings = 0
+        # How long this function may run at all.
+        self.whole_s = context.get_remaining_time_in_millis() / 1000
 
     def begin(self) -> None:
         """Says that a recording is taken up.
@@ -86,6 +108,29 @@ class Deadline:
             raise LeftInQueue("Recordings before this one took its time; it is tried again.")
         raise TookTooLong("The recording takes longer than a function may run; split it.")
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Checks within the block, too, where it does not do so itself: a damaged file may be read for a long time.
+
+        Raises:
+            LeftInQueue, TookTooLong: see `check`.
+        """
+        if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+            yield
+            return
+
+        def hear(_number: int, _frame: FrameType | None) -> None:
+            self.check()
+
+        left_s = self._context.get_remaining_time_in_millis() / 1000 - _RESERVE_S
+        before = signal.signal(signal.SIGALRM, hear)
+        signal.setitimer(signal.ITIMER_REAL, max(left_s, 0.001), _ALARM_S)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
     def _is_near(self) -> bool:
         return self._context.get_remaining_time_in_millis() < _RESERVE_S * 1000
 
@@ -102,6 +147,7 @@ class Worker:
     def __init__(self, settings: Settings, recognizer: Runner, storage: Storage) -> None:
         self._settings = settings
         self._decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
+        self._decoders.load()
         self._writers = Writers(settings.punctuation_path)
         self._recognizer = recognizer
         self._storage = storage
@@ -124,10 +170,13 @@ class Worker:
         record = self._record(job_id) if job_id else None
         result = self._storage.read_json(result_key)
         if result is None or not _is_final(result, arrival, job_id):
-            if record:
-                self._mark_started(record)
             decoding = Decoding.from_json(record.content.get("decoding", {})) if record else Decoding()
-            self._settle(arrival, result_key, self._outcome(arrival, deadline, job_id, decoding))
+            with self._begun(record, deadline) as ended:
+                if ended < _MOST_ENDED:
+                    content = self._outcome(arrival, deadline, job_id, decoding)
+                else:
+                    content = self._failed(arrival, job_id, _ENDS_WORKERS)
+                self._settle(arrival, result_key, content)
         else:
             logger.info("delivered again", job_id=job_id)
             metrics.add_metric("DuplicateEvents", MetricUnit.Count, 1)
@@ -140,12 +189,48 @@ class Worker:
             raise LeftInQueue("There is an upload, and no record of its job; it may have expired.")
         return record
 
-    def _mark_started(self, record: Json) -> None:
-        """Writes when the work began; that somebody else did in the meantime is no matter."""
+    @contextmanager
+    def _begun(self, record: Json | None, deadline: Deadline) -> Iterator[int]:
+        """Writes into a job's record that the work begins, and takes it back where the work ends in an error.
+
+        Whatever ends a worker in the middle leaves this behind: too much memory, a fault in compiled code, Lambda's
+        timeout. That somebody else writes the record in the meantime is no matter.
+
+        Yields:
+            how many workers the recording has ended; 0 for what has no record.
+        """
+        if record is None:
+            yield 0
+            return
+        now = int(time.time())
         made = Job.from_json(record.content)
-        if made.started_at is None:
-            started = dataclasses.replace(made, started_at=int(time.time()))
-            self._storage.write_json(job.record_key(made.id), started.to_json(), replacing=record)
+        # Who began later than a function may run is perhaps still at work, and only delivered twice.
+        ended = sum(at + deadline.whole_s < now for at in made.begun)
+        started = now if made.started_at is None else made.started_at
+        changed = dataclasses.replace(made, started_at=started, begun=(*made.begun, now))
+        self._storage.write_json(job.record_key(made.id), changed.to_json(), replacing=record)
+        try:
+            yield ended
+        except Exception:
+            with suppress(Exception):  # then it counts as one that was ended; it takes several
+                self._take_back(made.id, now)
+            raise
+
+    def _take_back(self, job_id: str, began: int) -> None:
+        record = self._record(job_id)
+        made = Job.from_json(record.content)
+        if began in made.begun:
+            others = list(made.begun)
+            others.remove(began)
+            changed = dataclasses.replace(made, begun=tuple(others))
+            self._storage.write_json(job.record_key(job_id), changed.to_json(), replacing=record)
+
+    def _failed(self, arrival: Arrival, job_id: str, error: RequestError) -> dict[str, Any]:
+        """Returns the content of a result that says why there is no transcript."""
+        logger.info("refused", job_id=job_id, code=error.code)
+        metrics.add_metric("FailedRecordings", MetricUnit.Count, 1)
+        refused(metrics, error.code)
+        return failed_result(arrival, int(time.time()), error)
 
     def _outcome(self, arrival: Arrival, deadline: Deadline, job_id: str, decoding: Decoding) -> dict[str, Any] | None:
         """Returns the content of the result; None where these bytes are no more and nobody waits for them."""
@@ -153,10 +238,7 @@ class Worker:
         try:
             transcript = self._transcribe(arrival, deadline, timings, decoding)
         except RequestError as error:
-            logger.info("refused", job_id=job_id, code=error.code)
-            metrics.add_metric("FailedRecordings", MetricUnit.Count, 1)
-            refused(metrics, error.code)
-            return failed_result(arrival, int(time.time()), error)
+            return self._failed(arrival, job_id, error)
         except Superseded:
             logger.info("superseded", job_id=job_id)
             return None
@@ -194,7 +276,8 @@ class Worker:
                 self._storage.download(arrival.key, arrival.etag, file)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 limit_s = self._settings.job_max_audio_s
-                return transcribe(data, self._recognizer, limit_s, timings, deadline.check, decoder, writer)
+                with deadline.watched(), _caused_by_the_recording():
+                    return transcribe(data, self._recognizer, limit_s, timings, deadline.check, decoder, writer)
 
     def _settle(self, arrival: Arrival, result_key: str, content: dict[str, Any] | None) -> None:
         """Writes the result, unless these bytes have one, or are not the ones that lie there now."""
@@ -234,6 +317,39 @@ class Worker:
             metrics.add_metric("FailedWebhooks", MetricUnit.Count, 1)
             return "failed"
         return "delivered"
+
+
+_ENDS_WORKERS = NotTranscribed(
+    "The recording ended every worker that took it up, by its memory or its time; split it or convert it, for example "
+    "to WAV, and make another job."
+)
+
+
+@contextmanager
+def _caused_by_the_recording() -> Iterator[None]:
+    """Makes of whatever goes wrong with a recording that is on disk what its result says.
+
+    Nothing else is at work here that could pass: the same recording fails alike however often it is tried.
+
+    Raises:
+        RequestError: the recording cannot be transcribed.
+        LeftInQueue: others took its time.
+        ModelError: a model cannot be read, which is the operator's to mend.
+    """
+    try:
+        yield
+    except (RequestError, LeftInQueue, ModelError):
+        raise
+    except MemoryError as error:
+        raise TookTooMuchMemory(
+            "The recording takes more memory than a worker has; convert it, for example to WAV, or split it."
+        ) from error
+    except Exception as error:
+        logger.exception("unexpected error")
+        metrics.add_metric("UnexpectedErrors", MetricUnit.Count, 1)
+        raise NotTranscribed(
+            "The server failed at this recording; convert it, for example to WAV, and make another job."
+        ) from error
 
 
 def _is_final(result: Json, arrival: Arrival, job_id: str) -> bool:

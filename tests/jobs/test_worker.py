@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import signal
 import tempfile
 import threading
 import time
@@ -16,6 +17,7 @@ from handler import job, worker
 from handler.s3_events import Arrival, arrivals
 from handler.settings import Settings
 from handler.worker import Worker
+from hark.errors import ModelError
 from hark.recognizer import Recognizer
 from tests.conftest import EVENTS
 
@@ -189,21 +191,132 @@ def test_the_recording_on_disk_has_no_name_and_is_gone_afterwards(
     seen = []
     monkeypatch.setattr(worker, "transcribe", lambda *_: seen.append(list(tmp_path.iterdir())) or 1 / 0)
     uploaded()
-    assert work(aws) == 1
+    assert work(aws) == 0
     assert seen == [[]]
 
 
 def test_time_that_runs_out_is_said_while_there_is_some(aws: Aws) -> None:
     job_id = uploaded(tone(16_000 * 40))
-    left = iter([900_000, 900_000, *[30_000] * 100])
+    left = iter([900_000] * 4 + [30_000] * 100)
     assert work(aws, context=Context(lambda: next(left))) == 0
     reply = ask("GET", f"/v1/jobs/{job_id}")[2]
     assert (reply["status"], reply["error"]["code"]) == ("failed", "took_too_long")
 
 
+def test_time_that_runs_out_within_a_block_is_said_too(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a damaged file is read for minutes before the first sound."""
+
+    def read(*_: Any) -> None:
+        while True:
+            sum(range(1000))
+
+    monkeypatch.setattr(worker, "transcribe", read)
+    job_id = uploaded(tone(8_000))
+    end = time.monotonic() + 0.5
+    handler = signal.getsignal(signal.SIGALRM)
+    assert work(aws, context=Context(lambda: 45_000 + int(1000 * (end - time.monotonic())))) == 0
+    reply = ask("GET", f"/v1/jobs/{job_id}")[2]
+    assert (reply["status"], reply["error"]["code"]) == ("failed", "took_too_long")
+    assert signal.getsignal(signal.SIGALRM) is handler
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (MemoryError, "took_too_much_memory"),
+        (RuntimeError, "not_transcribed"),
+        (ValueError, "not_transcribed"),
+        (RecursionError, "not_transcribed"),
+    ],
+)
+def test_whatever_a_recording_brings_out_is_one_result_with_its_reason(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], code: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise fault("what nobody shall read in a reply")
+
+    job_id = uploaded()
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "transcribe", fail)
+        assert work(aws) == 0
+    reply = ask("GET", f"/v1/jobs/{job_id}")[2]
+    assert (reply["status"], reply["error"]["code"]) == ("failed", code)
+    assert "nobody" not in json.dumps(reply)
+    work_until_empty(aws)
+    assert aws.front.writes[f"results/{job_id}.json"] == 1
+    assert aws.dead() == []
+
+
+def test_a_model_that_cannot_be_read_is_the_operators_to_mend(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ModelError("the model is damaged")
+
+    job_id = uploaded()
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "transcribe", fail)
+        assert work(aws) == 1
+    work_until_empty(aws)
+    assert status_of(job_id) == "completed"
+
+
+class Killed(BaseException):
+    """The end of the process, which no code of the worker sees."""
+
+
+def die(*_: Any) -> None:
+    raise Killed
+
+
+def deliver_and_die(aws: Aws, monkeypatch: pytest.MonkeyPatch, context: Context) -> None:
+    event = aws.receive()
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "transcribe", die)
+        with pytest.raises(Killed):
+            worker.lambda_handler(event, context)  # type: ignore[arg-type]
+    aws.acknowledge(event, None)
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "status"),
+    [
+        pytest.param(-1, "failed", id="each was given up long ago"),
+        pytest.param(900, "completed", id="all may still be at work"),
+    ],
+)
+def test_a_recording_that_ends_its_workers_ends_two_of_them(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, timeout_s: int, status: str
+) -> None:
+    """By too much memory, a fault in compiled code or Lambda's timeout. MAX_RECEIVE_COUNT is three here."""
+    job_id = uploaded()
+    monkeypatch.setattr(worker.Deadline, "__init__", functools.partialmethod(begin, timeout_s))
+    for _ in range(2):
+        deliver_and_die(aws, monkeypatch, Context())
+        assert status_of(job_id) == "processing"
+    work_until_empty(aws)
+    reply = ask("GET", f"/v1/jobs/{job_id}")[2]
+    assert reply["status"] == status
+    assert reply.get("error", {}).get("code") == ("not_transcribed" if status == "failed" else None)
+    assert aws.dead() == []
+
+
+def begin(deadline: Any, timeout_s: int, context: Any) -> None:
+    deadline._context, deadline._recordings, deadline.whole_s = context, 0, timeout_s
+
+
+def test_faults_of_s3_are_not_counted_as_ends_of_workers(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = uploaded()
+    monkeypatch.setattr(worker.Deadline, "__init__", functools.partialmethod(begin, -1))
+    for _ in range(2):
+        aws.front.fault = once(UNAVAILABLE, "GET", "uploads/")
+        assert work(aws) == 1
+    work_until_empty(aws)
+    assert status_of(job_id) == "completed"
+
+
 def test_a_recording_whose_time_others_took_is_tried_again(aws: Aws) -> None:
     first, second = uploaded(tone(8_000)), uploaded(tone(8_001))
-    left = iter([*[900_000] * 3, *[30_000] * 100])
+    left = iter([900_000] * 5 + [30_000] * 100)
     assert work(aws, most=2, context=Context(lambda: next(left))) == 1
     assert sorted([status_of(first), status_of(second)]) == ["completed", "queued"]
     work_until_empty(aws)

@@ -36,9 +36,11 @@ from torch import nn
 
 from hark.command import command
 from hark.punctuation import LOWER, UNKNOWN_ROW, PunctuationSpec, packed
+from training.errors import CheckpointError
 from training.lines import read_lines
 from training.punctuation import errors as recogniser_errors
 from training.punctuation import pauses as speakers_pauses
+from training.punctuation.checkpoint import load_checkpoint
 from training.punctuation.data import Batch, Conditions, Source, batches
 from training.punctuation.heard import read_heard
 from training.punctuation.labels import Labelled, mixed_case, read_texts, small_words
@@ -121,6 +123,7 @@ def fit(
     conditions: Conditions,
     schedule: Schedule,
     output: Path,
+    init_from: Path | None = None,
 ) -> None:
     """Trains, measures after each epoch and keeps checkpoints in `output`."""
     processes, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
@@ -129,7 +132,13 @@ def fit(
     pauses = speakers_pauses.measured(utterances) if utterances else None
     errors = recogniser_errors.measured(utterances) if utterances else None
     network = PunctuationNetwork(shape, spec.table_rows, len(spec.gap_edges_s) + 2)
-    _begin_with(network, vectors, spec)
+    if init_from:
+        begun, begun_spec = load_checkpoint(init_from)
+        if begun_spec.vocabulary != spec.vocabulary or begun.table.weight.shape != network.table.weight.shape:
+            raise CheckpointError(f"{init_from} has another vocabulary; go on with the texts that it was trained on.")
+        network.load_state_dict(begun.state_dict())
+    else:
+        _begin_with(network, vectors, spec)
     optimiser = torch.optim.AdamW(network.parameters(), schedule.max_lr, weight_decay=schedule.weight_decay)
     source = Source(texts, conditions, pauses, errors, names)
     # A short batch now and then is one more.
@@ -219,6 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--vocabulary", type=int, default=40_000, help="words with vectors of their own")
     parser.add_argument("--affix-rows", type=int, default=6000, help="vectors of beginnings and endings")
     parser.add_argument("--names", type=Path, nargs="+", default=[], help="lists of names, one a line")
+    parser.add_argument("--init-from", type=Path, help="a checkpoint of the same texts to go on from, in a new cycle")
     parser.add_argument("--output", type=Path, default=Path("runs/punctuation"))
     parser.add_argument("--name", default="hark-punctuation")
     parser.add_argument("--version", default="1.0.0")
@@ -256,6 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
         Conditions(**_chosen(Conditions, options)),
         Schedule(**_chosen(Schedule, options)),
         options.output,
+        options.init_from,
     )
     return 0
 

@@ -61,6 +61,17 @@ def test_an_interrupted_run_goes_on_from_its_last_epoch(files: Path, trained: Pa
     assert torch.load(trained / "last.ckpt", weights_only=True)["epoch"] == 12
 
 
+def test_another_run_goes_on_from_weights_of_the_same_texts(files: Path, trained: Path, tmp_path: Path) -> None:
+    assert command(files, tmp_path / "on", 1, "--init-from", str(trained / "best.ckpt"), "--max-lr", "0.0001") == 0
+    network, spec = load_checkpoint(tmp_path / "on" / "best.ckpt")
+    assert fit.measure(network, _dev_batches(files, spec))["sentence end"].f1 > 0.9
+
+
+def test_weights_of_other_texts_are_refused(files: Path, trained: Path, tmp_path: Path, capsys) -> None:
+    assert command(files, tmp_path / "on", 1, "--init-from", str(trained / "best.ckpt"), "--vocabulary", "9") == 1
+    assert "has another vocabulary" in capsys.readouterr().err
+
+
 def test_what_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.ckpt").write_bytes(b"nothing")
     for path in (tmp_path / "x.ckpt", tmp_path / "missing.ckpt"):

@@ -4,6 +4,7 @@ libsndfile reads WAV, FLAC, Ogg (Opus, Vorbis), MP3, AIFF, AU and CAF; `hark.med
 Audio is decoded, mixed down and resampled as it is asked for, so memory is bounded whatever the file claims.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from hark import containers
+from hark import containers, downmix, frames
 from hark.errors import AudioTooLong, InvalidAudio, InvalidBody, InvalidParameter, RequestError
 from hark.mapped import Data, opened
 
@@ -28,13 +29,19 @@ _MOST_VALUES_PER_S = 2 * 48_000
 _HARMLESS_VALUES = 600 * _MOST_VALUES_PER_S
 # Values of a block, all channels together: enough to keep calls few, and 4 MB however many channels there are.
 _BLOCK_VALUES = 1 << 20
-_FORMATS = "WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, WMA or AMR"
+# By which a guess at the length of an MP3 may fall short: a frame.
+_GUESSED_WELL_S = 0.075
+# Speech that stays below this is raised to that.
+_QUIET_PEAK, _RAISED_PEAK = 0.003, 0.1
+# Recordings in a row may each have another rate; a file that changes it more often than this is made to take long.
+_HARMLESS_CHANGES, _S_PER_CHANGE = 16, 1.0
+_FORMATS = "WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, AC-3, MPEG-TS, FLV, AVI, WMA or AMR"
 # Containers whose usual contents libsndfile does not know.
-_MEDIA = frozenset({"mov", "matroska", "aac", "asf", "amr", "avi"})
+_MEDIA = frozenset({"mov", "matroska", "asf", "amr", "avi", "mpegts", "mpeg", "flv"})
 # Formats whose header counts the frames; others estimate it from the file's size.
-_FRAME_COUNT_IS_EXACT = frozenset({"FLAC", "WAV", "WAVEX", "AIFF", "CAF", "AU"})
+_FRAME_COUNT_IS_EXACT = frozenset({"FLAC", "WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU"})
 # The lowest bit rate of these. A file that at this rate is within the limit needs no closer look.
-_LOWEST_BITS_PER_S = {"mp3": 8_000, "aac": 8_000, "amr": 4_750}
+_LOWEST_BITS_PER_S = {"amr": 4_750}
 
 _Source = Iterator[tuple[int, NDArray[np.float32]]]
 
@@ -107,13 +114,15 @@ def of_samples(samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int) ->
 
 def stated_duration_s(data: Data) -> float | None:
     """Returns how long a file says that it is, in seconds; None where it cannot be read. Nothing is decoded."""
-    kind = containers.kind(data)
+    kind, start = containers.found(data)
     try:
+        if kind in frames.KINDS:
+            return sum(part.duration_s for part in frames.parts(data, kind, start))
         if kind in _MEDIA or containers.says_no_length(data):
             from hark import media  # large, and seldom needed
 
-            return media.duration_s(data, kind, math.inf)
-        return float(sf.info(opened(data)).duration)
+            return media.duration_s(data, kind, math.inf, start)
+        return float(sf.info(opened(data, start)).duration)
     except (RequestError, sf.LibsndfileError, TypeError):
         return None
 
@@ -135,6 +144,18 @@ def within_full_scale(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return samples / np.float32(highest) if highest > 1 else samples
 
 
+def levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brings [samples] that are far too quiet, or too loud, to a level that models are used to.
+
+    Models take no notice of the level as such, but below some level of a band they do not look: a recording that stays
+    70 dB below full scale would be next to nothing to them.
+    """
+    highest = peak(samples)
+    if 0 < highest < _QUIET_PEAK:
+        return samples * np.float32(_RAISED_PEAK / highest)
+    return within_full_scale(samples)
+
+
 def peak(samples: NDArray[np.float32]) -> float:
     """Returns how far [samples] go from 0; 0 where there are none. Takes no copy of them, as `np.abs` would."""
     return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
@@ -142,35 +163,73 @@ def peak(samples: NDArray[np.float32]) -> float:
 
 def _source(data: Data, max_duration_s: float) -> _Source:
     """Opens the file with the library that knows it, and refuses it where it says that it is too long."""
-    kind = containers.kind(data)
+    kind, start = containers.found(data)
+    if kind in frames.KINDS:
+        return _of_frames(data, kind, start, max_duration_s)
     if kind not in _MEDIA and not containers.says_no_length(data):
         try:
-            file = sf.SoundFile(opened(data))
+            file = sf.SoundFile(opened(data, start))
         except (sf.LibsndfileError, TypeError) as error:
             # soundfile answers headerless formats with a TypeError that asks for their rate.
             if not kind:
-                raise InvalidAudio(f"The audio cannot be decoded; use a whole {_FORMATS} file.") from error
+                raise _undecodable(data) from error
         else:
-            if kind != "mp3":  # for which libsndfile guesses from the first frame
-                _check_duration(file.frames / _checked_rate(file.samplerate), max_duration_s)
-                _check_values(file.frames * file.channels, max_duration_s)
-            elif len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
-                _check_media_duration(data, kind, max_duration_s)
+            _check_duration(file.frames / _checked_rate(file.samplerate), max_duration_s)
+            _check_values(file.frames * file.channels, max_duration_s)
             return _read(file)
     # A container that libsndfile knows may hold a codec that it does not.
     if kind not in _LOWEST_BITS_PER_S or len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
-        _check_media_duration(data, kind, max_duration_s)
+        _check_media_duration(data, kind, start, max_duration_s)
     from hark import media  # large, and seldom needed
 
-    return media.blocks(data, kind)
+    return media.blocks(data, kind, start)
 
 
-def _check_media_duration(data: Data, kind: str, max_duration_s: float) -> None:
+def _of_frames(data: Data, kind: str, start: int, max_duration_s: float) -> _Source:
+    """Opens what has frames and no container: each run of frames by itself, and nothing of what lies between."""
+    parts = frames.parts(data, kind, start)
+    if not parts:
+        raise _undecodable(data)
+    missing = max(part.missing_bytes for part in parts)
+    # A piece of a file that was split ends anywhere, as it begins anywhere.
+    if missing > 0 and (kind == "mp3" or start in (0, frames.id3_bytes(data, 0))):
+        containers.raise_cut_short(missing)
+    _check_duration(sum(part.duration_s for part in parts), max_duration_s)
+    return _parts(data, kind, parts)
+
+
+def _parts(data: Data, kind: str, parts: list[frames.Part]) -> _Source:
+    for part in parts:
+        if kind == "mp3":
+            try:
+                file = sf.SoundFile(opened(data, part.start, part.end))
+            except sf.LibsndfileError as error:
+                if len(parts) == 1:
+                    raise _undecodable(data) from error
+                continue  # a frame or two before or behind a damaged place
+            # Without a count libsndfile guesses it from the first frame's bit rate, and reads no more than that.
+            if part.counted or file.frames / file.samplerate > part.duration_s - _GUESSED_WELL_S:
+                yield from _read(file)
+                continue
+            file.close()
+        from hark import media  # large, and seldom needed
+
+        yield from media.blocks(data, kind, part.start, part.end)
+
+
+def _undecodable(data: Data) -> InvalidAudio:
+    name = containers.foreign(data)
+    if name:
+        return InvalidAudio(f"The file is {name}, which is not read; use a whole {_FORMATS} file.")
+    return InvalidAudio(f"The audio cannot be decoded; use a whole {_FORMATS} file.")
+
+
+def _check_media_duration(data: Data, kind: str, start: int, max_duration_s: float) -> None:
     if max_duration_s == math.inf:
         return
     from hark import media  # large, and seldom needed
 
-    _check_duration(media.duration_s(data, kind, max_duration_s), max_duration_s)
+    _check_duration(media.duration_s(data, kind, max_duration_s, start), max_duration_s)
 
 
 def _check_duration(duration_s: float, max_duration_s: float) -> None:
@@ -189,32 +248,37 @@ def _check_values(values: int, max_duration_s: float) -> None:
 def _read(file: sf.SoundFile) -> _Source:
     with file:
         block_frames = max(1, _BLOCK_VALUES // file.channels)
-        frames = 0
+        read = 0
         try:
             while True:
                 block = file.read(block_frames, dtype="float32", always_2d=True)
-                frames += len(block)
+                read += len(block)
                 yield file.samplerate, block
                 if len(block) < block_frames:
                     break
         except sf.LibsndfileError as error:
             raise InvalidAudio(f"The audio cannot be decoded; use a whole {_FORMATS} file.") from error
-        if frames < file.frames and file.format in _FRAME_COUNT_IS_EXACT:
+        if read < file.frames and file.format in _FRAME_COUNT_IS_EXACT and not file.subtype.startswith("MPEG"):
             raise InvalidAudio(
-                f"The audio is cut short: {frames} of {file.frames} frames could be decoded; use the whole file."
+                f"The audio is cut short: {read} of {file.frames} frames could be decoded; use the whole file."
             )
 
 
 def _resampled(source: _Source, sample_rate_hz: int, max_duration_s: float) -> Iterator[NDArray[np.float32]]:
     """Mixes down and resamples; the rate may change on the way, as it does where AAC turns into HE-AAC."""
     rate_hz, resampler = 0, None
+    changes = 0
     duration_s = 0.0
     values = 0
-    for block_rate_hz, block in source:
+    mix = downmix.Downmix()
+    for block_rate_hz, block in _by_the_second(source):
         if block_rate_hz != rate_hz:
             if resampler is not None:
                 yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
             rate_hz = _checked_rate(block_rate_hz)
+            changes += 1
+            if changes > _HARMLESS_CHANGES + duration_s / _S_PER_CHANGE:  # each takes as long as seconds of sound
+                raise InvalidAudio("The audio changes its sample rate all the time; export it again with one rate.")
             resampler = (
                 soxr.ResampleStream(rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
                 if rate_hz != sample_rate_hz
@@ -224,10 +288,27 @@ def _resampled(source: _Source, sample_rate_hz: int, max_duration_s: float) -> I
         _check_duration(duration_s, max_duration_s)
         values += block.size
         _check_values(values, max_duration_s)
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        mono = mix.mono(block, rate_hz)
         yield mono if resampler is None else resampler.resample_chunk(mono)
     if resampler is not None:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _by_the_second(source: _Source) -> _Source:
+    """Cuts and joins blocks into seconds: shorter ones cost more to deal with, and longer ones more memory."""
+    for (rate_hz, _), same in itertools.groupby(source, lambda each: (each[0], each[1].shape[1])):
+        most = max(1, round(downmix.JUDGED_S * rate_hz))
+        held: list[NDArray[np.float32]] = []
+        frames_held = 0
+        for _, block in same:
+            for start in range(0, len(block), most):
+                held.append(block[start : start + most])
+                frames_held += len(held[-1])
+                if frames_held >= most:
+                    yield rate_hz, held[0] if len(held) == 1 else np.concatenate(held)
+                    held, frames_held = [], 0
+        if held:
+            yield rate_hz, np.concatenate(held)
 
 
 def _checked_rate(rate_hz: int) -> int:

@@ -1,28 +1,35 @@
-"""What the bytes of an audio file say about it: which container it is, and whether it is whole.
+"""What the bytes of an audio file say about it: which container it is, where it begins, and whether it is whole.
 
 The kind is found from the bytes, since names and Content-Types are often wrong. Decoders read a truncated file to the
 point where it breaks off and report nothing: a caller whose upload broke off would get half a transcript and not know.
 
-Sources: RIFF (Microsoft/IBM 1991), AIFF-C (Apple 1991), Core Audio Format (Apple), Ogg (RFC 3533), the Xing/Info header
-of variable bit rate MP3 as LAME writes it, ADTS (ISO/IEC 13818-7), ISO base media (ISO/IEC 14496-12), EBML (RFC 8794)
-with the elements of Matroska (RFC 9559).
+Sources: RIFF (Microsoft/IBM 1991), RF64 (EBU Tech 3306), Wave64 (Sonic Foundry), AIFF-C (Apple 1991), Core Audio Format
+(Apple), Ogg (RFC 3533), ISO base media (ISO/IEC 14496-12), EBML (RFC 8794) with the elements of Matroska (RFC 9559),
+MPEG-2 systems (ISO/IEC 13818-1), FLV (Adobe), FLAC (RFC 9639).
 """
 
 import re
 import struct
+from collections.abc import Callable
 
+from hark import frames
 from hark.errors import InvalidAudio
 from hark.mapped import Data
 
-# What writers that cannot seek back put in the size fields: "unknown".
-_UNKNOWN_SIZES = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
+# What writers that cannot seek back put in the size fields: as much as 31 or 32 bits hold, give or take what comes
+# before the samples. Nothing so large arrives, so it is a way to say "unknown", as 0 is.
+_UNKNOWN_FROM = {4: 0x7F000000, 8: 1 << 62}
 _OGG_HEADER_BYTES = 27
-# The Xing header lies behind the side information of the first MP3 frame, which is at most 4 + 32 bytes long.
-_XING_WITHIN_BYTES = 64
-_ADTS_HEADER_BYTES = 7
-# The boxes an ISO base media file may begin with; old QuickTime files have no "ftyp".
+# The boxes that stand at the top of an ISO base media file; old QuickTime files do not begin with "ftyp".
 _FIRST_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"})
+_TOP_BOXES = _FIRST_BOXES | {b"uuid", b"meta", b"mfra", b"sidx", b"ssix", b"prft", b"emsg", b"udta", b"pdin", b"junk"}
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
+# Boxes, elements and tags hold more than themselves. A file in which they do not, on average, is made to take long.
+_HARMLESS_ELEMENTS = 10_000
+_BYTES_PER_BLOCK = 8  # of Matroska, where nobody speaks
+# Line ends, blanks and zeros in front of a file are what is left of the protocol that brought it.
+_MOST_TAGS = 16
+_BLANKS = re.compile(rb"[\x00\t\r\n ]*")
 
 # Formats that begin with bytes of their own, by the names FFmpeg has for them.
 _MAGICS = (
@@ -33,32 +40,107 @@ _MAGICS = (
     (b"\x1aE\xdf\xa3", "matroska"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
     (b"#!AMR", "amr"),
+    (b"FLV\x01", "flv"),
+    (b"\0\0\x01\xba", "mpeg"),
+    (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", "w64"),
 )
 _RIFF_KINDS = {b"WAVE": "wav", b"AVI ": "avi", b"AIFF": "aiff", b"AIFC": "aiff"}
+_RIFF_MAGICS = frozenset({b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM"})
+# Transport streams are packets of one length, each with a byte to know it by: those of cameras have four more in front.
+_TS_PACKETS = ((188, 0), (192, 4))
+
+# What people take for audio that is read here, or send by mistake.
+_FOREIGN = (
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf", "7-Zip"),
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"MThd", "MIDI"),
+    (b"wvpk", "WavPack"),
+    (b"MAC ", "Monkey's Audio"),
+    (b"TTA1", "TTA"),
+    (b"DSD ", "DSD"),
+    (b"FRM8", "DSD"),
+    (b".RMF", "RealMedia"),
+    (b".ra\xfd", "RealAudio"),
+    (b"MPCK", "Musepack"),
+    (b"MP+", "Musepack"),
+    (b"\x7f\xfe\x80\x01", "DTS"),
+    (b"ajkg", "Shorten"),
+    (b"Creative Voice File", "Creative Voice"),
+    (b"#!SILK", "SILK"),
+    (b"\x02#!SILK", "SILK"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG", "PNG"),
+    (b"GIF8", "GIF"),
+    (b"#EXTM3U", "M3U"),
+    (b"<!DOCTYPE", "HTML"),
+    (b"<!doctype", "HTML"),
+    (b"<html", "HTML"),
+    (b"<?xml", "XML"),
+)
 
 # How another recording begins behind the end of a first: a header that no audio and no tag looks like by chance.
 _FOLLOWS = {
     "wav": re.compile(rb"RIF[FX].{4}WAVE", re.DOTALL),
     "aiff": re.compile(rb"FORM.{4}AIF[FC]", re.DOTALL),
     "flac": re.compile(rb"fLaC[\x00\x80]\x00\x00\x22"),  # STREAMINFO, which is 34 bytes
-    "mp3": re.compile(rb"\xff[\xe2-\xff].{2,38}(?:Xing|Info)\x00\x00\x00[\x00-\x0f]", re.DOTALL),
 }
 
 
 def kind(data: Data) -> str:
     """Returns the container by FFmpeg's name of it, such as "wav" or "matroska"; "" for what is none of them."""
+    return found(data)[0]
+
+
+def found(data: Data) -> tuple[str, int]:
+    """Finds the container, and where it begins: behind tags of ID3 and what else lies in front by accident.
+
+    Returns:
+        its name by FFmpeg, "" for none that is known here, and the place in bytes.
+    """
+    earliest = at = 0
+    for _ in range(_MOST_TAGS):
+        # Boxes and program streams begin with zeros, which are then no blanks.
+        for place in range(at, max(earliest, at - 3) - 1, -1):
+            if name := _kind_at(data, place):
+                return name, place
+        tag = frames.id3_bytes(data, at)
+        blanks = _BLANKS.match(data, at)
+        further = at + tag if tag else blanks.end() if blanks else at
+        if further == at:
+            break
+        earliest, at = further if tag else at, further
+    if at >= len(data):
+        return ("mp3", 0) if data[:3] == b"ID3" else ("", 0)  # a tag that is cut short, or nothing but a tag
+    name, start = frames.begins(data, at)
+    if name:
+        return name, start
+    start = data.find(b"fLaC\0\0\0\x22", at, at + frames.JUNK_BYTES)
+    return ("flac", start) if start >= 0 else ("", 0)
+
+
+def _kind_at(data: Data, at: int) -> str:
     for magic, name in _MAGICS:
-        if data[: len(magic)] == magic:
+        if data[at : at + len(magic)] == magic:
             return name
-    if data[:4] in (b"RIFF", b"RIFX", b"FORM"):
-        return _RIFF_KINDS.get(data[8:12], "")
-    if data[4:8] in _FIRST_BOXES:
+    if data[at : at + 4] in _RIFF_MAGICS:
+        return _RIFF_KINDS.get(data[at + 8 : at + 12], "")
+    if data[at + 4 : at + 8] in _FIRST_BOXES:
         return "mov"
-    at = _id3_bytes(data)
-    header = data[at : at + 2]
-    if len(header) == 2 and header[0] == 0xFF and header[1] >= 0xE0:
-        return "aac" if header[1] & 0xF6 == 0xF0 else "mp3"  # the layer is 0 in ADTS, 1 to 3 in MPEG audio
-    return "mp3" if data[:3] == b"ID3" else ""
+    for size, first in _TS_PACKETS:
+        if all(data[at + first + size * i : at + first + size * i + 1] == b"G" for i in range(4)):
+            return "mpegts"
+    return ""
+
+
+def foreign(data: Data) -> str:
+    """Returns the name of a format that is known and not read; "" for what is not known at all."""
+    blanks = _BLANKS.match(data)
+    start = blanks.end() if blanks else 0
+    head = data[start : start + 24]
+    return next((name for magic, name in _FOREIGN if head.startswith(magic)), "")
 
 
 def says_no_length(data: Data) -> bool:
@@ -66,134 +148,200 @@ def says_no_length(data: Data) -> bool:
 
     That is a WAV or FLAC whose writer could not seek back to say how long it is, and several Ogg streams in a row.
     """
-    match kind(data):
+    name, start = found(data)
+    match name:
         case "wav":
-            at = data.find(b"data", 12)
-            return at >= 0 and data[at + 4 : at + 8] == bytes(4) and at + 8 < len(data)
+            chunk = _chunk(data, start + 12, b"data", _riff_header(data, start))
+            return chunk is not None and chunk[1] == 0 and chunk[0] < len(data)
         case "flac":  # 36 bits of STREAMINFO, which is always first
-            return data[:4] == b"fLaC" and len(data) > 26 and not (data[21] & 15 or any(data[22:26]))
+            total = data[start + 21 : start + 26]
+            return len(total) == 5 and not (total[0] & 15 or any(total[1:]))
         case "ogg":  # all first pages (2) of streams side by side come before any other (0)
-            return data.find(b"OggS\0\x02", max(0, data.find(b"OggS\0\0"))) > 0
+            return data.find(b"OggS\0\x02", max(0, data.find(b"OggS\0\0", start))) > start
     return False
 
 
 def check_complete(data: Data) -> None:
     """Refuses a file that ends before its container says it does, or that goes on with another recording.
 
-    Formats that do not say where they end pass: of those, decoders read all there is.
+    Formats that do not say where they end pass: of those, decoders read all there is. Files of frames are checked
+    where the frames are found; see `hark.frames`.
 
     Raises:
         InvalidAudio: bytes are missing at the end, or another file follows, which a decoder would leave out.
     """
-    name = kind(data)
-    missing = _MISSING.get(name, lambda _: 0)(data)
+    name, start = found(data)
+    if name == "mp3" and start == 0 and frames.id3_bytes(data, 0) > len(data):
+        raise_cut_short(frames.id3_bytes(data, 0) - len(data))
+    missing = _MISSING[name](data, start) if name in _MISSING else 0
     if missing > 0:
-        raise InvalidAudio(f"The audio is cut short: at least {missing} bytes are missing; use the whole file.")
+        raise_cut_short(missing)
     # Behind where the file says it ends, or anywhere behind its own beginning where it does not say it.
-    follows, end = _FOLLOWS.get(name), len(data) + missing if name in _MISSING else 4
+    follows, end = _FOLLOWS.get(name), len(data) + missing if name in _MISSING else start + 4
     if follows and follows.search(data, end):
         raise InvalidAudio("The file holds several recordings, one behind the other; use them one by one.")
 
 
-def _missing_in_wav(data: Data) -> int:
-    return _missing_in_chunks(data, b"data", ">4sI" if data[:4] == b"RIFX" else "<4sI", 12)
+def raise_cut_short(missing_bytes: int) -> None:
+    """Refuses a file of which so many bytes are not there."""
+    raise InvalidAudio(f"The audio is cut short: at least {missing_bytes} bytes are missing; use the whole file.")
 
 
-def _missing_in_aiff(data: Data) -> int:
-    return _missing_in_chunks(data, b"SSND", ">4sI", 12)
+def _riff_header(data: Data, start: int) -> str:
+    return ">4sI" if data[start : start + 4] in (b"RIFX", b"FORM") else "<4sI"
 
 
-def _missing_in_caf(data: Data) -> int:
-    return _missing_in_chunks(data, b"data", ">4sQ", 8)
-
-
-def _missing_in_chunks(data: Data, wanted: bytes, header: str, at: int) -> int:
-    """Returns how many bytes of the wanted chunk are not there, for files that are a row of chunks."""
+def _chunk(data: Data, at: int, wanted: bytes, header: str, align: int = 2) -> tuple[int, int] | None:
+    """Finds a chunk in a file that is a row of them; returns where its content begins, and its size as it says."""
     header_bytes = struct.calcsize(header)
-    while at + header_bytes <= len(data):
+    for _ in _few_for(data):
+        if at + header_bytes > len(data):
+            return None
         name, size = struct.unpack_from(header, data, at)
+        size -= header_bytes if align == 8 else 0  # Wave64 counts the header in
         at += header_bytes
         if name == wanted:
-            return 0 if size in _UNKNOWN_SIZES else at + size - len(data)
-        at += size + (size % 2 if header_bytes == 8 else 0)  # the older formats align chunks to two bytes
-    return 0  # no such chunk: libsndfile says what is wrong
+            return at, size
+        at += max(0, size + -size % align)
+    return None
 
 
-def _missing_in_au(data: Data) -> int:
-    if len(data) < 12:
+def _few_for(data: Data, bytes_per_element: int = 32) -> "_Count":
+    return _Count(_HARMLESS_ELEMENTS + len(data) // bytes_per_element)
+
+
+class _Count:
+    """Counts the parts of a file, and refuses it where they are more than its bytes can be worth."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def __iter__(self) -> "_Count":
+        return self
+
+    def __next__(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidAudio("The file is made of far too many parts to be a recording; export it again.")
+
+
+def _is_unknown(size: int, size_bytes: int) -> bool:
+    return size <= 0 or size >= _UNKNOWN_FROM[size_bytes]
+
+
+def _missing_in_wav(data: Data, start: int) -> int:
+    """Returns how many bytes of samples are not there."""
+    chunk = _chunk(data, start + 12, b"data", _riff_header(data, start))
+    if not chunk:
+        return 0  # libsndfile says what is wrong
+    at, size = chunk
+    if data[start : start + 4] in (b"RF64", b"BW64"):
+        sizes = _chunk(data, start + 12, b"ds64", "<4sI")
+        if size == 0xFFFFFFFF and sizes and sizes[0] + 16 <= len(data):
+            size = struct.unpack_from("<Q", data, sizes[0] + 8)[0]
+            return 0 if _is_unknown(size, 8) else at + size - len(data)
+    return _missing_in_riff(data, start, at, size)
+
+
+def _missing_in_aiff(data: Data, start: int) -> int:
+    chunk = _chunk(data, start + 12, b"SSND", ">4sI")
+    return _missing_in_riff(data, start, *chunk) if chunk else 0
+
+
+def _missing_in_riff(data: Data, start: int, at: int, size: int) -> int:
+    """Tells whether the chunk of samples, which begins at `at`, is cut short, or says the wrong size."""
+    missing = at + size - len(data)
+    if missing <= 0:
+        return missing
+    if _is_unknown(size, 4):
         return 0
-    offset, size = struct.unpack_from(">II", data, 4)
-    return 0 if size in _UNKNOWN_SIZES else int(offset + size - len(data))
+    (whole,) = struct.unpack_from(">I" if _riff_header(data, start)[0] == ">" else "<I", data, start + 4)
+    # The file says of itself that it is all here: then it is the chunk that says the wrong size, ...
+    if at < start + 8 + whole <= len(data) + 1:
+        return 0
+    # ... as it does where it says that of the file.
+    return 0 if size in (len(data) - start, len(data) - start - 8) else missing
 
 
-def _missing_in_ogg(data: Data) -> int:
+def _missing_in_w64(data: Data, start: int) -> int:
+    chunk = _chunk(data, start + 40, b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a", "<16sQ", align=8)
+    return 0 if not chunk or _is_unknown(chunk[1], 8) else chunk[0] + chunk[1] - len(data)
+
+
+def _missing_in_caf(data: Data, start: int) -> int:
+    chunk = _chunk(data, start + 8, b"data", ">4sQ", align=1)
+    return 0 if not chunk or _is_unknown(chunk[1], 8) else chunk[0] + chunk[1] - len(data)
+
+
+def _missing_in_avi(data: Data, start: int) -> int:
+    """Returns how many bytes the last of its RIFF chunks lacks; there is one for each gigabyte."""
+    at = start
+    for _ in _few_for(data):
+        if at + 12 > len(data) or data[at : at + 4] != b"RIFF":
+            return at - len(data)
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        if _is_unknown(size, 4):
+            return 0
+        at += 8 + size + size % 2
+    return 0
+
+
+def _missing_in_au(data: Data, start: int) -> int:
+    if len(data) < start + 12:
+        return 0
+    offset, size = struct.unpack_from(">II", data, start + 4)
+    return 0 if _is_unknown(size, 4) else int(start + offset + size - len(data))
+
+
+def _missing_in_ogg(data: Data, start: int) -> int:
     """Returns how many bytes the last page lacks."""
-    at = data.rfind(b"OggS")
+    at = data.rfind(b"OggS", start)
     segments_end = at + _OGG_HEADER_BYTES + (data[at + 26] if at + 26 < len(data) else 1)
     if segments_end > len(data):
         return segments_end - len(data)
     return segments_end + sum(data[at + _OGG_HEADER_BYTES : segments_end]) - len(data)
 
 
-def _id3_bytes(data: Data) -> int:
-    """Returns how long the ID3 tag in front is; its size has 7 bits in each of four bytes."""
-    if data[:3] != b"ID3" or len(data) < 10:
-        return 0
-    return 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
-
-
-def _missing_in_mp3(data: Data) -> int:
-    """Returns how many bytes the stream lacks, where its first frame says how long it is."""
-    start = _id3_bytes(data)
-    first = data[start : start + _XING_WITHIN_BYTES]
-    at = max(first.find(b"Xing"), first.find(b"Info"))
-    if at < 0 or start + at + 16 > len(data):
-        return start - len(data)
-    flags, frames_or_bytes, then_bytes = struct.unpack_from(">III", data, start + at + 4)
-    if not flags & 2:
-        return 0
-    return int(start + (then_bytes if flags & 1 else frames_or_bytes) - len(data))
-
-
-def _missing_in_adts(data: Data) -> int:
-    """Returns how many bytes the last frame lacks; each says how long it is."""
-    at = _id3_bytes(data)
-    while at + _ADTS_HEADER_BYTES <= len(data) and data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0:
-        frame_bytes = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
-        at += max(frame_bytes, _ADTS_HEADER_BYTES)
-    return at - len(data)
-
-
-def _missing_in_iso_media(data: Data) -> int:
+def _missing_in_iso_media(data: Data, start: int) -> int:
     """Returns how many bytes the last box lacks, or one where the index or the media is not there at all."""
-    at, names = 0, set()
-    while at + 8 <= len(data):
+    at = start
+    media = index = False
+    for _ in _few_for(data):
+        if at + 8 > len(data):
+            break
         size, name = struct.unpack_from(">I4s", data, at)
-        names.add(name)
+        if media and index and name not in _TOP_BOXES:
+            return 0  # no box, but a tag or what else was hung on
+        media, index = media or name in (b"mdat", b"moof"), index or name in (b"moov", b"moof")
         if size == 0:  # to the end of the file
             return 0
         if size == 1 and at + 16 <= len(data):
             size = struct.unpack_from(">Q", data, at + 8)[0]
         at += max(size, 8)
     # Recorders that cannot seek write the index last: without it nothing can be read.
-    return max(at - len(data), 1 if b"mdat" in names and not {b"moov", b"moof"} & names else 0)
+    return max(at - len(data), 1 if media and not index else 0)
 
 
-def _missing_in_matroska(data: Data) -> int:
+def _missing_in_matroska(data: Data, start: int) -> int:
     """Returns how many bytes the last element lacks; browsers leave the sizes of what holds it unknown."""
-    at = 0
-    while at < len(data):
+    at = start
+    end = len(data)
+    if data[-128:-125] == b"TAG":
+        end -= 128  # of ID3, hung on by a program that takes every file for an MP3
+    for _ in _few_for(data, _BYTES_PER_BLOCK):
+        if at >= end:
+            break
         element, at = _ebml_number(data, at, keep_marker=True)
         size, at = _ebml_number(data, at, keep_marker=False)
-        if element is None or at > len(data):
-            return at - len(data)
+        if element is None or at > end:
+            return at - end
         if size is not None and element != _SEGMENT:
             at += size
-        elif size is not None and at + size > len(data):
-            return at + size - len(data)
+        elif size is not None and at + size > end:
+            return at + size - end
         elif element not in (_SEGMENT, _CLUSTER):
             return 0  # no other element may leave its size open: the decoder says what is wrong
-    return at - len(data)
+    return at - end
 
 
 def _ebml_number(data: Data, at: int, keep_marker: bool) -> tuple[int | None, int]:
@@ -209,14 +357,32 @@ def _ebml_number(data: Data, at: int, keep_marker: bool) -> tuple[int | None, in
     return (None if value == 2 * marker - 1 else value & (marker - 1)), at + length
 
 
-_MISSING = {
+def _missing_in_mpegts(data: Data, start: int) -> int:
+    """Returns how many bytes the last packet lacks."""
+    size = 192 if data[start : start + 1] != b"G" else 188
+    return -(len(data) - start) % size
+
+
+def _missing_in_flv(data: Data, start: int) -> int:
+    """Returns how many bytes the last tag lacks; each says how long it is, and again behind itself."""
+    at = start + 9
+    for _ in _few_for(data):
+        if at + 15 > len(data):
+            break
+        at += 4 + 11 + int.from_bytes(data[at + 5 : at + 8], "big")
+    return at + 4 - len(data) if at > len(data) else 0
+
+
+_MISSING: dict[str, Callable[[Data, int], int]] = {
     "wav": _missing_in_wav,
+    "w64": _missing_in_w64,
     "aiff": _missing_in_aiff,
     "caf": _missing_in_caf,
     "au": _missing_in_au,
+    "avi": _missing_in_avi,
     "ogg": _missing_in_ogg,
-    "mp3": _missing_in_mp3,
-    "aac": _missing_in_adts,
     "mov": _missing_in_iso_media,
     "matroska": _missing_in_matroska,
+    "mpegts": _missing_in_mpegts,
+    "flv": _missing_in_flv,
 }

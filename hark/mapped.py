@@ -31,16 +31,21 @@ def whole(path: Path) -> Data:
         raise UnreadableFile(f"{path} cannot be read: {reason}.") from error
 
 
-def opened(data: Data) -> IO[bytes]:
-    """Returns a file object of its own for the data, without copying it."""
-    return io.BytesIO(data) if isinstance(data, bytes) else cast(IO[bytes], _MappedFile(data))
+def opened(data: Data, start: int = 0, end: int | None = None) -> IO[bytes]:
+    """Returns a file object of its own for the data, or for a part of it, without copying it."""
+    end = len(data) if end is None else min(end, len(data))
+    if isinstance(data, bytes) and (start, end) == (0, len(data)):
+        return io.BytesIO(data)
+    return cast(IO[bytes], _PartialFile(data, start, end))
 
 
-class _MappedFile(io.RawIOBase):
-    """Reads a mapping; the methods that `mmap` itself has share one position, and before 3.13 seeking returns none."""
+class _PartialFile(io.RawIOBase):
+    """Reads data from `start` to `end`; the methods that `mmap` itself has share one position."""
 
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, data: Data, start: int, end: int) -> None:
         self._data = data
+        self._start = start
+        self._size = max(0, end - start)
         self._at = 0
 
     def readable(self) -> bool:
@@ -53,13 +58,14 @@ class _MappedFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._data)}[whence]
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(0, origin + offset)
         return self._at
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        part = self._data[self._at : self._at + len(view)]
+        first = self._start + self._at
+        part = self._data[first : first + max(0, min(len(view), self._size - self._at))]
         view[: len(part)] = part
         self._at += len(part)
         return len(part)

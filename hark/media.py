@@ -1,4 +1,4 @@
-"""What libsndfile cannot read: MP4 and QuickTime, WebM and Matroska, AAC, WMA, AMR; FFmpeg's libraries read it.
+"""What libsndfile cannot read: MP4 and QuickTime, WebM, AAC, AC-3, MPEG-TS, WMA, AMR; FFmpeg's libraries read it.
 
 Imported only when such a file comes, because the libraries are large. FFmpeg is told the container, which
 `hark.containers` found: left to guess, it would also take playlists, which name other files to open.
@@ -6,9 +6,12 @@ Imported only when such a file comes, because the libraries are large. FFmpeg is
 Source: PyAV (https://pyav.basswood-io.com), FFmpeg's demuxers and decoders.
 """
 
-from collections.abc import Iterator
+import io
+import math
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
@@ -16,8 +19,10 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Discard
 from numpy.typing import NDArray
 
+from hark import vad
 from hark.errors import InvalidAudio
 from hark.mapped import Data, opened
 
@@ -31,23 +36,97 @@ _MISSING_S = 0.5
 # there, and what is read on is other memory. Packed, all channels share one plane.
 _SAFE_PLANES = 7
 
+# Seconds of processor time that reading a file may take, and more of it for what it brings: bytes, and sound. A byte of
+# video that is passed over takes 1 ns, and a second of AAC in stereo 3 ms on the slowest machine.
+_READING_S, _READING_S_PER_BYTE, _READING_S_PER_S = 1.0, 2e-8, 0.02
 
-def duration_s(data: Data, kind: str, enough_s: float) -> float:
+# Of several tracks, the first is taken that has at least this share of the speech that the best one has, ...
+_SPEECH_SHARE = 0.5
+# ... as heard in rounds of this length, until one has so much speech.
+_ROUND_S, _ENOUGH_SPEECH_S = 60.0, 2.0
+# A file with more is no recording of people; only these are listened to.
+_MOST_TRACKS = 16
+# What a voice search needs; which rate it is matters little.
+_SEARCHED_RATE_HZ = 16_000
+
+_T = TypeVar("_T")
+
+
+class _Patience:
+    """Ends the reading of a file that takes far longer than its sound is worth: what is packed unpacks to anything."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._allowed_s = _READING_S + _READING_S_PER_BYTE * size_bytes
+        self._spent_s = 0.0
+        self._since_s = time.thread_time()  # infinite while something else is done
+
+    def each(self, items: Iterable[_T]) -> Iterator[_T]:
+        """Passes items on and counts the time that making them takes."""
+        iterator = iter(items)
+        while True:
+            self._since_s = time.thread_time()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self._spent_s += time.thread_time() - self._since_s
+                self._since_s = math.inf
+            self.check()
+            yield item
+
+    def heard(self, seconds: float) -> None:
+        """Allows more time for sound that was read."""
+        self._allowed_s += seconds * _READING_S_PER_S
+
+    def check(self) -> None:
+        """Refuses the file when its time is up."""
+        running_s = max(0.0, time.thread_time() - self._since_s)
+        if self._spent_s + running_s > self._allowed_s:
+            raise InvalidAudio("The file takes too long to read for what can be heard in it; export it again as WAV.")
+
+
+class _WatchedFile(io.RawIOBase):
+    """Reads a file for FFmpeg, and is asked often enough to see that time is up."""
+
+    def __init__(self, data: Data, start: int, end: int | None, patience: _Patience) -> None:
+        self._file = opened(data, start, end)
+        self._patience = patience
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        self._patience.check()
+        return self._file.read(size)
+
+
+def duration_s(data: Data, kind: str, enough_s: float, start: int = 0) -> float:
     """Returns how long the first audio stream is, from its packets' headers; nothing is decoded.
 
     Args:
         data: the whole file.
         kind: the container, as `hark.containers.kind` names it.
         enough_s: past this nothing more is read: packets may be compressed, and then take a long time.
+        start: where the container begins, in bytes.
 
     Raises:
-        InvalidAudio: the file cannot be read, or has no audio.
+        InvalidAudio: the file cannot be read, has no audio, or takes too long to read.
     """
-    with _opened(data, kind) as (container, stream):
+    with _opened(data, kind, start, None) as (container, streams, patience):
         first = last = None
         total = 0
-        found_s, tick_s = 0.0, _tick_s(stream)
-        for packet in container.demux(stream):
+        found_s, tick_s = 0.0, _tick_s(streams[0])
+        for packet in patience.each(_demuxed(container, streams[:1])):
             if packet.pts is not None:
                 first = packet.pts if first is None else min(first, packet.pts)
                 last = max(last or 0, packet.pts + (packet.duration or 0))
@@ -56,22 +135,30 @@ def duration_s(data: Data, kind: str, enough_s: float) -> float:
             found_s = max(spanned, total) * tick_s
             if found_s > enough_s:
                 break
+            patience.heard((packet.duration or 0) * tick_s)
         return found_s
 
 
-def blocks(data: Data, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Decodes the first audio stream.
+def blocks(data: Data, kind: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Decodes an audio stream: the first in which somebody speaks, where there are several.
+
+    Args:
+        data: the whole file.
+        kind: the container, as `hark.containers.kind` names it.
+        start: where it begins, in bytes.
+        end: where it ends.
 
     Yields:
         the sample rate in Hz and [frames, channels] float32.
 
     Raises:
-        InvalidAudio: the file cannot be read, has no audio, or ends before its index says so.
+        InvalidAudio: the file cannot be read, has no audio, ends before its index says so, or takes too long to read.
     """
-    with _opened(data, kind) as (container, stream):
+    with _opened(data, kind, start, end) as (container, streams, patience):
+        stream = streams[0 if len(streams) == 1 else _spoken_track(data, kind, start, end)]
         start_s = None
         read_s = 0.0
-        for frame in container.decode(stream):
+        for _, frame in patience.each(_decoded(container, [stream])):
             rate_hz = frame.sample_rate
             if frame.time is not None:
                 start_s = frame.time if start_s is None else start_s
@@ -81,6 +168,7 @@ def blocks(data: Data, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
                     read_s = frame.time - start_s
             yield rate_hz, _samples(frame)
             read_s += frame.samples / rate_hz
+            patience.heard(_worth_s(frame))
         indexed_s = (stream.duration or 0) * _tick_s(stream)
     if kind == "mov" and read_s < indexed_s - _MISSING_S:
         raise InvalidAudio(
@@ -88,15 +176,70 @@ def blocks(data: Data, kind: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
         )
 
 
+def _spoken_track(data: Data, kind: str, start: int, end: int | None) -> int:
+    """Returns which of the audio streams, from 0, to take: programs that record screens write one for each source."""
+    with _opened(data, kind, start, end) as (container, streams, patience):
+        streams = streams[:_MOST_TRACKS]
+        places = {stream.index: place for place, stream in enumerate(streams)}
+        heard: list[list[NDArray[np.float32]]] = [[] for _ in streams]
+        speech_s, until_s = np.zeros(len(streams)), _ROUND_S
+        resamplers = [AudioResampler("flt", "mono", _SEARCHED_RATE_HZ) for _ in streams]
+        for index, frame in patience.each(_decoded(container, streams)):
+            place = places[index]
+            patience.heard(_worth_s(frame))
+            for part in resamplers[place].resample(frame):
+                heard[place].append(part.to_ndarray().reshape(-1).astype(np.float32, copy=False))
+            if frame.time is not None and frame.time > until_s:
+                until_s = frame.time + _ROUND_S
+                speech_s += [_speech_s(parts) for parts in heard]
+                heard = [[] for _ in streams]
+                if speech_s.max() >= _ENOUGH_SPEECH_S:
+                    break
+        speech_s += [_speech_s(parts) for parts in heard]
+        return int(np.argmax(speech_s >= _SPEECH_SHARE * speech_s.max()))
+
+
+def _speech_s(parts: list[NDArray[np.float32]]) -> float:
+    samples = np.concatenate([np.zeros(0, np.float32), *parts])
+    speech = vad.is_speech(vad.excess_db(vad.levels_db(samples, _SEARCHED_RATE_HZ)))
+    return float(speech.sum()) * vad.STEP_S
+
+
 @contextmanager
-def _opened(data: Data, kind: str) -> Iterator[tuple[InputContainer, AudioStream]]:
+def _opened(
+    data: Data, kind: str, start: int, end: int | None
+) -> Iterator[tuple[InputContainer, list[AudioStream], _Patience]]:
+    patience = _Patience((len(data) if end is None else end) - start)
     try:
-        with av.open(opened(data), "r", format=kind, metadata_errors="ignore") as container:
+        with av.open(_WatchedFile(data, start, end, patience), "r", format=kind, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise InvalidAudio("The file has no audio; use a recording with sound.")
-            yield container, container.streams.audio[0]
+            for stream in container.streams:
+                if stream.type != "audio":
+                    stream.discard = Discard.all  # subtitles and pictures are not even unpacked
+            yield container, list(container.streams.audio), patience
     except (av.FFmpegError, ValueError, ArithmeticError, LookupError) as error:
         raise InvalidAudio("The audio cannot be decoded; use the whole file, or another format such as WAV.") from error
+
+
+def _demuxed(container: InputContainer, streams: list[AudioStream]) -> Iterator[Any]:
+    """Yields the packets of some audio streams; the others are passed over without being unpacked."""
+    for stream in container.streams.audio:
+        if stream not in streams:
+            stream.discard = Discard.all
+    return container.demux(streams)
+
+
+def _decoded(container: InputContainer, streams: list[AudioStream]) -> Iterator[tuple[int, AudioFrame]]:
+    """Yields the index of a frame's stream in the file, and the frame."""
+    for packet in _demuxed(container, streams):
+        for frame in packet.decode():
+            yield packet.stream.index, frame
+
+
+def _worth_s(frame: AudioFrame) -> float:
+    """Returns how many seconds of 48 kHz in stereo have as many values."""
+    return frame.samples * len(frame.layout.channels) / 96_000
 
 
 def _tick_s(stream: AudioStream) -> float:

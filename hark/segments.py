@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hark import vad
-from hark.audio import within_full_scale
+from hark.audio import levelled
 
 # Kept before and after what was found: sounds of speech begin and end below any threshold.
 _LEAD_S, _TAIL_S = 0.2, 0.25
@@ -40,7 +40,7 @@ class Window:
 
     Attributes:
         start: where it begins in the recording, in samples.
-        samples: [samples] mono float32, peak at most 1.
+        samples: [samples] mono float32, peak at most 1; what is very quiet is raised.
         silences_s: [silences, 2] where nobody speaks in it, in order, in seconds from its start: what it may begin and
             end with, and pauses of `_SILENCE_S` and more. One that lasts to its end ends at infinity.
     """
@@ -95,7 +95,7 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
             # What does not fill the last step of the recording goes with it, where there is room.
             last_one = last and end == len(excess)
             end_sample = min(len(held), (first + longest) * step) if last_one else end * step
-            samples = within_full_scale(held[first * step : end_sample])
+            samples = levelled(held[first * step : end_sample])
             yield Window(held_start + first * step, samples, _silences_s(speech[first:end]))
         done = held_start + done_step * step
         forgotten = max(0, _whole(done_step - context // step) * step)

@@ -30,7 +30,7 @@ _BANDS = 20
 _LOWEST_HZ = 100.0  # below is hum, rumble and constant offset
 _HIGHEST_HZ = 7600.0
 # Digital silence has no level; the rounding of 16 bits lies at this one.
-_FLOOR_DB = -95.0
+_FLOOR_DB = -140.0
 # What is further below the loudest is background, however still it is elsewhere: gates and editors leave digital
 # silence beside the noise of the room.
 _RANGE_DB = 60.0

@@ -1,8 +1,10 @@
 """Recordings of phones, browsers and video editors are read as libsndfile's formats are, or clearly refused."""
 
 import io
+import math
 import subprocess
 import sys
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +14,7 @@ from hark import containers, media
 from hark.audio import decode
 from hark.errors import AudioTooLong, InvalidAudio, RequestError
 from tests.conftest import encode
+from tests.hark import test_costs
 from tests.hark.media_files import MEDIA, encode_media
 from tests.hark.test_audio import RATE, strongest_hz, tone
 
@@ -65,6 +68,57 @@ def test_more_channels_than_a_frame_has_planes_for_are_read(layout: str) -> None
     samples = decode(buffer.getvalue(), RATE, 30)
     assert abs(len(samples) / RATE - 1.0) < 0.15
     assert abs(strongest_hz(samples) - 440) < 2
+
+
+@pytest.mark.parametrize("name", ["amr", "3gp"])
+def test_wide_band_amr_is_read(name: str) -> None:
+    # Nobody but 3GPP has an encoder: frames of 12.65 kbit/s with any parameters are sounds, too.
+    rng = np.random.default_rng(0)
+    data = b"#!AMR-WB\n" + b"".join(b"\x14" + rng.integers(0, 256, 32, np.uint8).tobytes() for _ in range(100))
+    if name == "3gp":
+        buffer = io.BytesIO()
+        with av.open(io.BytesIO(data), format="amr") as source, av.open(buffer, "w", format="3gp") as target:
+            stream = target.add_stream_from_template(source.streams.audio[0])
+            for packet in source.demux(source.streams.audio[0]):
+                if packet.size:
+                    packet.stream = stream
+                    target.mux(packet)
+        data = buffer.getvalue()
+        assert containers.kind(data) == "mov"
+    assert len(decode(data, RATE, 30)) == 2 * RATE
+    with pytest.raises(InvalidAudio):
+        decode(data[: len(data) // 2], RATE, 30)
+
+
+@pytest.mark.parametrize("codec", ["mp2", "ac3"])
+def test_program_streams_are_read(codec: str) -> None:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="vob" if codec == "ac3" else "mpeg") as container:
+        stream: Any = container.add_stream(codec, rate=48000, layout="mono")
+        resampler = av.AudioResampler(stream.codec_context.codec.audio_formats[0], "mono", 48000)
+        for start in range(0, 3 * 48000, 48000):
+            frame = av.AudioFrame.from_ndarray(tone(48000).reshape(1, -1), "flt", "mono")
+            frame.sample_rate, frame.pts = 48000, start
+            for part in resampler.resample(frame):
+                container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    assert containers.kind(buffer.getvalue()) == "mpeg"
+    samples = decode(buffer.getvalue(), RATE, 30)
+    assert abs(len(samples) / RATE - 3.0) < 0.15
+    assert abs(strongest_hz(samples) - 440) < 2
+
+
+def test_what_is_packed_beside_the_sound_is_left_packed() -> None:
+    data = test_costs.packed_subtitles()
+    assert len(decode(data, RATE, 30)) == RATE
+
+
+def test_a_file_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode_media(tone(16000, 3.0), 16000, "WebM")
+    monkeypatch.setattr(media, "_READING_S", -1.0)
+    for work in (lambda: decode(data, RATE, math.inf), lambda: media.duration_s(data, "matroska", math.inf)):
+        with pytest.raises(InvalidAudio, match="takes too long"):
+            work()
 
 
 def test_a_video_without_sound_is_refused() -> None:

@@ -160,6 +160,19 @@ def test_speech_is_found_at_any_level_and_in_noise(change, speech: np.ndarray) -
         assert spoken_to + 0.1 * RATE > end > spoken_to - 0.65 * RATE
 
 
+@pytest.mark.parametrize("level_db", [-50, -60, -66, -70])
+def test_very_quiet_recordings_of_16_bits_keep_their_words(
+    level_db: float, speech: np.ndarray, recognizer: Recognizer
+) -> None:
+    samples, _ = repeated(speech, 2, 3.0)
+    quiet = samples / np.abs(samples).max() * 10 ** (level_db / 20)
+    heard = transcribe_samples((np.rint(quiet * 32768) / 32768).astype(np.float32), recognizer, Timings())
+    loud = transcribe_samples(samples, recognizer, Timings())
+    assert abs(len(heard.words) - len(loud.words)) <= 4
+    said = {word.word for word in loud.words}
+    assert len(said & {word.word for word in heard.words}) >= 0.75 * len(said)  # 10 steps of 16 bits are not many
+
+
 @pytest.mark.parametrize("seconds", [8, 30, 90, 300])
 @pytest.mark.parametrize("background", ["digital silence", "room", "hiss", "fan"])
 def test_one_word_is_found_however_long_nobody_else_speaks(background: str, seconds: int, speech: np.ndarray) -> None:

@@ -59,6 +59,10 @@ def variables() -> list[Variable]:
             *("HARK_MAX_AUDIO_S", "the longest recording in a request, in seconds", f"{default.max_audio_s:g}"),
             *(settings, "MaxAudioSeconds"),
         ),
+        Variable(
+            *("HARK_MAX_BODY_BYTES", "the largest request, in bytes, as `/health` tells; `make serve` sets it"),
+            *(f"{default.max_body_bytes}", settings),
+        ),
         Variable("HARK_BUCKET", "the bucket for jobs", "none: there are no jobs", settings),
         Variable(
             *("HARK_JOB_MAX_AUDIO_S", "the longest recording of a job, in seconds", f"{default.job_max_audio_s:g}"),

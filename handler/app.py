@@ -176,7 +176,8 @@ def get_health() -> Response:
     """Says which model answers, how well it was measured to do, and what is the most it takes."""
     measured = decoders.error_rates(recognizer.spec)
     has_keywords = settings.keywords_path.is_file()
-    return _reply(200, render.json_body(render.health(recognizer.spec, measured, settings.max_audio_s, has_keywords)))
+    limits = settings.max_body_bytes, settings.max_audio_s
+    return _reply(200, render.json_body(render.health(recognizer.spec, measured, *limits, has_keywords)))
 
 
 @app.answers(routes.OPENAPI)

@@ -21,9 +21,6 @@ _EVENT_STREAM = "text/event-stream; charset=utf-8"
 _SUBRIP = "application/x-subrip; charset=utf-8"
 _WEBVTT = "text/vtt; charset=utf-8"
 
-# A synchronous Lambda takes events of 6 MB, in which the body is base64, 4/3 as long; the headers need a little too.
-MAX_BODY_BYTES = 4_500_000
-
 
 @dataclass(frozen=True)
 class Body:
@@ -119,7 +116,11 @@ def models(spec: ModelSpec) -> dict[str, Any]:
 
 
 def health(
-    spec: ModelSpec, measured: Mapping[str, Mapping[str, Any]], max_audio_s: float, has_keywords: bool
+    spec: ModelSpec,
+    measured: Mapping[str, Mapping[str, Any]],
+    max_body_bytes: int,
+    max_audio_s: float,
+    has_keywords: bool,
 ) -> dict[str, Any]:
     """The reply of `GET /health`.
 
@@ -127,13 +128,14 @@ def health(
         spec: of the model.
         measured: its error rates by test set, as `hark.decoding.Decoders.error_rates` returns them. If there are none,
             the reply has those of the dev sets, which the export measured.
+        max_body_bytes: the largest body that reaches the endpoint.
         max_audio_s: the longest recording that is accepted.
         has_keywords: whether there is a keyword model.
     """
     return {
         "status": "ok",
         "model": {"name": spec.name, "version": spec.version, "measured": measured or _measured_by_export(spec)},
-        "limits": {"body_bytes": MAX_BODY_BYTES, "audio_s": max_audio_s},
+        "limits": {"body_bytes": max_body_bytes, "audio_s": max_audio_s},
         "keywords": has_keywords,
     }
 

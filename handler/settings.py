@@ -15,6 +15,8 @@ _DEFAULT_MAX_AUDIO_S = 3900.0
 # What a job may bring: an afternoon's meeting, in a file that fits into the 512 MB of /tmp every function has.
 _DEFAULT_JOB_MAX_AUDIO_S = 14_400.0
 _DEFAULT_JOB_MAX_BYTES = 500_000_000.0
+# A synchronous Lambda takes events of 6 MB, in which the body is base64, 4/3 as long; the headers need a little too.
+_DEFAULT_MAX_BODY_BYTES = 4_500_000.0
 
 
 class SettingsError(HarkError):
@@ -33,6 +35,8 @@ class Settings:
         punctuation_path: `HARK_PUNCTUATION`, an exported punctuation model; by default the one that comes with Hark. It
             need not be there.
         max_audio_s: `HARK_MAX_AUDIO_S`, the longest recording accepted over HTTP, in seconds.
+        max_body_bytes: `HARK_MAX_BODY_BYTES`, the largest body that reaches the endpoint, which `/health` tells; what
+            is before the endpoint sees to it.
         bucket: `HARK_BUCKET`, the name of the bucket for jobs; "" where there are none.
         job_max_audio_s: `HARK_JOB_MAX_AUDIO_S`, the longest recording of a job, in seconds.
         job_max_bytes: `HARK_JOB_MAX_BYTES`, the largest file of a job.
@@ -49,6 +53,7 @@ class Settings:
     language_model_path: Path = model_files.LANGUAGE_MODEL
     decoder: str = DEFAULT_DECODER
     punctuation_path: Path = model_files.PUNCTUATION
+    max_body_bytes: int = int(_DEFAULT_MAX_BODY_BYTES)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -71,6 +76,7 @@ class Settings:
             language_model_path=Path(environment.get("HARK_LM") or model_files.LANGUAGE_MODEL),
             decoder=decoder,
             punctuation_path=Path(environment.get("HARK_PUNCTUATION") or model_files.PUNCTUATION),
+            max_body_bytes=int(_positive(environment, "HARK_MAX_BODY_BYTES", "bytes", _DEFAULT_MAX_BODY_BYTES)),
         )
 
 

@@ -1,8 +1,8 @@
-"""What stands before the function on AWS: the key check of the authorizer and the throttle of API Gateway."""
+"""What stands before the function on AWS: the authorizer's key check, and API Gateway's throttle and CORS."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from handler import routes
 
@@ -21,6 +21,39 @@ def wants_key(method: str, path: str) -> bool:
     A browser asks for the methods of a path (OPTIONS) without credentials.
     """
     return method != "OPTIONS" and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER)
+
+
+# What the template's CorsConfiguration has, and the headers that OpenAI's client sends from a page.
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "GET,POST",
+    "Access-Control-Allow-Headers": "authorization,content-type,"
+    + ",".join(
+        f"x-stainless-{name}"
+        for name in ("arch", "lang", "os", "package-version", "retry-count", "runtime", "runtime-version", "timeout")
+    ),
+    "Access-Control-Max-Age": "3600",
+}
+
+
+def cors_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
+    """Returns the headers that let a page of an origin read a reply; none where it may not.
+
+    Args:
+        origin: the request's `Origin`, "" where it has none.
+        allowed: the origins that may; "*" is any.
+    """
+    if not origin or not ("*" in allowed or origin in allowed):
+        return {}
+    return {
+        "Access-Control-Allow-Origin": "*" if "*" in allowed else origin,
+        "Access-Control-Expose-Headers": "server-timing",
+        "Vary": "Origin",
+    }
+
+
+def is_preflight(method: str, header_names: Iterable[str]) -> bool:
+    """Says whether a browser asks what a page may send, before it sends it."""
+    return method == "OPTIONS" and "access-control-request-method" in {name.lower() for name in header_names}
 
 
 class Throttle:

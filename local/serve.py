@@ -5,7 +5,8 @@ handler runs one request at a time, as one Lambda environment does.
 
 With HARK_LOCAL_KEY in the environment, callers must send it as `Authorization: Bearer KEY`, for the same paths and
 compared by the same code as on AWS. With --requests-per-second, whoever asks more often is answered as API Gateway's
-throttle answers.
+throttle answers. With --as-on-aws, requests may be as large as on AWS and no larger. With --cors, pages of another
+origin may call, as with the template's `CorsOrigins`.
 """
 
 import argparse
@@ -15,8 +16,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
@@ -29,7 +31,12 @@ from local.event import context_for, http_event, reply_body
 # Lambda takes events of 6 MB at most, and API Gateway turns binary bodies into base64, 4/3 as long.
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 MAX_BODY_BYTES = MAX_EVENT_BYTES * 3 // 4
+# Of the local server's own: as much as waitress takes of a request, which it keeps in a file meanwhile.
+_MAX_LOCAL_BYTES = 1 << 30
 _THREADS = 8
+# Connections on which nothing comes take no thread, only a place among these.
+_MAX_CONNECTIONS = 1000
+_SHOWN_CHARACTERS = 200
 
 
 class LocalServer:
@@ -38,10 +45,20 @@ class LocalServer:
     Args:
         key: what callers must send; "" lets everybody in.
         throttle: limits the requests; None limits none.
+        as_on_aws: whether requests may only be as large as on AWS.
+        origins: of pages that may call from a browser; "*" is any.
     """
 
-    def __init__(self, key: str = "", throttle: gateway.Throttle | None = None) -> None:
+    def __init__(
+        self,
+        key: str = "",
+        throttle: gateway.Throttle | None = None,
+        as_on_aws: bool = False,
+        origins: Sequence[str] = (),
+    ) -> None:
         environment.prepare()
+        self._max_bytes = MAX_BODY_BYTES if as_on_aws else _MAX_LOCAL_BYTES
+        self._origins = frozenset(origins)
         from handler import app, keys
         from hark import errors  # after the environment is set
 
@@ -57,10 +74,17 @@ class LocalServer:
         """Answers one request."""
         since = time.perf_counter()
         request = Request(environ)
-        request.max_content_length = MAX_BODY_BYTES
-        response = self._stopped_before_lambda(request) or self._invoke(request)
+        request.max_content_length = self._max_bytes
+        allowed = gateway.cors_headers(request.headers.get("Origin", ""), self._origins)
+        if allowed and gateway.is_preflight(request.method, request.headers.keys()):
+            response = Response(status=204, headers=gateway.PREFLIGHT_HEADERS)
+        else:
+            response = self._stopped_before_lambda(request) or self._invoke(request)
+        response.headers.extend(allowed)
         elapsed_ms = (time.perf_counter() - since) * 1000
-        print(f"{request.method} {request.path} {response.status_code} {elapsed_ms:.0f} ms", flush=True)
+        # A caller chooses both: neither line breaks nor what moves a terminal's cursor goes to the log.
+        asked = f"{quote(request.method)} {quote(request.path, safe='/{}:@+,;=~!$')[:_SHOWN_CHARACTERS]}"
+        print(f"{asked} {response.status_code} {elapsed_ms:.0f} ms", flush=True)
         return response(environ, start_response)
 
     def _stopped_before_lambda(self, request: Request) -> Response | None:
@@ -70,9 +94,10 @@ class LocalServer:
         try:
             request.get_data()
         except RequestEntityTooLarge:
+            reached = "a Lambda function" if self._max_bytes == MAX_BODY_BYTES else "this server"
             return _refusal(
                 self._errors.BodyTooLarge(
-                    f"The body is larger than {MAX_BODY_BYTES} bytes, the most that reaches a Lambda function; "
+                    f"The body is larger than {self._max_bytes} bytes, the most that reaches {reached}; "
                     "compress the recording (Ogg Opus) or split it."
                 )
             )
@@ -114,12 +139,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 answers other machines too")
     parser.add_argument("--requests-per-second", type=float, help="answer more than that with 429, as on AWS")
+    parser.add_argument("--as-on-aws", action="store_true", help="take no larger requests than Lambda does")
+    parser.add_argument(
+        "--cors", metavar="ORIGIN", action="append", default=[], help="let pages of this origin call; '*' for any"
+    )
     options = parser.parse_args(arguments)
     limit = options.requests_per_second
     throttle = gateway.Throttle(limit, max(1, round(limit))) if limit else None
-    app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle)
+    if not options.as_on_aws:  # which /health tells, and the page goes by
+        os.environ.setdefault("HARK_MAX_BODY_BYTES", str(_MAX_LOCAL_BYTES))
+    app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle, options.as_on_aws, options.cors)
     try:
-        server = waitress.create_server(app, host=options.host, port=options.port, threads=_THREADS)
+        server = waitress.create_server(
+            app,
+            host=options.host,
+            port=options.port,
+            threads=_THREADS,
+            connection_limit=_MAX_CONNECTIONS,
+            asyncore_use_poll=True,  # select() has no numbers for so many
+            max_request_body_size=_MAX_LOCAL_BYTES,
+        )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -267,6 +267,7 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
     assert record is not None
     assert set(record) == {
         "id", "created_at", "upload_expires_at", "content_type", "webhook_url", "started_at", "webhook",
+        "begun",
         "decoding",
     }  # fmt: skip
 
@@ -287,7 +288,7 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
         ({"hotwords": "Ahab"}, "hotwords"),
         ({"hotwords": ["Ahab", 1]}, "hotwords"),
         ({"hotwords": ["R2D2"]}, "hotwords"),
-        ({"hotwords": ["Ahab"] * 17}, "hotwords"),
+        ({"hotwords": ["Ahab"] * 101}, "hotwords"),
         ({"alternatives": "3"}, "alternatives"),
         ({"alternatives": 0}, "alternatives"),
         ({"alternatives": True}, "alternatives"),

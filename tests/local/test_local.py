@@ -3,10 +3,12 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,12 @@ SAMPLE = EVENTS / "sample.wav"
 
 @pytest.fixture(scope="module")
 def address() -> tuple[str, int]:
-    server = waitress.create_server(LocalServer(), host="127.0.0.1", port=0, threads=8)
+    return listening(LocalServer())
+
+
+def listening(app: LocalServer) -> tuple[str, int]:
+    """Serves an application on a free port, to the end of the tests."""
+    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
     threading.Thread(target=server.run, daemon=True).start()
     return "127.0.0.1", server.effective_port
 
@@ -131,10 +138,81 @@ def test_errors_keep_their_status_over_http(address: tuple[str, int]) -> None:
     assert (status, body["status"]) == (200, "ok")
 
 
-def test_a_body_that_would_not_reach_lambda_is_refused(address: tuple[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("as_on_aws", "code"),
+    [pytest.param(True, "body_too_large", id="aws"), pytest.param(False, "invalid_audio", id="here")],
+)
+def test_a_body_that_would_not_reach_lambda_is_refused_on_demand(as_on_aws: bool, code: str) -> None:
+    address = listening(LocalServer(as_on_aws=as_on_aws))
     status, body = request(address, "POST", "/transcribe", b"\0" * (MAX_BODY_BYTES + 1), Content_Type="audio/wav")
-    assert status == 413
-    assert body["error"]["code"] == "body_too_large"
+    assert (status, body["error"]["code"]) == ({"body_too_large": 413, "invalid_audio": 400}[code], code)
+
+
+@pytest.mark.parametrize(("arguments", "limit"), [((), 1 << 30), (("--as-on-aws",), 4_500_000)])
+def test_the_page_is_told_how_much_may_be_sent(arguments: tuple[str, ...], limit: int) -> None:
+    with serve(*arguments) as running:
+        assert request(("127.0.0.1", running.port), "GET", "/health")[1]["limits"]["body_bytes"] == limit
+
+
+def ask(address: tuple[str, int], method: str, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+    """Returns status and headers, their names in lower case."""
+    connection = http.client.HTTPConnection(*address, timeout=PATIENCE_S)
+    connection.request(method, path, None, {name.replace("_", "-"): value for name, value in headers.items()})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status, {name.lower(): value for name, value in response.getheaders()}
+
+
+PREFLIGHT = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization"}
+
+
+@pytest.mark.parametrize(("allowed", "said"), [("https://notes.example", "https://notes.example"), ("*", "*")])
+def test_pages_of_an_origin_may_call_on_demand(allowed: str, said: str) -> None:
+    address = listening(LocalServer("secret", origins=[allowed]))
+    status, headers = ask(address, "OPTIONS", "/v1/audio/transcriptions", Origin="https://notes.example", **PREFLIGHT)
+    assert (status, headers["access-control-allow-origin"]) == (204, said)
+    assert "authorization" in headers["access-control-allow-headers"]
+    status, headers = ask(address, "POST", "/v1/audio/transcriptions", Origin="https://notes.example")
+    assert (status, headers["access-control-allow-origin"]) == (401, said)  # a page has to see what is wrong
+    assert "access-control-allow-origin" not in ask(address, "GET", "/health")[1]
+
+
+@pytest.mark.parametrize("origins", [(), ("https://other.example",), ("https://notes.example.org",)])
+def test_pages_of_other_origins_may_not(origins: tuple[str, ...]) -> None:
+    address = listening(LocalServer(origins=origins))
+    for method, path in (("OPTIONS", "/transcribe"), ("GET", "/health")):
+        headers = ask(address, method, path, Origin="https://notes.example", **PREFLIGHT)[1]
+        assert not any(name.startswith("access-control") for name in headers)
+
+
+def test_cors_is_what_the_template_has() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    allowed = gateway.PREFLIGHT_HEADERS
+    assert f"AllowMethods: [{allowed['Access-Control-Allow-Methods'].replace(',', ', ')}]" in template
+    assert "AllowHeaders: [authorization, content-type]" in template
+    assert allowed["Access-Control-Allow-Headers"].startswith("authorization,content-type,")
+
+
+@pytest.mark.parametrize(
+    "path", ["/a%0AGET /health 200 1 ms", "/a%0d%0ab", "/%1b[2J%1b[31m", "/%e2%80%a8", "/" + "x" * 5000, "/%ff", "/%85"]
+)
+def test_no_address_writes_lines_of_its_own_into_the_log(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    address = listening(LocalServer())
+    assert ask(address, "GET", path.replace(" ", "%20"))[0] == 404
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert len(printed.splitlines()) == 1
+    assert printed[:-1].isprintable()
+    assert len(printed) < 300
+
+
+def test_connections_on_which_nothing_comes_keep_nobody_waiting() -> None:
+    with serve() as running, ExitStack() as waiting:
+        for number in range(150):
+            half = waiting.enter_context(socket.create_connection(("127.0.0.1", running.port), PATIENCE_S))
+            half.sendall(b"POST /transcribe HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"[: 10 + number])
+        assert request(("127.0.0.1", running.port), "GET", "/health")[0] == 200
 
 
 def test_events_have_the_form_of_payload_format_2_0() -> None:

@@ -67,15 +67,15 @@ _UNITS = {
     "kB": "kilobyte", "KB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte", "PB": "petabyte",
     "kbps": "kilobit per second", "Mbps": "megabit per second", "Gbps": "gigabit per second",
     "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt", "kWh": "kilowatt hour", "V": "volt",
-    "mV": "millivolt", "kV": "kilovolt", "A": "amp", "mA": "milliamp", "mAh": "milliamp hour", "\u03a9": "ohm",
+    "mV": "millivolt", "kV": "kilovolt", "mA": "milliamp", "mAh": "milliamp hour", "\u03a9": "ohm",
     "kcal": "kilocalorie", "kJ": "kilojoule", "Pa": "pascal", "kPa": "kilopascal", "hPa": "hectopascal",
     "mph": "mile per hour", "kph": "kilometer per hour", "mpg": "mile per gallon", "rpm": "revolution per minute",
     "\u00b0C": "degree celsius", "\u00b0F": "degree fahrenheit", "\u00b0": "degree",
 }  # fmt: skip
 _UNCOUNTED = frozenset({"hertz", "kilohertz", "megahertz", "gigahertz"})
 _SEVERAL = {"foot": "feet", "inch": "inches"}
-# These stand for a unit only where they touch their number: "5 s", "2 in" and "3 A" are other things as well.
-_TOUCHING = frozenset({"s", "h", "in", "A", "mi", "\u00b0"})
+# These stand for a unit only where they touch their number: "5 s" and "2 in" are other things as well.
+_TOUCHING = frozenset({"s", "h", "in", "mi", "\u00b0"})
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 
 _MONARCHS = (
@@ -91,6 +91,7 @@ _NUMBERED = (
 )
 _ROMAN_VALUES = {"M": 1000, "D": 500, "C": 100, "L": 50, "X": 10, "V": 5, "I": 1}
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_NUMERAL_ENDS = r"(?!\w|'(?!s\b))"
 # Where "I" cannot be a person.
 _NO_PERSON = r"(?=\s*(?:[.,;:!?)\"]|$)| of\b)"
 
@@ -288,6 +289,8 @@ def _measure(m: _Match) -> str:
     figures, space, unit, power, per = m.groups()
     if (space and unit in _TOUCHING) or (power and per):
         return m[0]
+    if unit == "s" and len(figures) > 2 and figures.isdigit():  # 747s, which are no seconds
+        return f" {_plural(_amount(figures))} "
     singular = figures == "1" or space == "-"
     name = _name_of_unit(unit, singular)
     if power:
@@ -312,6 +315,9 @@ def _scaled(m: _Match) -> str:
 
 
 def _range(m: _Match) -> str:
+    following = re.match(r"\d+", _after(m))
+    if following and (m[1] == following[0] or (m[1], following[0]) == ("24", "7")):  # 50-50, 24-7
+        return f"{m[1]} {m[2]}"
     return f"{m[1]} to {m[2]}"
 
 
@@ -496,10 +502,18 @@ _WITH_FIGURES: list[_Rule] = [
 ]  # fmt: skip
 
 _WITHOUT_FIGURES: list[_Rule] = [
+    (
+        re.compile(r"\b(?i:(vol|ch|fig))\.\s?(?=[IVXLC]+\b)"),
+        lambda m: {"vol": "volume ", "ch": "chapter ", "fig": "figure "}[m[1].lower()],
+    ),
     (re.compile(r"\b((?i:world war)) (I)\b(?!')"), _numbered),
-    (re.compile(rf"\b((?i:{_NUMBERED})s?)\s+([IVXLCDM]*[VXLCDM][IVXLCDM]*|II+|I{_NO_PERSON})(?![\w'])"), _numbered),
-    (re.compile(rf"\b((?i:{_MONARCHS}))\s+([IVXLC]{{2,}}|V|X|I{_NO_PERSON})(?![\w'])"), _monarch),
-    (re.compile(r"(?<![\w'.-])[IVX]{2,}(?![\w']|\.\w)"), _bare_roman),
+    (
+        re.compile(rf"\b((?i:{_NUMBERED})s?)\s+([IVXLCDM]*[VXLCDM][IVXLCDM]*|II+|I{_NO_PERSON}){_NUMERAL_ENDS}"),
+        _numbered,
+    ),
+    (re.compile(rf"\b((?i:{_MONARCHS}))\s+([IVXLC]{{2,}}|V|X|I{_NO_PERSON}){_NUMERAL_ENDS}"), _monarch),
+    (re.compile(rf"(?<![\w'.-])[IVX]{{2,}}{_NUMERAL_ENDS}(?!\.\w)"), _bare_roman),
+    (re.compile(r"\b(Mt|Ft)\.\s+(?=[A-Z])"), lambda m: "mount " if m[1] == "Mt" else "fort "),
     (re.compile(r"\bSt(?:\.\s*|\s+(?=[A-Z]))"), _saint_or_street),
     (re.compile(r"(?:\betc\b\.?|&c\b\.?)"), " et cetera "),
     (re.compile(r"\b([CF])#"), r"\1 sharp "),
@@ -508,7 +522,7 @@ _WITHOUT_FIGURES: list[_Rule] = [
 
 # What a text must have for any rule of the last list to apply, in one look.
 MAY_STAND_FOR_WORDS = re.compile(
-    r"\b(?:[IVXLC]{2,}|[IVX]\b(?<!I)|St\.|St [A-Z]|etc\b|war I\b|War I\b)|[A-Za-z] I(?=[.,;:!?)]|$)"
+    r"\b(?:[IVXLC]{2,}|[IVX]\b(?<!I)|(?:St|Mt|Ft)\.|St [A-Z]|etc\b|war I\b|War I\b)|[A-Za-z] I(?=[.,;:!?)]|$)"
 )
 
 

@@ -61,6 +61,7 @@ def openai_json(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) ->
     content: dict[str, Any] = {
         "text": transcript.text,
         **formats.alternatives(transcript),
+        **formats.notes(transcript),
         "usage": formats.duration_usage(transcript),
     }
     if with_logprobs:

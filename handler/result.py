@@ -79,7 +79,9 @@ def stored(content: dict[str, Any]) -> Stored:
     texts = (each["text"] for each in content["transcript"].get("alternatives", []))
     scores = exact.get("scores", [])
     alternatives = tuple(map(Alternative, texts, scores, exact.get("spoken", [None] * len(scores))))
-    return Stored(Transcript(segments, exact["duration_s"], alternatives), ModelSpec.from_json(exact["spec"]))
+    notes = tuple(content["transcript"].get("notes", ()))
+    transcript = Transcript(segments, exact["duration_s"], alternatives, notes)
+    return Stored(transcript, ModelSpec.from_json(exact["spec"]))
 
 
 def _words_of(segment: dict[str, Any], tokens: dict[str, Any]) -> int:

@@ -63,7 +63,9 @@ def decode(data: Data, sample_rate_hz: int, max_duration_s: float) -> NDArray[np
     return within_full_scale(np.concatenate(list(blocks(data, sample_rate_hz, max_duration_s))))
 
 
-def blocks(data: Data, sample_rate_hz: int, max_duration_s: float) -> Iterator[NDArray[np.float32]]:
+def blocks(
+    data: Data, sample_rate_hz: int, max_duration_s: float, notes: list[str] | None = None
+) -> Iterator[NDArray[np.float32]]:
     """Decodes an audio file piece by piece.
 
     What the file says of its own length is checked before the first block, what it holds with every block.
@@ -72,6 +74,7 @@ def blocks(data: Data, sample_rate_hz: int, max_duration_s: float) -> Iterator[N
         data: the whole file, in memory or mapped.
         sample_rate_hz: rate to resample to.
         max_duration_s: the longest audio accepted, in seconds.
+        notes: takes a sentence on each choice that was made: of a sound track, of channels to turn.
 
     Yields:
         [samples] float32 mono; together they are the recording, which has a sample at least. Floating-point files may
@@ -85,7 +88,9 @@ def blocks(data: Data, sample_rate_hz: int, max_duration_s: float) -> Iterator[N
     if not data:
         raise InvalidBody("The audio is empty; use the bytes of an audio file.")
     containers.check_complete(data)
-    yield from _usable(_resampled(_source(data, max_duration_s), sample_rate_hz, max_duration_s))
+    notes = [] if notes is None else notes
+    source = _source(data, max_duration_s, notes)
+    yield from _usable(_resampled(source, sample_rate_hz, max_duration_s, notes))
 
 
 def of_samples(samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
@@ -109,7 +114,7 @@ def of_samples(samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int) ->
         raise InvalidParameter(f"The array is of {samples.dtype}; give float32, with full scale at 1.")
     cut = (samples[at : at + _BLOCK_VALUES] for at in range(0, len(samples), _BLOCK_VALUES))
     source = ((from_rate_hz, block.astype(np.float32, copy=False)[:, None]) for block in cut)
-    return _usable(_resampled(source, sample_rate_hz, math.inf))
+    return _usable(_resampled(source, sample_rate_hz, math.inf, []))
 
 
 def stated_duration_s(data: Data) -> float | None:
@@ -161,7 +166,7 @@ def peak(samples: NDArray[np.float32]) -> float:
     return max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
 
 
-def _source(data: Data, max_duration_s: float) -> _Source:
+def _source(data: Data, max_duration_s: float, notes: list[str]) -> _Source:
     """Opens the file with the library that knows it, and refuses it where it says that it is too long."""
     kind, start = containers.found(data)
     if kind in frames.KINDS:
@@ -182,7 +187,7 @@ def _source(data: Data, max_duration_s: float) -> _Source:
         _check_media_duration(data, kind, start, max_duration_s)
     from hark import media  # large, and seldom needed
 
-    return media.blocks(data, kind, start)
+    return media.blocks(data, kind, start, None, notes)
 
 
 def _of_frames(data: Data, kind: str, start: int, max_duration_s: float) -> _Source:
@@ -264,7 +269,9 @@ def _read(file: sf.SoundFile) -> _Source:
             )
 
 
-def _resampled(source: _Source, sample_rate_hz: int, max_duration_s: float) -> Iterator[NDArray[np.float32]]:
+def _resampled(
+    source: _Source, sample_rate_hz: int, max_duration_s: float, notes: list[str]
+) -> Iterator[NDArray[np.float32]]:
     """Mixes down and resamples; the rate may change on the way, as it does where AAC turns into HE-AAC."""
     rate_hz, resampler = 0, None
     changes = 0
@@ -292,6 +299,8 @@ def _resampled(source: _Source, sample_rate_hz: int, max_duration_s: float) -> I
         yield mono if resampler is None else resampler.resample_chunk(mono)
     if resampler is not None:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+    if mix.turned:
+        notes.append("Channels are inverted against each other; they were turned before they were averaged.")
 
 
 def _by_the_second(source: _Source) -> _Source:

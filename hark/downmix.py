@@ -21,10 +21,17 @@ _QUIETEST = 1e-9
 
 
 class Downmix:
+    """Mixes a recording down.
+
+    Attributes:
+        turned: some channel was found to be inverted.
+    """
+
     """Mixes a recording down, block by block."""
 
     def __init__(self) -> None:
         self._signs = np.ones(1, np.float32)
+        self.turned = False
 
     def mono(self, block: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
         """Returns [frames] of [frames, channels] at a rate: about a second of them, or less."""
@@ -34,6 +41,7 @@ class Downmix:
         if len(self._signs) != channels:
             self._signs = np.ones(channels, np.float32)
         self._judge(block, max(1, round(_LAG_S * rate_hz)))
+        self.turned |= bool(self._signs.min() < self._signs.max())
         mono: NDArray[np.float32] = block @ (self._signs / np.float32(channels))
         return mono
 

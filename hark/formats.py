@@ -38,6 +38,7 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
             for number, segment in enumerate(transcript.segments)
         ],
         **alternatives(transcript),
+        **notes(transcript),
         "model": {"name": spec.name, "version": spec.version},
     }
 
@@ -61,7 +62,7 @@ def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, 
             }
             for words in read_as_one(transcript.words)
         ]
-    return {**content, **alternatives(transcript), "usage": duration_usage(transcript)}
+    return {**content, **alternatives(transcript), **notes(transcript), "usage": duration_usage(transcript)}
 
 
 def _written(word: Word) -> dict[str, str]:
@@ -90,6 +91,11 @@ def alternatives(transcript: Transcript) -> dict[str, Any]:
     """The best texts, where they were asked for."""
     listed = [{"text": each.text, "score": round(each.score, 4)} for each in transcript.alternatives]
     return {"alternatives": listed} if listed else {}
+
+
+def notes(transcript: Transcript) -> dict[str, Any]:
+    """What of the recording was transcribed, where that is not all of it as it is."""
+    return {"notes": list(transcript.notes)} if transcript.notes else {}
 
 
 def duration_usage(transcript: Transcript) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from av.container import InputContainer
 from av.stream import Discard
 from numpy.typing import NDArray
 
-from hark import vad
+from hark import downmix, vad
 from hark.errors import InvalidAudio
 from hark.mapped import Data, opened
 
@@ -46,7 +46,7 @@ _SPEECH_SHARE = 0.5
 _ROUND_S, _ENOUGH_SPEECH_S = 60.0, 2.0
 # A file with more is no recording of people; only these are listened to.
 _MOST_TRACKS = 16
-# What a voice search needs; which rate it is matters little.
+# What a search for voices needs, about.
 _SEARCHED_RATE_HZ = 16_000
 
 _T = TypeVar("_T")
@@ -139,7 +139,9 @@ def duration_s(data: Data, kind: str, enough_s: float, start: int = 0) -> float:
         return found_s
 
 
-def blocks(data: Data, kind: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def blocks(
+    data: Data, kind: str, start: int = 0, end: int | None = None, notes: list[str] | None = None
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Decodes an audio stream: the first in which somebody speaks, where there are several.
 
     Args:
@@ -147,6 +149,7 @@ def blocks(data: Data, kind: str, start: int = 0, end: int | None = None) -> Ite
         kind: the container, as `hark.containers.kind` names it.
         start: where it begins, in bytes.
         end: where it ends.
+        notes: takes a sentence on which stream was taken, where there are several.
 
     Yields:
         the sample rate in Hz and [frames, channels] float32.
@@ -155,7 +158,11 @@ def blocks(data: Data, kind: str, start: int = 0, end: int | None = None) -> Ite
         InvalidAudio: the file cannot be read, has no audio, ends before its index says so, or takes too long to read.
     """
     with _opened(data, kind, start, end) as (container, streams, patience):
-        stream = streams[0 if len(streams) == 1 else _spoken_track(data, kind, start, end)]
+        track = 0 if len(streams) == 1 else _spoken_track(data, kind, start, end)
+        if len(streams) > 1 and notes is not None:
+            before = "; nobody was found to speak in those before it" if track else ""
+            notes.append(f"Sound track {track + 1} of {len(streams)} was transcribed{before}.")
+        stream = streams[track]
         start_s = None
         read_s = 0.0
         for _, frame in patience.each(_decoded(container, [stream])):
@@ -180,29 +187,42 @@ def _spoken_track(data: Data, kind: str, start: int, end: int | None) -> int:
     """Returns which of the audio streams, from 0, to take: programs that record screens write one for each source."""
     with _opened(data, kind, start, end) as (container, streams, patience):
         streams = streams[:_MOST_TRACKS]
-        places = {stream.index: place for place, stream in enumerate(streams)}
-        heard: list[list[NDArray[np.float32]]] = [[] for _ in streams]
-        speech_s, until_s = np.zeros(len(streams)), _ROUND_S
-        resamplers = [AudioResampler("flt", "mono", _SEARCHED_RATE_HZ) for _ in streams]
+        heard = {stream.index: _Heard() for stream in streams}
         for index, frame in patience.each(_decoded(container, streams)):
-            place = places[index]
             patience.heard(_worth_s(frame))
-            for part in resamplers[place].resample(frame):
-                heard[place].append(part.to_ndarray().reshape(-1).astype(np.float32, copy=False))
-            if frame.time is not None and frame.time > until_s:
-                until_s = frame.time + _ROUND_S
-                speech_s += [_speech_s(parts) for parts in heard]
-                heard = [[] for _ in streams]
-                if speech_s.max() >= _ENOUGH_SPEECH_S:
-                    break
-        speech_s += [_speech_s(parts) for parts in heard]
+            heard[index].add(_samples(frame), frame.sample_rate)
+            if heard[index].held_s > _ROUND_S and max(each.listen() for each in heard.values()) >= _ENOUGH_SPEECH_S:
+                break
+        speech_s = np.array([each.listen() for each in heard.values()])
         return int(np.argmax(speech_s >= _SPEECH_SHARE * speech_s.max()))
 
 
-def _speech_s(parts: list[NDArray[np.float32]]) -> float:
-    samples = np.concatenate([np.zeros(0, np.float32), *parts])
-    speech = vad.is_speech(vad.excess_db(vad.levels_db(samples, _SEARCHED_RATE_HZ)))
-    return float(speech.sum()) * vad.STEP_S
+class _Heard:
+    """How much speech there is in a track, as far as it was read."""
+
+    def __init__(self) -> None:
+        self._mix = downmix.Downmix()
+        self._parts: list[NDArray[np.float32]] = []
+        self._rate_hz = 0
+        self._speech_s = 0.0
+        self.held_s = 0.0
+
+    def add(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        """Takes [frames, channels] at a rate."""
+        # That high frequencies become others does not hide that somebody speaks.
+        every = max(1, rate_hz // _SEARCHED_RATE_HZ)
+        self._rate_hz = rate_hz // every
+        self._parts.append(self._mix.mono(samples, rate_hz)[::every])
+        self.held_s += len(samples) / rate_hz
+
+    def listen(self) -> float:
+        """Returns the seconds of speech so far."""
+        samples = np.concatenate([np.zeros(0, np.float32), *self._parts])
+        if len(samples):
+            speech = vad.is_speech(vad.excess_db(vad.levels_db(samples, self._rate_hz)))
+            self._speech_s += float(speech.sum()) * vad.STEP_S
+        self._parts, self.held_s = [], 0.0
+        return self._speech_s
 
 
 @contextmanager

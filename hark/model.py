@@ -1,5 +1,6 @@
 """What a program has of Hark: a model that is loaded once, and transcribes whatever recording it is given."""
 
+import dataclasses
 import math
 import mmap
 import os
@@ -76,7 +77,7 @@ class Model:
 
         Args:
             audio: the path of an audio file, the bytes of one, or [samples] of one channel as floating-point numbers
-                with full scale at 1. WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, WMA and AMR are read.
+                with full scale at 1. WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM and more are read; see docs/api.md.
             sample_rate: of an array, in Hz; a file says its own.
             decoder: "beam", the default where there is a language model, or "greedy".
             hotwords: words and names to listen for, as a list or with commas between them.
@@ -95,10 +96,12 @@ class Model:
         asked = _asked(decoder, hotwords, alternatives, text_style)
         chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
         timings = Timings()
-        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
+        notes: list[str] = []
+        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz, notes)
         if progress:
             blocks = _watched(blocks, self.spec.sample_rate_hz, progress)
-        return pipeline.transcribe_blocks(timings.each("decode", blocks), self._recognizer, timings, chosen, writer)
+        found = pipeline.transcribe_blocks(timings.each("decode", blocks), self._recognizer, timings, chosen, writer)
+        return dataclasses.replace(found, notes=tuple(notes))
 
     def stream(
         self,
@@ -192,7 +195,9 @@ def load_keywords(model: AnyPath | None = None) -> KeywordModel:
     return KeywordModel(model)
 
 
-def _blocks(audio: Audio, sample_rate: int | None, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(
+    audio: Audio, sample_rate: int | None, sample_rate_hz: int, notes: list[str] | None = None
+) -> Iterator[NDArray[np.float32]]:
     """Yields [samples] at the model's rate; a file that is not there is found at once, what is wrong in it later."""
     if isinstance(audio, np.ndarray):
         if sample_rate is None:
@@ -206,7 +211,7 @@ def _blocks(audio: Audio, sample_rate: int | None, sample_rate_hz: int) -> Itera
             param="audio",
         )
     data = audio if isinstance(audio, bytes | mmap.mmap) else mapped.whole(Path(audio))
-    return audio_files.blocks(data, sample_rate_hz, math.inf)
+    return audio_files.blocks(data, sample_rate_hz, math.inf, notes)
 
 
 def _watched(

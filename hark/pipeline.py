@@ -97,11 +97,13 @@ def transcribe(
 
     def watched() -> Iterator[NDArray[np.float32]]:
         before_block()
-        for block in audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s):
+        for block in audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes):
             yield block
             before_block()
 
-    return transcribe_blocks(timings.each("decode", watched()), recognizer, timings, decoder, writer)
+    notes: list[str] = []
+    found = transcribe_blocks(timings.each("decode", watched()), recognizer, timings, decoder, writer)
+    return dataclasses.replace(found, notes=tuple(notes))
 
 
 def transcribe_samples(

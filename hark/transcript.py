@@ -150,11 +150,13 @@ class Transcript:
         segments: in order.
         duration_s: length of the recording.
         alternatives: the best texts, `text` being the first, no two alike; none unless asked for.
+        notes: what of the recording was transcribed, where that is not all of it as it is: a sentence each.
     """
 
     segments: tuple[Segment, ...]
     duration_s: float
     alternatives: tuple[Alternative, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float:

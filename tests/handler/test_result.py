@@ -34,6 +34,7 @@ READABLE = Transcript(
     ),
     4.123,
     (Alternative("At 9:30 a.m., I left. Why?", -1.5, "at nine thirty a m i left why"), Alternative("", -2.5, "")),
+    ("Sound track 2 of 2 was transcribed.",),
 )
 
 

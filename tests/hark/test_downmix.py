@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+import hark
+from hark import formats
 from hark.audio import decode
 from hark.downmix import Downmix
-from hark.pipeline import Timings, transcribe_samples
+from hark.pipeline import Timings, transcribe, transcribe_samples
 from hark.recognizer import Recognizer
 from tests.conftest import encode
 from tests.hark.media_files import encode_media
@@ -94,6 +96,20 @@ def test_of_several_tracks_the_one_with_speech_is_taken(name: str, first: str, s
     data = encode_media(speech[:, None], RATE, name, others=[other[:, None]], speech_at=1)
     louder, soft = (np.convolve(np.abs(x[: RATE * 6]), np.ones(1600)) for x in (decode(data, RATE, 60), speech))
     assert np.corrcoef(louder, soft)[0, 1] > 0.8
+
+
+def test_what_was_chosen_is_said(speech: np.ndarray, recognizer: Recognizer) -> None:
+    stereo = np.stack([speech, -speech], axis=1)
+    data = encode_media(stereo, RATE, "Matroska with FLAC", others=[stereo * 0], speech_at=1)
+    found = transcribe(data, recognizer, 60, Timings())
+    assert [note.split(";")[0] for note in found.notes] == [
+        "Sound track 2 of 2 was transcribed",
+        "Channels are inverted against each other",
+    ]
+    assert formats.full(found, recognizer.spec)["notes"] == list(found.notes)
+    plain = transcribe(encode(speech, RATE), recognizer, 60, Timings())
+    assert "notes" not in formats.verbose(plain, frozenset({"word"}))
+    assert hark.load().transcribe(data).notes == found.notes
 
 
 def test_of_two_tracks_with_speech_the_first_is_taken(speech: np.ndarray) -> None:

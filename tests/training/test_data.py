@@ -252,20 +252,20 @@ def test_a_config_survives_the_checkpoint() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"name": "${oc.env:HARK_TEST_SECRET}"},
-        {"training_data": "speech, ${oc.env:HARK_TEST_SECRET} and more"},
-        {"labels": ["", "a", "${oc.env:HARK_TEST_SECRET}"]},
-        {"data": {"dev": "${oc.env:HARK_TEST_SECRET}"}},
-        {"data": {"train": [{"manifest": "${oc.decode:${oc.env:HARK_TEST_SECRET}}"}]}},
-        {"stages": [{"optim": {"max_lr": "${oc.env:HARK_TEST_SECRET}"}}]},
-        {"stages": [{"${oc.env:HARK_TEST_SECRET}": 1}]},
+        {"name": "${oc.env:STRANGERS_TEST_SECRET}"},
+        {"training_data": "speech, ${oc.env:STRANGERS_TEST_SECRET} and more"},
+        {"labels": ["", "a", "${oc.env:STRANGERS_TEST_SECRET}"]},
+        {"data": {"dev": "${oc.env:STRANGERS_TEST_SECRET}"}},
+        {"data": {"train": [{"manifest": "${oc.decode:${oc.env:STRANGERS_TEST_SECRET}}"}]}},
+        {"stages": [{"optim": {"max_lr": "${oc.env:STRANGERS_TEST_SECRET}"}}]},
+        {"stages": [{"${oc.env:STRANGERS_TEST_SECRET}": 1}]},
         {"version": "${name}"},
     ],
 )
 def test_a_strangers_checkpoint_reads_nothing_of_the_environment(
     change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HARK_TEST_SECRET", "hidden")
+    monkeypatch.setenv("STRANGERS_TEST_SECRET", "hidden")
     config = config_to_dict(Config(name="toy"))
     for name, value in change.items():
         config[name] = {**config[name], **value} if isinstance(value, dict) else value
@@ -283,8 +283,8 @@ def test_a_checkpoints_config_that_is_none_is_refused(values: Any) -> None:
 
 
 def test_a_config_of_ones_own_may_read_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARK_TEST_NAME", "mine")
-    (tmp_path / "own.yaml").write_text("name: ${oc.env:HARK_TEST_NAME}\ndata: {train: [{manifest: a}], dev: b}\n")
+    monkeypatch.setenv("OWN_TEST_NAME", "mine")
+    (tmp_path / "own.yaml").write_text("name: ${oc.env:OWN_TEST_NAME}\ndata: {train: [{manifest: a}], dev: b}\n")
     config = load_config(tmp_path / "own.yaml")
     assert config.name == "mine"
     assert config_from_dict(config_to_dict(config)) == config

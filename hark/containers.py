@@ -118,7 +118,8 @@ def found(data: Data) -> tuple[str, int]:
     if name:
         return name, start
     start = data.find(b"fLaC\0\0\0\x22", at, at + frames.JUNK_BYTES)
-    return ("flac", start) if start >= 0 else ("", 0)
+    first = start if start >= 0 else frames.flac_begins(data, at)
+    return ("", 0) if first is None else ("flac", first)
 
 
 def _kind_at(data: Data, at: int) -> str:

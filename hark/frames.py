@@ -5,7 +5,7 @@ frames, or several recordings in a row. A frame is known by the headers of those
 before says: decoders are given runs of such frames, and never what lies between.
 
 Sources: ISO/IEC 11172-3 and 13818-3 (MPEG audio), the Xing header of variable bit rate MP3 as LAME writes it, ISO/IEC
-13818-7 (ADTS), ATSC A/52 (AC-3 and E-AC-3), ID3v2.
+13818-7 (ADTS), ATSC A/52 (AC-3 and E-AC-3), RFC 9639 (FLAC), ID3v2.
 """
 
 import re
@@ -132,6 +132,7 @@ _SYNC = {
     "eac3": re.compile(rb"\x0b\x77"),
 }
 KINDS = frozenset(_FRAME)
+_FLAC_SYNC = re.compile(rb"\xff[\xf8\xf9][\x10-\xfe][\x00-\xaf]")
 
 
 def begins(data: Data, at: int) -> tuple[str, int]:
@@ -152,6 +153,46 @@ def begins(data: Data, at: int) -> tuple[str, int]:
     if kind == "ac3" and data[start + 5] >> 3 > 10:
         kind = "eac3"
     return (kind, start) if kind else ("", at)
+
+
+def flac_begins(data: Data, at: int) -> int | None:
+    """Finds the first frame of a FLAC file whose beginning, with all that its header says, is not there.
+
+    Returns:
+        where it begins, within `JUNK_BYTES`; None where no two frames follow each other.
+    """
+    found: dict[bytes, tuple[int, int]] = {}  # by what all frames begin with: where the first is, and its number
+    for match in _FLAC_SYNC.finditer(data, at, min(len(data), at + 2 * JUNK_BYTES)):
+        number = _flac_number(data, match.start())
+        if number is None:
+            continue
+        first, first_number = found.setdefault(data[match.start() : match.start() + 2], (match.start(), number))
+        if number > first_number:
+            return first
+    return None
+
+
+def _flac_number(data: Data, at: int) -> int | None:
+    """Returns the number of a frame, or of its first sample, whose header says all it must and has the right CRC."""
+    header = data[at : at + 16]
+    if len(header) < 16:
+        return None
+    size, rate, depth = header[2] >> 4, header[2] & 15, header[3] >> 1 & 7
+    if not size or rate in (0, 15) or depth in (0, 3) or header[3] & 1 or header[4] in range(0x80, 0xC0):
+        return None
+    more = max(0, 7 - (header[4] ^ 0xFF).bit_length()) if header[4] >= 0x80 else 0
+    end = 5 + more + {6: 1, 7: 2}.get(size, 0) + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    crc = 0
+    for byte in header[:end]:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x07 if crc & 0x80 else crc << 1) & 0xFF
+    if crc != header[end]:
+        return None
+    number = header[4] & (0x7F >> (more + 1) if more else 0x7F)
+    for byte in header[5 : 5 + more]:
+        number = number << 6 | byte & 0x3F
+    return number
 
 
 def parts(data: Data, kind: str, at: int) -> list[Part]:

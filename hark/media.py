@@ -165,7 +165,9 @@ def blocks(
         stream = streams[track]
         start_s = None
         read_s = 0.0
-        for _, frame in patience.each(_decoded(container, [stream])):
+        # A piece of a FLAC file ends anywhere, as it begins anywhere.
+        is_piece = kind == "flac" and data[start : start + 4] != b"fLaC"
+        for _, frame in patience.each(_decoded(container, [stream], is_piece)):
             rate_hz = frame.sample_rate
             if frame.time is not None:
                 start_s = frame.time if start_s is None else start_s
@@ -250,10 +252,18 @@ def _demuxed(container: InputContainer, streams: list[AudioStream]) -> Iterator[
     return container.demux(streams)
 
 
-def _decoded(container: InputContainer, streams: list[AudioStream]) -> Iterator[tuple[int, AudioFrame]]:
-    """Yields the index of a frame's stream in the file, and the frame."""
+def _decoded(
+    container: InputContainer, streams: list[AudioStream], is_piece: bool = False
+) -> Iterator[tuple[int, AudioFrame]]:
+    """Yields the index of a frame's stream in the file, and the frame; of a piece of a file, what is whole."""
     for packet in _demuxed(container, streams):
-        for frame in packet.decode():
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            if not is_piece:
+                raise
+            continue
+        for frame in frames:
             yield packet.stream.index, frame
 
 

@@ -87,6 +87,19 @@ def test_pieces_of_a_file_that_was_split_are_read_to_their_ends(codec: str) -> N
         assert abs(len(decode(data[start:end], RATE, 30)) / RATE - 3.0) < 0.25
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_pieces_of_flac_are_read(channels: int, speech: np.ndarray, recognizer: Recognizer) -> None:
+    whole = encode(np.stack([speech] * channels, axis=1), RATE, "FLAC")
+    first = heard(whole[3000:], recognizer)  # of the half second of silence, and of the headers
+    assert first[-60:] == heard(whole, recognizer)[-60:]
+    assert len(first) > 75
+    for start, end in ((len(whole) // 3, len(whole)), (len(whole) // 3, 2 * len(whole) // 3)):
+        seconds = len(decode(whole[start:end], RATE, 30)) / RATE
+        assert seconds == pytest.approx(6.4 * (end - start) / len(whole), abs=1.0)
+    with pytest.raises(AudioTooLong):
+        decode(whole[3000:], RATE, 3.0)
+
+
 def test_aac_that_begins_on_a_frame_and_ends_within_one_is_cut_short() -> None:
     data = of_frames(tone(RATE, 3.0), "aac")
     with pytest.raises(InvalidAudio, match="cut short"):

@@ -5,8 +5,9 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hark.audio import decode
+from hark.command import told
 from hark.errors import RequestError
 from training.errors import ManifestError
 from training.manifest import Utterance
@@ -29,32 +31,58 @@ class AudioCache:
     The cache's name is a digest of the paths, sizes and modification times of the audio files, so that a changed
     recording makes a new cache.
 
+    Args:
+        utterances: the recordings.
+        sample_rate_hz: of the samples.
+        folder: where the cache is kept.
+        leave_out: leave out recordings that are missing or cannot be read; else they are an error.
+
     Attributes:
         path: of the cache's files, without their suffixes.
         pcm: samples of all utterances in a row.
         offsets: where the samples of each utterance begin; the last is where they all end.
+        refused: what was left out, and why.
 
     Raises:
         ManifestError: audio is missing or unreadable; the message names files.
     """
 
-    def __init__(self, utterances: Sequence[Utterance], sample_rate_hz: int, folder: str | Path) -> None:
+    def __init__(
+        self, utterances: Sequence[Utterance], sample_rate_hz: int, folder: str | Path, leave_out: bool = False
+    ) -> None:
         paths = [utterance.audio_path for utterance in utterances]
-        missing = [str(path) for path in paths if not path.is_file()]
-        if missing:
-            raise ManifestError(f"{len(missing)} audio files are missing, the first: {', '.join(missing[:5])}.")
+        missing = [path for path in paths if not path.is_file()]
+        if missing and not leave_out:
+            names = ", ".join(map(str, missing[:5]))
+            raise ManifestError(f"{len(missing)} audio files are missing, the first: {names}.")
+        paths = [path for path in paths if path not in set(missing)]
         digest = hashlib.sha256(str(sample_rate_hz).encode())
         for path in paths:
             stat = path.stat()
             digest.update(f"\0{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
         self.path = Path(folder) / digest.hexdigest()[:24]
         index_path, samples_path = self.path.with_suffix(".json"), self.path.with_suffix(".pcm")
-        if not index_path.exists():
-            _build(paths, sample_rate_hz, index_path, samples_path)
-        self.offsets: list[int] = json.loads(index_path.read_text())
+        if not index_path.exists() or _is_outdated(index_path, sample_rate_hz):
+            _build(paths, sample_rate_hz, index_path, samples_path, leave_out)
+        index = json.loads(index_path.read_text())
+        self.refused: dict[Path, str] = dict.fromkeys(missing, "The file is missing.")
+        if isinstance(index, dict):
+            self.refused |= {Path(path): reason for path, reason in index["refused"].items()}
+            index = index["offsets"]
+            if not leave_out:
+                raise _unreadable(self.refused)
+        self.offsets: list[int] = index
         self.pcm: NDArray[np.int16] = (
             np.memmap(samples_path, np.int16, mode="r") if self.offsets[-1] else np.zeros(0, np.int16)
         )
+
+    @property
+    def name(self) -> str:
+        """A digest of the recordings, without those that were left out."""
+        if not self.refused:
+            return self.path.name
+        without = hashlib.sha256("\0".join(map(str, self.refused)).encode()).hexdigest()
+        return f"{self.path.name}-{without[:8]}"
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -73,10 +101,12 @@ class JoinedAudio:
     Attributes:
         parts: the caches.
         offsets: where the samples of each utterance begin in `pcm`; the last is where they all end.
+        refused: what was left out, and why.
     """
 
     def __init__(self, parts: Sequence[AudioCache]) -> None:
         self.parts = list(parts)
+        self.refused = {path: reason for part in self.parts for path, reason in part.refused.items()}
         self._first = list(itertools.accumulate((len(part) for part in self.parts), initial=0))
         starts = itertools.accumulate((part.offsets[-1] for part in self.parts), initial=0)
         self.offsets = [
@@ -87,7 +117,7 @@ class JoinedAudio:
     @property
     def name(self) -> str:
         """A digest of the recordings; the name of the cache where there is only one."""
-        names = [part.path.name for part in self.parts]
+        names = [part.name for part in self.parts]
         return names[0] if len(names) == 1 else hashlib.sha256(" ".join(names).encode()).hexdigest()[:24]
 
     @property
@@ -104,43 +134,65 @@ class JoinedAudio:
         return self.parts[part][index - self._first[part]]
 
 
-def cached_audio(manifests: Iterable[Sequence[Utterance]], sample_rate_hz: int, folder: str | Path) -> JoinedAudio:
+def cached_audio(
+    manifests: Iterable[Sequence[Utterance]], sample_rate_hz: int, folder: str | Path, leave_out: bool = False
+) -> JoinedAudio:
     """Opens the cache of each manifest's utterances, and makes those that are missing.
 
     Raises:
         ManifestError: as `AudioCache`.
     """
-    return JoinedAudio([AudioCache(utterances, sample_rate_hz, folder) for utterances in manifests])
+    return JoinedAudio([AudioCache(utterances, sample_rate_hz, folder, leave_out) for utterances in manifests])
 
 
-def _build(paths: list[Path], sample_rate_hz: int, index_path: Path, samples_path: Path) -> None:
+def _is_outdated(index_path: Path, sample_rate_hz: int) -> bool:
+    """Says whether a recording that was left out can be read after all, by a newer decoder for example."""
+    index = json.loads(index_path.read_text())
+    if isinstance(index, list):
+        return False
+    return any(not isinstance(_read(Path(path), sample_rate_hz), str) for path in index["refused"])
+
+
+def _read(path: Path, sample_rate_hz: int) -> NDArray[np.int16] | str:
+    """Returns the samples of a file, or why there are none."""
+    try:
+        samples = decode(path.read_bytes(), sample_rate_hz, max_duration_s=float("inf"))
+    except (RequestError, OSError) as error:
+        return told(error)
+    pcm: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
+    return pcm
+
+
+def _unreadable(refused: Mapping[Path, str]) -> ManifestError:
+    named = " ".join(f"{path}: {reason}" for path, reason in list(refused.items())[:5])
+    return ManifestError(f"{len(refused)} recordings cannot be read: {named}")
+
+
+def _build(paths: list[Path], sample_rate_hz: int, index_path: Path, samples_path: Path, leave_out: bool) -> None:
     index_path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = samples_path.with_suffix(f".{os.getpid()}.part")
-    offsets, broken = [0], []
-
-    def read(path: Path) -> NDArray[np.int16] | str:
-        try:
-            samples = decode(path.read_bytes(), sample_rate_hz, max_duration_s=float("inf"))
-        except RequestError as error:
-            return f"{path}: {error}"
-        pcm: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * FULL_SCALE).astype(np.int16)
-        return pcm
-
-    with (
-        unfinished.open("wb") as file,
-        ThreadPoolExecutor() as pool,
-        tqdm(total=len(paths), desc="decoding", disable=None) as bar,
-    ):
-        for start in range(0, len(paths), _DECODED_AT_ONCE):
-            for result in pool.map(read, paths[start : start + _DECODED_AT_ONCE]):
-                if isinstance(result, str):
-                    broken.append(result)
-                else:
-                    file.write(result.tobytes())
-                    offsets.append(offsets[-1] + len(result))
-                bar.update()
-    if broken:
-        unfinished.unlink()
-        raise ManifestError(f"{len(broken)} recordings cannot be read: {' '.join(broken[:5])}")
-    unfinished.replace(samples_path)
-    index_path.write_text(json.dumps(offsets))
+    offsets = [0]
+    refused: dict[Path, str] = {}
+    try:
+        with (
+            unfinished.open("wb") as file,
+            ThreadPoolExecutor() as pool,
+            tqdm(total=len(paths), desc="decoding", disable=None) as bar,
+        ):
+            for start in range(0, len(paths), _DECODED_AT_ONCE):
+                some = paths[start : start + _DECODED_AT_ONCE]
+                results = pool.map(partial(_read, sample_rate_hz=sample_rate_hz), some)
+                for path, result in zip(some, results, strict=True):
+                    if isinstance(result, str):
+                        refused[path] = result
+                    else:
+                        file.write(result.tobytes())
+                        offsets.append(offsets[-1] + len(result))
+                    bar.update()
+        if refused and not leave_out:
+            raise _unreadable(refused)
+        unfinished.replace(samples_path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    named = {str(path): reason for path, reason in refused.items()}
+    index_path.write_text(json.dumps({"offsets": offsets, "refused": named} if refused else offsets))

@@ -18,6 +18,7 @@ from training.augment import WaveformAugment
 from training.config import AugmentConfig, CorpusConfig, DataConfig, FeatureConfig
 from training.errors import ManifestError
 from training.features import LogMel, SpecAugment, WarpedLogMel, pad_batch
+from training.left_out import LeftOut
 from training.manifest import Utterance, read_manifest
 from training.text import encode, normalise, unknown_characters
 
@@ -267,21 +268,67 @@ class Corpus(NamedTuple):
     repeats: list[float]
 
 
-def training_corpora(config: DataConfig) -> list[Corpus]:
-    """Reads the training manifests; takes the utterances within the length limits.
+# What is wrong with an utterance, as `LeftOut.add` takes it: the reason, and what is wrong with this one.
+Fault = tuple[str, str]
+NO_WORD = "without a word in the text"
+NO_LABEL = "with characters that the model has no label for"
+UNREADABLE = "with audio that is missing or cannot be read"
+
+
+def training_corpora(
+    config: DataConfig,
+    left_out: LeftOut | None = None,
+    unlearnable: Callable[[Utterance, str], Fault | None] = lambda *_: None,
+) -> list[Corpus]:
+    """Reads the training manifests; takes the utterances within the length limits that can be learnt from.
+
+    Args:
+        config: names the manifests and the limits.
+        left_out: counts what is not taken.
+        unlearnable: what else is wrong with an utterance whose normalised text is the second argument.
 
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
     """
 
-    def fits(utterance: Utterance) -> bool:
-        within_limits = config.min_duration_s <= utterance.duration_s <= config.max_duration_s
-        return within_limits and bool(normalise(utterance.text))
+    def fault(utterance: Utterance) -> Fault | None:
+        if utterance.duration_s < config.min_duration_s:
+            return f"below data.min_duration_s, {config.min_duration_s:g} s,", f"{utterance.duration_s:g} s"
+        if utterance.duration_s > config.max_duration_s:
+            return f"above data.max_duration_s, {config.max_duration_s:g} s,", f"{utterance.duration_s:g} s"
+        text = normalise(utterance.text)
+        return unlearnable(utterance, text) if text else (NO_WORD, repr(utterance.text))
 
-    corpora = read_corpora(config.train, fits)
+    left_out = LeftOut() if left_out is None else left_out
+    corpora = read_corpora(config.train, fault, left_out)
     if not corpora:
-        raise ManifestError("data.train names no utterance within data.min_duration_s and data.max_duration_s.")
+        raise nothing_left("data.train names no utterance within data.min_duration_s and data.max_duration_s", left_out)
     return corpora
+
+
+def nothing_left(what: str, left_out: LeftOut) -> ManifestError:
+    """Returns the error for a run that has nothing to learn from."""
+    return ManifestError(f"{what}{f' that can be learnt: {left_out.summary()}' if len(left_out) else ''}.")
+
+
+def readable(corpora: Sequence[Corpus], audio: JoinedAudio, left_out: LeftOut) -> list[Corpus]:
+    """Returns corpora without the recordings that their audio, opened with `leave_out`, does without.
+
+    Raises:
+        ManifestError: nothing is left.
+    """
+    kept = []
+    for corpus in corpora:
+        pairs = []
+        for utterance, repeat in zip(corpus.utterances, corpus.repeats, strict=True):
+            if utterance.audio_path in audio.refused:
+                left_out.add(UNREADABLE, utterance.audio_path, audio.refused[utterance.audio_path])
+            else:
+                pairs.append((utterance, repeat))
+        kept.append(Corpus(corpus.config, [each for each, _ in pairs], [repeat for _, repeat in pairs]))
+    if not any(corpus.utterances for corpus in kept):
+        raise nothing_left("data.train names no recording", left_out)
+    return kept
 
 
 def training_utterances(config: DataConfig) -> tuple[list[Utterance], list[float]]:
@@ -299,16 +346,32 @@ def joined(corpora: Iterable[Corpus]) -> tuple[list[Utterance], list[float]]:
     return utterances, repeats
 
 
-def read_corpora(configs: Iterable[CorpusConfig], fits: Callable[[Utterance], bool]) -> list[Corpus]:
-    """Reads manifests; takes the utterances that fit and whose repeat is above 0. Manifests without any are left out.
+def read_corpora(
+    configs: Iterable[CorpusConfig], fault: Callable[[Utterance], Fault | None], left_out: LeftOut
+) -> list[Corpus]:
+    """Reads manifests; takes the utterances without a fault and whose repeat is above 0.
+
+    Manifests without any are left out.
+
+    Args:
+        configs: the manifests.
+        fault: what is wrong with an utterance, if anything.
+        left_out: counts those with a fault.
 
     Raises:
         ManifestError: a manifest cannot be used.
     """
     corpora = []
     for config in configs:
-        repeats = [(utterance, _repeat(config, utterance)) for utterance in read_manifest(config.manifest)]
-        taken = [(utterance, repeat) for utterance, repeat in repeats if repeat > 0 and fits(utterance)]
+        taken = []
+        for utterance in read_manifest(config.manifest):
+            repeat = _repeat(config, utterance)
+            if repeat <= 0:
+                continue
+            if wrong := fault(utterance):
+                left_out.add(wrong[0], utterance.audio_path, wrong[1])
+            else:
+                taken.append((utterance, repeat))
         if taken:
             corpora.append(Corpus(config, [each for each, _ in taken], [repeat for _, repeat in taken]))
     return corpora

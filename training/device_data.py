@@ -122,7 +122,7 @@ class BatchMaker(nn.Module):
 
 def _spoken_spans(audio: AudioCache, rate_hz: int) -> NDArray[np.int64]:
     """[utterances, 2]: samples where speech begins and ends; computed once for each cache of audio."""
-    path = audio.path.with_suffix(".spoken.npy")
+    path = audio.path.with_name(f"{audio.name}.spoken.npy")
     if path.is_file():
         kept: NDArray[np.int64] = np.load(path)
         return kept
@@ -132,6 +132,7 @@ def _spoken_spans(audio: AudioCache, rate_hz: int) -> NDArray[np.int64]:
 
     with ThreadPoolExecutor() as pool:
         spans: NDArray[np.int64] = np.rint(np.array(list(pool.map(span, range(len(audio))))) * rate_hz).astype(np.int64)
+    spans = spans.reshape(-1, 2)  # also where there are none
     unfinished = path.with_suffix(f".{os.getpid()}.npy")  # every process of a run may write this file
     np.save(unfinished, spans)
     unfinished.replace(path)

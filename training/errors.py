@@ -11,6 +11,10 @@ class ConfigError(HarkError):
     """A training config has an unknown field or a value that cannot work."""
 
 
+class TrainingError(HarkError):
+    """A run cannot go on: its loss or weights are no numbers any more, or its files find no room."""
+
+
 class CheckpointError(HarkError):
     """A checkpoint is missing, unreadable, or was not made by Hark's training."""
 

@@ -38,6 +38,7 @@ where it stopped. A config with `stages` makes several runs, one after the other
 
 import argparse
 import dataclasses
+import errno
 import logging
 import os
 import sys
@@ -58,6 +59,7 @@ from training.average import average
 from training.checkpoint import load_checkpoint
 from training.config import Config, TrainerConfig, load_config
 from training.errors import CheckpointError, ConfigError
+from training.guards import FiniteOnly, room_for
 from training.keywords.data import KeywordData
 from training.keywords.task import KeywordTask
 from training.keywords.whisper import WhisperClassifier
@@ -85,17 +87,24 @@ def fit(
         folder: where its files go; by default the folder that the config names.
 
     Raises:
-        HarkError: the config, a manifest or the checkpoint to resume from cannot be used.
+        HarkError: the config, a manifest or the checkpoint to resume from cannot be used, nothing can be learnt from,
+            the loss or the weights are not finite any more, or a disk is full.
     """
     if resume and not resume.is_file():
         raise CheckpointError(f"There is no checkpoint {resume} to resume from.")
     _quieten_lightning()
+    folder = folder or Path(config.output_dir) / config.name
+    with room_for(folder, Path(config.data.cache_dir)):
+        return _fit(config, resume, progress, callbacks, folder)
+
+
+def _fit(config: Config, resume: Path | None, progress: bool, callbacks: Sequence[L.Callback], folder: Path) -> Path:
     L.seed_everything(config.seed, verbose=False)
     torch.set_float32_matmul_precision("high")
-    folder = folder or Path(config.output_dir) / config.name
-    folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.structured(config), folder / "config.yaml")
     data, task = _parts(config)
+    if resume:
+        _check_resumable(resume, task)
+    _make_folder(folder, config)
     if config.init_from:
         take_weights(task.model, config)
     settings = config.trainer
@@ -135,13 +144,18 @@ def fit(
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
-        callbacks=[*kept, LearningRateMonitor(), Throughput(task.frames_per_s), *bar, *callbacks],
+        callbacks=[
+            FiniteOnly(),
+            _Start(folder),
+            *kept,
+            LearningRateMonitor(),
+            Throughput(task.frames_per_s),
+            *bar,
+            *callbacks,
+        ],
         enable_progress_bar=progress,
         enable_model_summary=False,
     )
-    if settings.validate_every_steps:
-        batches = data.steps(trainer.world_size) * settings.accumulate
-        trainer.val_check_interval = _even_interval(batches, settings.validate_every_steps)
     if progress and trainer.is_global_zero:
         print(_summary(task.model, config, trainer.world_size))
     trainer.fit(task, data, ckpt_path=str(resume) if resume else None, weights_only=True if resume else None)
@@ -165,6 +179,73 @@ def fit(
         at_best = float(best.best_model_score)
         print(f"{task.MONITOR} {at_best:.4f} at best, {figure:.4f} with the last {len(recent)} averaged")
     return averaged if figure <= best.best_model_score else best_path
+
+
+def _make_folder(folder: Path, config: Config) -> None:
+    """Makes the folder of a run, with the config in it.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(OmegaConf.structured(config), folder / "config.yaml")
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise ConfigError(
+            f"The run's files cannot be written to {folder} ({error.strerror}); "
+            "name another place with output_dir=FOLDER."
+        ) from error
+
+
+def _check_resumable(path: Path, task: SpeechTask | KeywordTask) -> None:
+    """Checks that a run can go on from a checkpoint.
+
+    Raises:
+        CheckpointError: it is damaged, has no state of an optimiser, or is of another network.
+    """
+    _, saved = load_checkpoint(path)
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    if not {"optimizer_states", "lr_schedulers", "loops"} <= set(checkpoint):
+        raise CheckpointError(
+            f"{path} has weights, but not the state of the run, to resume from; resume from its last.ckpt, or begin a "
+            f"new run from these weights with init_from={path}."
+        )
+    here, there = ({name: value.shape for name, value in state.items()} for state in (
+        task.state_dict(), checkpoint["state_dict"]))  # fmt: skip
+    changed = [name for name in ("name", "frozen") if getattr(saved.optim, name) != getattr(task.config.optim, name)]
+    if here != there or changed:
+        what = f"another optim.{changed[0]}" if changed else "another network"
+        raise CheckpointError(
+            f"{path} has {what} than this config; resume with the config.yaml beside it, or begin a new run with "
+            f"init_from={path}."
+        )
+
+
+class _Start(L.Callback):
+    """Does what can only be done when the data are there, and before the first step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:  # noqa: ARG002
+        """Spreads validations evenly over the run, and tells which recordings it does without."""
+        data: SpeechData | KeywordData = trainer.datamodule  # type: ignore[attr-defined]
+        settings = data.config.trainer
+        if settings.validate_every_steps:
+            batches = data.steps(trainer.world_size) * settings.accumulate
+            trainer.val_check_interval = _even_interval(batches, settings.validate_every_steps)
+        listed = self.folder / "left-out.txt"
+        if not trainer.is_global_zero:
+            return
+        if not len(data.left_out):
+            listed.unlink(missing_ok=True)
+            return
+        data.left_out.write(listed)
+        for note in data.left_out.notes():
+            print(f"note: {note}", file=sys.stderr)
+        print(f"note: {listed} names all that are left out.", file=sys.stderr)
 
 
 class _Bar(TQDMProgressBar):

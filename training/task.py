@@ -19,23 +19,28 @@ from training.batch_augment import BatchAugment
 from training.config import Config, model_spec
 from training.conformer import Conformer
 from training.dataset import (
+    NO_LABEL,
     Batch,
     BucketSampler,
+    Fault,
     ItemKey,
     SpeechDataset,
     collate,
     joined,
+    readable,
     training_corpora,
 )
 from training.device_data import BatchMaker, Keys
 from training.distillation import Hints
 from training.encoded import Chained, EncodedDataset, encode_all
-from training.errors import ConfigError
+from training.errors import ConfigError, ManifestError
+from training.findings import frames_needed, output_frames
+from training.left_out import LeftOut
 from training.lengths import frame_mask
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
-from training.text import decode
+from training.text import decode, normalise, unknown_characters
 from training.whisper import MOST_S, WhisperCtc, WhisperEncoder
 
 
@@ -51,8 +56,11 @@ class SpeechData(L.LightningDataModule):
         super().__init__()
         self.config, self.encoder = config, encoder
         self.spec = model_spec(config)
-        self.corpora = training_corpora(config.data)
+        self.left_out = LeftOut()
+        self.corpora = training_corpora(config.data, self.left_out, self._unlearnable)
         self.train, self.repeats = joined(self.corpora)
+        self._listed = [corpus.utterances for corpus in self.corpora]
+        self._checked = False
         self.dev = [read_manifest(manifest) for manifest in (config.data.dev, *config.data.more_dev)]
         if config.optim.teacher.folder and not config.data.on_device:
             raise ConfigError("optim.teacher needs data.on_device=true.")
@@ -60,10 +68,25 @@ class SpeechData(L.LightningDataModule):
             raise ConfigError(
                 "optim.consistency needs two views of each utterance, which data.on_device does not make."
             )
+        for manifest, utterances in zip((config.data.dev, *config.data.more_dev), self.dev, strict=True):
+            if not any(normalise(utterance.text) for utterance in utterances):
+                raise ManifestError(f"{manifest} has no text, so nothing can be measured on it; name another dev set.")
         self.views = 2 if config.optim.consistency else 1
         if config.model.encoder == "whisper":
             self._check_lengths()
         self.maker: BatchMaker | None = None
+
+    def _unlearnable(self, utterance: Utterance, text: str) -> Fault | None:
+        """Says why a network cannot learn from an utterance with this normalised text; None where it can."""
+        if unknown := unknown_characters(text, self.spec.labels):
+            return NO_LABEL, f"{' '.join(sorted(unknown))} in {utterance.text!r}"
+        [frames] = output_frames([utterance.duration_s], self.config)
+        if (needed := frames_needed(text)) > frames:
+            return (
+                "with more text than fits",
+                f"{needed} output frames are needed, {utterance.duration_s:g} s have {frames}",
+            )
+        return None
 
     def _check_lengths(self) -> None:
         """Refuses recordings that are longer than a Whisper encoder's window, before a run takes hours."""
@@ -82,18 +105,23 @@ class SpeechData(L.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
-        self._audio([*(corpus.utterances for corpus in self.corpora), *self.dev])
+        self._train_audio()
+        self._audio(self.dev)
 
     def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
         """Opens the decoded recordings, in every process."""
         config, cache_dir = self.config, self.config.data.cache_dir
+        audio = self._train_audio()
+        if not self._checked:
+            self.corpora = readable(self.corpora, audio, self.left_out)
+            self.train, self.repeats = joined(self.corpora)
+            self._checked = True
         self.train_items: SpeechDataset | Chained
         self.dev_items: Sequence[SpeechDataset | EncodedDataset]
         dev_sets = [SpeechDataset(utterances, self.spec, cache_dir) for utterances in self.dev]
         if self.encoder:
-            self._encode(self.encoder, dev_sets)
+            self._encode(self.encoder, dev_sets, audio)
             return
-        audio = self._audio(corpus.utterances for corpus in self.corpora)
         train_set = SpeechDataset(self.train, self.spec, cache_dir, config.augment, config.seed, self.views, audio)
         self.train_items, self.dev_items = train_set, dev_sets
         if config.data.on_device:
@@ -104,7 +132,12 @@ class SpeechData(L.LightningDataModule):
     def _audio(self, manifests: Iterable[list[Utterance]]) -> JoinedAudio:
         return cached_audio(manifests, self.spec.sample_rate_hz, self.config.data.cache_dir)
 
-    def _encode(self, encoder: WhisperEncoder, dev_sets: Sequence[SpeechDataset]) -> None:
+    def _train_audio(self) -> JoinedAudio:
+        """Opens the training set's recordings; those that cannot be read are left out."""
+        cache_dir = self.config.data.cache_dir
+        return cached_audio(self._listed, self.spec.sample_rate_hz, cache_dir, leave_out=True)
+
+    def _encode(self, encoder: WhisperEncoder, dev_sets: Sequence[SpeechDataset], audio: JoinedAudio) -> None:
         """Replaces the log-mel spectrograms by the features of a frozen encoder."""
         config, cache_dir = self.config, self.config.data.cache_dir
         if config.data.on_device:
@@ -116,8 +149,12 @@ class SpeechData(L.LightningDataModule):
         )
         rate = self.spec.output_frames_per_second
         parts = []
-        for corpus in self.corpora:
-            recordings = SpeechDataset(corpus.utterances, self.spec, cache_dir, unmasked, config.seed)
+        for corpus, part in zip(self.corpora, audio.parts, strict=True):
+            if not corpus.utterances:
+                continue
+            recordings = SpeechDataset(
+                corpus.utterances, self.spec, cache_dir, unmasked, config.seed, audio=JoinedAudio([part])
+            )
             copies = corpus.config.encoded_copies or config.data.encoded_copies
             parts.append(EncodedDataset(recordings, encoder, cache_dir, copies, masks, rate, self.views))
         dev_items = [EncodedDataset(each, encoder, cache_dir) for each in dev_sets]

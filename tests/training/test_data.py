@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import soundfile as sf
 import torch
 
 from tests.conftest import DATA, make_spec
-from tests.training.toy import SMALL, toy_config
+from tests.training.toy import SMALL, TINY, toy_config
+from training import audio_cache
 from training.audio_cache import AudioCache, cached_audio
 from training.config import (
     AugmentConfig,
@@ -25,6 +27,7 @@ from training.config import (
 from training.dataset import BucketSampler, SpeechDataset, collate, training_utterances
 from training.errors import ConfigError, ManifestError
 from training.manifest import Utterance, read_manifest, write_manifest
+from training.task import SpeechData
 
 
 def test_a_manifest_survives_being_written_and_read(tmp_path: Path) -> None:
@@ -240,6 +243,87 @@ def test_utterances_outside_the_length_limits_are_left_out(tmp_path: Path) -> No
     config.min_duration_s = 100
     with pytest.raises(ManifestError, match="no utterance within"):
         training_utterances(config)
+
+
+def test_recordings_that_cannot_be_learnt_from_are_counted_with_their_reason(tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF, or so it says")
+    good = wav(tmp_path / "good.wav", 2.0)
+    listed = [
+        good,
+        replace(good, text="\u0436"),
+        replace(good, text="[laughter]"),
+        replace(good, text="a" * 60),  # 59 blanks between them are needed as well
+        wav(tmp_path / "long.wav", 30.0),
+        replace(good, audio_path=tmp_path / "gone.wav"),
+        replace(good, audio_path=tmp_path / "broken.wav"),
+    ]
+    write_manifest(tmp_path / "m.jsonl", listed)
+    config = toy_config(tmp_path, **TINY)
+    config.data.train = [CorpusConfig(str(tmp_path / "m.jsonl"))]
+    data = SpeechData(config)
+    data.prepare_data()
+    for _ in range(2):  # Lightning sets the data up once for training and once more to validate
+        data.setup("fit")
+        assert [utterance.audio_path.name for utterance in data.train] == ["good.wav"]
+        assert len(data.train_items) == len(data.repeats) == len(data.train_items.audio) == 1
+    np.testing.assert_array_equal(data.train_items.audio[0], AudioCache([good], 16000, tmp_path / "cache")[0])
+    by_reason = data.left_out.by_reason
+    reasons = {reason: [Path(each.partition(":")[0]).name for each in named] for reason, named in by_reason.items()}
+    assert reasons == {
+        "with characters that the model has no label for": ["good.wav"],
+        "without a word in the text": ["good.wav"],
+        "with more text than fits": ["good.wav"],
+        "above data.max_duration_s, 17 s,": ["long.wav"],
+        "with audio that is missing or cannot be read": ["gone.wav", "broken.wav"],
+    }
+    assert len(data.left_out) == 6
+    data.left_out.write(tmp_path / "left-out.txt")
+    assert len((tmp_path / "left-out.txt").read_text().splitlines()) == 11
+    assert any("1 recording with characters" in note and "\u0436" in note for note in data.left_out.notes())
+
+
+def test_a_recording_that_was_left_out_is_taken_once_it_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    utterances = [wav(tmp_path / "a.wav", 1.0), wav(tmp_path / "b.wav", 2.0)]
+    read = audio_cache._read
+    monkeypatch.setattr(
+        audio_cache,
+        "_read",
+        lambda path, sample_rate_hz: "no" if path.name == "b.wav" else read(path, sample_rate_hz),
+    )
+    first = AudioCache(utterances, 16000, tmp_path / "cache", leave_out=True)
+    assert (len(first), first.refused) == (1, {tmp_path / "b.wav": "no"})
+    with pytest.raises(ManifestError, match=r"b\.wav: no"):
+        AudioCache(utterances, 16000, tmp_path / "cache")
+    monkeypatch.undo()
+    second = AudioCache(utterances, 16000, tmp_path / "cache")
+    assert [len(second[i]) for i in range(2)] == [16000, 32000]
+    assert second.name != first.name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text": "\u0436"}, "that can be learnt: 1 recording with characters that the model has no label for"),
+        ({"text": "..."}, "1 recording without a word in the text"),
+        ({"audio_path": Path("/none/gone.wav")}, "1 recording with audio that is missing or cannot be read"),
+    ],
+)
+def test_a_run_that_can_learn_nothing_does_not_start(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    write_manifest(tmp_path / "m.jsonl", [replace(wav(tmp_path / "good.wav", 2.0), **change)])
+    config = toy_config(tmp_path, **TINY)
+    config.data.train = [CorpusConfig(str(tmp_path / "m.jsonl"))]
+    with pytest.raises(ManifestError, match=message) as caught:
+        SpeechData(config).setup("fit")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dev_set_without_texts_is_refused_by_name(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [replace(wav(tmp_path / "good.wav", 2.0), text="[noise]")])
+    config = toy_config(tmp_path, data__dev=str(tmp_path / "m.jsonl"))
+    with pytest.raises(ManifestError, match=r"m\.jsonl has no text"):
+        SpeechData(config)
 
 
 def test_a_config_survives_the_checkpoint() -> None:

@@ -1,10 +1,14 @@
 """Training itself: it learns, it resumes exactly, and it says what is wrong."""
 
+import errno
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,11 +18,11 @@ from hark.ctc import greedy
 from tests.conftest import DATA
 from tests.patience import PATIENCE_S
 from tests.training.toy import NO_AUGMENTATION, SMALL, TINY, TINY_CONFORMER, TINY_WHISPER, toy_config
-from training import average, fit
+from training import audio_cache, average, fit
 from training.checkpoint import TorchRecognizer, checkpoint_of, load_checkpoint
-from training.config import TrainerConfig, model_spec
+from training.config import CorpusConfig, TrainerConfig, model_spec
 from training.dataset import SpeechDataset
-from training.errors import CheckpointError
+from training.errors import CheckpointError, ConfigError, TrainingError
 from training.evaluate import evaluate
 from training.manifest import read_manifest, write_manifest
 from training.metrics import error_rates
@@ -384,13 +388,144 @@ def test_checkpoints_are_named_as_the_next_command_needs_them(
     assert re.search(r"^best checkpoint: runs/toy/\w+\.ckpt$", printed, re.MULTILINE)
 
 
+class _Poison(fit.L.Callback):
+    """Puts something that is no number where a fault of the arithmetic would."""
+
+    def __init__(self, step: int, where: str) -> None:
+        self.step, self.where = step, where
+
+    def on_train_batch_start(
+        self, trainer: fit.L.Trainer, module: fit.L.LightningModule, batch: Any, *_: object
+    ) -> None:
+        if trainer.global_step + 1 == self.step and self.where == "loss":
+            batch.log_mel[:] = float("nan")
+
+    def on_train_batch_end(self, trainer: fit.L.Trainer, module: fit.L.LightningModule, *_: object) -> None:
+        if trainer.global_step == self.step and self.where == "weights":
+            with torch.no_grad():
+                next(module.parameters())[:] = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("where", "step", "message"),
+    [
+        ("loss", 7, "The loss is not a finite number at step 7"),
+        # An epoch has three steps: validation comes next.
+        ("weights", 6, "Weights are not finite numbers after step 6"),
+    ],
+)
+def test_a_run_whose_numbers_are_none_any_more_stops_and_keeps_its_best(
+    where: str, step: int, message: str, tmp_path: Path
+) -> None:
+    config = toy_config(tmp_path, trainer__max_epochs="6", **TINY)
+    steps: list[int] = []
+    with pytest.raises(TrainingError, match=message) as caught:
+        fit.fit(config, progress=False, callbacks=[_Poison(step, where), _Steps(steps)])
+    assert "\n" not in str(caught.value)
+    assert max(steps) < 18
+    for name in ("best", "last"):
+        checkpoint = torch.load(tmp_path / "toy" / f"{name}.ckpt", weights_only=True)
+        assert checkpoint["global_step"] < step
+        assert all(values.isfinite().all() for values in checkpoint["state_dict"].values())
+
+
+class _Steps(fit.L.Callback):
+    def __init__(self, steps: list[int]) -> None:
+        self.steps = steps
+
+    def on_train_batch_start(self, trainer: fit.L.Trainer, *_: object) -> None:
+        self.steps.append(trainer.global_step)
+
+
+def test_what_a_run_cannot_resume_from_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = toy_config(tmp_path, trainer__max_epochs="1", **TINY)
+    fit.fit(config, progress=False)
+    OmegaConf.save(OmegaConf.structured(config), tmp_path / "toy.yaml")
+    last = tmp_path / "toy" / "last.ckpt"
+    whole = torch.load(last, weights_only=True)
+    (tmp_path / "cut.ckpt").write_bytes(last.read_bytes()[:-2000])
+    torch.save({name: whole[name] for name in ("state_dict", "hark_config")}, tmp_path / "weights.ckpt")
+    for resume, change, said in (
+        ("cut.ckpt", [], "cannot be read as a checkpoint: it is damaged"),
+        ("weights.ckpt", [], "has weights, but not the state of the run"),
+        ("toy/last.ckpt", ["model.rnn_size=16"], "has another network than this config"),
+        ("toy/last.ckpt", ["optim.name=muon"], "has another optim.name than this config"),
+    ):
+        assert fit.main([str(tmp_path / "toy.yaml"), *change, "--resume", str(tmp_path / resume)]) == 1
+        [line] = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith(f"error: {tmp_path / resume} ")
+        assert said in line
+
+
+def test_an_output_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"cannot be written to .*file/runs/toy \(Not a directory\); .* output_dir="):
+        fit.fit(toy_config(tmp_path, output_dir=str(tmp_path / "file" / "runs"), **TINY), progress=False)
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("file write failed")])
+def test_a_full_disk_is_said_in_one_line_with_how_to_go_on(
+    fault: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise fault
+
+    config = toy_config(tmp_path, trainer__max_epochs="2", **TINY)
+    with pytest.raises(TrainingError, match="disk is full") as caught:
+        fit.fit(config, progress=False, callbacks=[_Full(full)])
+    assert f"--resume {tmp_path / 'toy' / 'last.ckpt'}" in str(caught.value)
+    monkeypatch.setattr(audio_cache.json, "dumps", full)
+    with pytest.raises(TrainingError, match="disk is full") as caught:
+        fit.fit(toy_config(tmp_path / "new", **TINY), progress=False)
+    assert "--resume" not in str(caught.value)
+
+
+class _Full(fit.L.Callback):
+    """Lets the first checkpoints be written, and no more."""
+
+    def __init__(self, full: Callable[..., None]) -> None:
+        self.full = full
+
+    def on_train_epoch_start(self, trainer: fit.L.Trainer, *_: object) -> None:
+        if trainer.current_epoch == 1:
+            trainer.strategy.checkpoint_io.save_checkpoint = self.full  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(TINY, id="decoded"),
+        pytest.param({**TINY_WHISPER, **FROZEN}, id="features of a frozen encoder"),
+        pytest.param({**TINY, "data__on_device": "true", "augment__codec__probability": "0"}, id="on the device"),
+    ],
+)
+def test_a_clip_that_cannot_be_read_stops_no_run_and_is_named(
+    shape: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF, or so it says")
+    good = read_manifest(DATA / "manifest.jsonl")
+    write_manifest(tmp_path / "m.jsonl", [*good[:3], replace(good[0], audio_path=tmp_path / "broken.wav"), *good[3:]])
+    write_manifest(tmp_path / "gone.jsonl", [replace(good[0], audio_path=tmp_path / "gone.wav")])
+    config = toy_config(tmp_path, trainer__max_epochs="1", trainer__validate_every_steps="2", **shape)
+    config.data.train = [CorpusConfig(str(tmp_path / name)) for name in ("gone.jsonl", "m.jsonl")]
+    assert fit.fit(config, progress=False).is_file()
+    first, where = capsys.readouterr().err.strip().splitlines()
+    assert first.startswith("note: 2 recordings with audio that is missing or cannot be read left out, ")
+    assert f"{tmp_path / 'broken.wav'}: The audio" in first
+    assert where == f"note: {tmp_path / 'toy' / 'left-out.txt'} names all that are left out."
+    assert {"gone.wav", "broken.wav"} == set(re.findall(r"\w+\.wav", (tmp_path / "toy" / "left-out.txt").read_text()))
+
+
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"There is no checkpoint .*none\.ckpt"):
         load_checkpoint(tmp_path / "none.ckpt")
     (tmp_path / "text.ckpt").write_text("hello")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(tmp_path / "text.ckpt")
-    for content in ({"state_dict": {}}, {"hark_config": {}}, [1, 2], torch.zeros(3)):
+    contents: list[object] = [{"state_dict": {}}, {"hark_config": {}}, [1, 2], torch.zeros(3)]
+    for content in contents:
         torch.save(content, tmp_path / "other.ckpt")
         with pytest.raises(CheckpointError, match="not written by Hark"):
             load_checkpoint(tmp_path / "other.ckpt")
@@ -402,7 +537,7 @@ def test_a_checkpoint_whose_config_is_not_that_of_its_weights_is_refused(tmp_pat
     whole = checkpoint_of(model, config)
     torch.save(whole, tmp_path / "whole.ckpt")
     assert load_checkpoint(tmp_path / "whole.ckpt")[1] == config
-    for name, change in {
+    changes: dict[str, dict[str, object]] = {
         "no weights": {"state_dict": {}},
         "a weight more": {"state_dict": {**whole["state_dict"], "model.more": torch.zeros(2)}},
         "weights without names": {"state_dict": []},
@@ -410,7 +545,8 @@ def test_a_checkpoint_whose_config_is_not_that_of_its_weights_is_refused(tmp_pat
         "labels that are alike": {"hark_config": {**whole["hark_config"], "labels": ["", "a", "a"]}},
         "labels without a blank": {"hark_config": {**whole["hark_config"], "labels": ["a", "b"]}},
         "text for a config": {"hark_config": "name: toy"},
-    }.items():
+    }
+    for name, change in changes.items():
         torch.save({**whole, **change}, tmp_path / "changed.ckpt")
         with pytest.raises(CheckpointError, match=r"changed\.ckpt (cannot be used|has other weights)") as caught:
             load_checkpoint(tmp_path / "changed.ckpt")

@@ -97,6 +97,25 @@ def test_sentences_with_a_word_of_the_model_are_left_out(tmp_path: Path) -> None
     assert "oh yes indeed" not in texts
 
 
+def test_recordings_that_cannot_be_read_or_labelled_are_left_out_and_counted(tmp_path: Path) -> None:
+    config = word_config(tmp_path)
+    manifest = tmp_path / "train" / "manifest.jsonl"
+    lines = manifest.read_text().splitlines()
+    (tmp_path / "train" / "broken.wav").write_bytes(b"RIFF, or so it says")
+    changes: list[dict[str, str]] = [{"text": "oh yes indeed"}, {"audio_filepath": "broken.wav"}]
+    manifest.write_text("\n".join([*(json.dumps({**json.loads(lines[0]), **each}) for each in changes), *lines]))
+    data = KeywordData(config)
+    data.prepare_data()
+    for _ in range(2):
+        data.setup("fit")
+        assert len(data.train) == len(data.repeats) == len(data.train_set.audio) == len(lines)
+        assert len(data.train_set) == len(lines) + data.silences
+    assert {reason: len(named) for reason, named in data.left_out.by_reason.items()} == {
+        "with a word of the model among others": 1,
+        "with audio that is missing or cannot be read": 1,
+    }
+
+
 def test_items_depend_on_seed_epoch_and_index_alone_and_are_of_one_length(tmp_path: Path) -> None:
     config = word_config(tmp_path)
     utterances = read_manifest(config.data.train[0].manifest)

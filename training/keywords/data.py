@@ -20,10 +20,21 @@ from hark.spec import SILENCE, UNKNOWN, ModelSpec
 from training.audio_cache import JoinedAudio, cached_audio
 from training.augment import WaveformAugment, change_gain, coloured_noise, stretch_of
 from training.config import WHISPER_SUBSAMPLING, AugmentConfig, Config, DataConfig, model_spec
-from training.dataset import Augment, BucketSampler, Corpus, ItemKey, described, joined, read_corpora
+from training.dataset import (
+    Augment,
+    BucketSampler,
+    Corpus,
+    Fault,
+    ItemKey,
+    described,
+    joined,
+    nothing_left,
+    read_corpora,
+    readable,
+)
 from training.encoded import EncodedDataset, encode_all
-from training.errors import ManifestError
 from training.features import LogMel
+from training.left_out import LeftOut
 from training.manifest import Utterance, read_manifest
 from training.text import normalise
 from training.whisper import WhisperEncoder
@@ -201,19 +212,24 @@ def collate(items: list[tuple[Tensor, int]]) -> KeywordBatch:
     return KeywordBatch(torch.stack(list(features)), lengths, torch.tensor(labels))
 
 
-def training_words(config: DataConfig, labels: Sequence[str]) -> list[Corpus]:
-    """Reads the training manifests; takes the utterances that can be labelled.
+def training_words(config: DataConfig, labels: Sequence[str], left_out: LeftOut | None = None) -> list[Corpus]:
+    """Reads the training manifests; takes the utterances that can be labelled; `left_out` counts the others.
 
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
     """
 
-    def fits(utterance: Utterance) -> bool:
-        return utterance.duration_s >= config.min_duration_s and label_of(utterance.text, labels) is not None
+    def fault(utterance: Utterance) -> Fault | None:
+        if utterance.duration_s < config.min_duration_s:
+            return f"below data.min_duration_s, {config.min_duration_s:g} s,", f"{utterance.duration_s:g} s"
+        if label_of(utterance.text, labels) is None:
+            return "with a word of the model among others", repr(utterance.text)
+        return None
 
-    corpora = read_corpora(config.train, fits)
+    left_out = LeftOut() if left_out is None else left_out
+    corpora = read_corpora(config.train, fault, left_out)
     if not corpora:
-        raise ManifestError("data.train names no utterance that is one word of the model or has none of them.")
+        raise nothing_left("data.train names no utterance that is one word of the model or has none of them", left_out)
     return corpora
 
 
@@ -229,20 +245,32 @@ class KeywordData(L.LightningDataModule):
         super().__init__()
         self.config, self.encoder = config, encoder
         self.spec = model_spec(config)
-        self.corpora = training_words(config.data, self.spec.labels)
+        self.left_out = LeftOut()
+        self.corpora = training_words(config.data, self.spec.labels, self.left_out)
         self.train, self.repeats = joined(self.corpora)
+        self._listed = [corpus.utterances for corpus in self.corpora]
+        self._checked = False
         self.dev = read_manifest(config.data.dev)
-        share = config.data.silence_share
+        self._count_silences()
+
+    def _count_silences(self) -> None:
+        share = self.config.data.silence_share
         self.silences = round(sum(self.repeats) * share / (1 - share))
 
     def prepare_data(self) -> None:
         """Decodes the recordings, in one process of each machine; the others wait and find them decoded."""
-        self._audio([*(corpus.utterances for corpus in self.corpora), self.dev])
+        self._train_audio()
+        self._audio([self.dev])
 
     def setup(self, stage: str) -> None:  # noqa: ARG002  # Lightning's signature
         """Opens the decoded recordings, in every process."""
         config, cache_dir = self.config, self.config.data.cache_dir
-        audio = self._audio(corpus.utterances for corpus in self.corpora)
+        audio = self._train_audio()
+        if not self._checked:
+            self.corpora = readable(self.corpora, audio, self.left_out)
+            self.train, self.repeats = joined(self.corpora)
+            self._count_silences()
+            self._checked = True
         self.train_set = KeywordDataset(
             self.train, self.spec, cache_dir, config.augment, config.seed, self.silences, audio
         )
@@ -254,6 +282,11 @@ class KeywordData(L.LightningDataModule):
 
     def _audio(self, manifests: Iterable[list[Utterance]]) -> JoinedAudio:
         return cached_audio(manifests, self.spec.sample_rate_hz, self.config.data.cache_dir)
+
+    def _train_audio(self) -> JoinedAudio:
+        """Opens the training set's recordings; those that cannot be read are left out."""
+        cache_dir = self.config.data.cache_dir
+        return cached_audio(self._listed, self.spec.sample_rate_hz, cache_dir, leave_out=True)
 
     def _encode(self, encoder: WhisperEncoder) -> None:
         """Replaces the log-mel spectrograms by the features of a frozen encoder."""

@@ -80,18 +80,25 @@ class SpeechData(L.LightningDataModule):
         """Says why a network cannot learn from an utterance with this normalised text; None where it can."""
         if unknown := unknown_characters(text, self.spec.labels):
             return NO_LABEL, f"{' '.join(sorted(unknown))} in {utterance.text!r}"
-        [frames] = output_frames([utterance.duration_s], self.config)
+        # Augmentation makes some room: what fits when it is slowed down is learnt then.
+        [frames] = output_frames([utterance.duration_s * self._most_stretched], self.config)
         if (needed := frames_needed(text)) > frames:
             return (
                 "with more text than fits",
-                f"{needed} output frames are needed, {utterance.duration_s:g} s have {frames}",
+                f"{needed} output frames are needed, {utterance.duration_s:g} s have {frames} at most",
             )
         return None
 
+    @property
+    def _most_stretched(self) -> float:
+        """By how much augmentation makes a recording longer at most."""
+        augment = self.config.augment
+        return 1 / (1 - augment.speed_change) / (1 - augment.tempo_change)
+
     def _check_lengths(self) -> None:
         """Refuses recordings that are longer than a Whisper encoder's window, before a run takes hours."""
-        augment, longest_s = self.config.augment, self.config.data.max_duration_s
-        slowest_s = longest_s / (1 - augment.speed_change) / (1 - augment.tempo_change)
+        longest_s = self.config.data.max_duration_s
+        slowest_s = longest_s * self._most_stretched
         if slowest_s > MOST_S:
             raise ConfigError(
                 f"A Whisper encoder hears {MOST_S} s at most, and augmentation makes {longest_s:g} s as long as "

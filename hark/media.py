@@ -36,8 +36,9 @@ _MISSING_S = 0.5
 # there, and what is read on is other memory. Packed, all channels share one plane.
 _SAFE_PLANES = 7
 
-# Seconds of processor time that reading a file may take, and more of it for what it brings: bytes, and sound. A byte of
-# video that is passed over takes 1 ns, and a second of AAC in stereo 3 ms on the slowest machine.
+# Seconds of processor time that reading a file may take, and more of it for what it brings: bytes, and sound, whose
+# seconds have this many values in stereo. Speech in AAC takes half a millisecond for each of its seconds.
+_VALUES_PER_S = 2 * 48_000
 _READING_S, _READING_S_PER_BYTE, _READING_S_PER_S = 1.0, 2e-8, 0.02
 
 # Of several tracks, the first is taken that has at least this share of the speech that the best one has, ...
@@ -72,7 +73,8 @@ class _Patience:
             finally:
                 self._spent_s += time.thread_time() - self._since_s
                 self._since_s = math.inf
-            self.check()
+            if self._spent_s > self._allowed_s:
+                self.check()
             yield item
 
     def heard(self, seconds: float) -> None:
@@ -175,9 +177,10 @@ def blocks(
                     for zeros in _silence(frame.time - start_s - read_s, rate_hz, len(frame.layout.channels)):
                         yield rate_hz, zeros
                     read_s = frame.time - start_s
-            yield rate_hz, _samples(frame)
+            samples = _samples(frame)
+            yield rate_hz, samples
             read_s += frame.samples / rate_hz
-            patience.heard(_worth_s(frame))
+            patience.heard(samples.size / _VALUES_PER_S)
         indexed_s = (stream.duration or 0) * _tick_s(stream)
     if kind == "mov" and read_s < indexed_s - _MISSING_S:
         raise InvalidAudio(
@@ -191,8 +194,9 @@ def _spoken_track(data: Data, kind: str, start: int, end: int | None) -> int:
         streams = streams[:_MOST_TRACKS]
         heard = {stream.index: _Heard() for stream in streams}
         for index, frame in patience.each(_decoded(container, streams)):
-            patience.heard(_worth_s(frame))
-            heard[index].add(_samples(frame), frame.sample_rate)
+            samples = _samples(frame)
+            patience.heard(samples.size / _VALUES_PER_S)
+            heard[index].add(samples, frame.sample_rate)
             if heard[index].held_s > _ROUND_S and max(each.listen() for each in heard.values()) >= _ENOUGH_SPEECH_S:
                 break
         speech_s = np.array([each.listen() for each in heard.values()])
@@ -265,11 +269,6 @@ def _decoded(
             continue
         for frame in frames:
             yield packet.stream.index, frame
-
-
-def _worth_s(frame: AudioFrame) -> float:
-    """Returns how many seconds of 48 kHz in stereo have as many values."""
-    return frame.samples * len(frame.layout.channels) / 96_000
 
 
 def _tick_s(stream: AudioStream) -> float:

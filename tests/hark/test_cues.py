@@ -106,7 +106,7 @@ def test_a_word_of_any_length_is_a_part(length_s: float) -> None:
 def test_a_phrase_without_any_end_is_parted_while_it_is_spoken() -> None:
     taken = 0
 
-    def coming():  # type: ignore[no-untyped-def]
+    def coming():
         nonlocal taken
         for taken in range(1, 1001):
             yield Spoken("word", taken * 0.4, taken * 0.4 + 0.35)

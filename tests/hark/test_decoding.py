@@ -182,13 +182,18 @@ def test_an_endpoint_with_a_damaged_language_model_starts_only_if_it_decodes_gre
     assert ("hark.errors.ModelError: The language model" in done.stderr) is bool(code)
 
 
+STEPS: tuple[Any, ...] = (float("nan"), float("inf"), 0, -0.1, 1.1, "0.1", None, [])
+LENGTHS: tuple[Any, ...] = ({}, [], None)
+ABOUTS: tuple[Any, ...] = ([], None, "text")
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        *({"step": step} for step in (float("nan"), float("inf"), 0, -0.1, 1.1, "0.1", None, [])),
-        *({"lengths": lengths} for lengths in ({}, [], None)),
+        *({"step": step} for step in STEPS),
+        *({"lengths": lengths} for lengths in LENGTHS),
         *({"lengths": {"node_masks": length}} for length in (-1, 1.5, "1", 10**30, None)),
-        *({"about": about} for about in ([], None, "text")),
+        *({"about": about} for about in ABOUTS),
     ],
 )
 def test_a_language_model_whose_header_is_damaged_is_refused(

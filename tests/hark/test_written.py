@@ -127,7 +127,8 @@ def test_words_that_come_one_by_one_are_written_as_all_at_once_and_few_are_held(
         for taken, word in enumerate(given_words, 1):  # noqa: B007
             yield word
 
-    most, written = 0, []
+    most = 0
+    written: list[Word] = []
     for word in writer.words(coming()):
         most = max(most, taken - len(written))
         written.append(word)

@@ -273,7 +273,7 @@ def deliver_and_die(aws: Aws, monkeypatch: pytest.MonkeyPatch, context: Context)
     with monkeypatch.context() as patch:
         patch.setattr(worker, "transcribe", die)
         with pytest.raises(Killed):
-            worker.lambda_handler(event, context)  # type: ignore[arg-type]
+            worker.lambda_handler(event, context)
     aws.acknowledge(event, None)
 
 

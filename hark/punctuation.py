@@ -43,6 +43,8 @@ _AFFIX_LETTERS = (1, 2, 3, 4)
 ROWS = 1 + 2 * len(_AFFIX_LETTERS)
 # The row of words that have no vector of their own.
 UNKNOWN_ROW = 0
+# No sentence ends after these, however long people think before they go on.
+_NEVER_LAST = frozenset(("a", "an", "the", "and", "or", "of", "my", "your", "his", "our", "their", "its"))
 # The class of a gap that nobody measured.
 UNKNOWN_GAP = 0
 
@@ -124,6 +126,10 @@ class PunctuationSpec:
         own = np.where(found & (places < len(known)), places + 1, UNKNOWN_ROW)
         affixes = [_affixes(word, self.affix_rows) for word in words]
         return np.column_stack([own, np.array(affixes, np.int64) + len(known) + 1]).astype(np.int32)
+
+    def knows(self, word: str) -> bool:
+        """Says whether a word has a vector of its own."""
+        return bool(self.rows([word])[0, 0] != UNKNOWN_ROW)
 
     def gap_class(self, gap_s: float | None) -> int:
         """Returns the class of a gap in seconds; of None, that of unknown ones."""
@@ -214,7 +220,10 @@ class Punctuator:
         begins = True
         for marks, cases in self.scores(watched()):
             for mark, case in zip(marks.argmax(1).tolist(), cases.argmax(1).tolist(), strict=True):
-                yield Labels(mark, self._case(passed.popleft(), case, begins))
+                word = passed.popleft()
+                if mark in SENTENCE_ENDS and word in _NEVER_LAST:
+                    mark = NOTHING
+                yield Labels(mark, self._case(word, case, begins))
                 begins = mark in SENTENCE_ENDS
 
     @cached_property

@@ -10,10 +10,10 @@ import math
 import re
 import string
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 from hark import cues, hotwords, itn
@@ -27,11 +27,20 @@ _LONGEST_SENTENCE = 200
 # Written alike wherever they stand.
 _ALWAYS = {"i": "I", "i'm": "I'm", "i'll": "I'll", "i've": "I've", "i'd": "I'd"}
 # Said one by one, with pauses that no reader sees: 555-0134.
-_DIGITS = frozenset(("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
+_DIGITS = frozenset(
+    ("double", "triple", "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+)
+# Runs of so many digits are one number, however it is dictated; and runs of so many letters are spelt.
+_LEAST_DIGITS, _LEAST_LETTERS, _LONGEST_RUN = 4, 2, 40
+# Within a number people pause for longer than between phrases.
+_NUMBER_PAUSE_S, _UNIT_PAUSE_S = 1.5, 2.5
 # What the network has learned to read. Other words it leaves as they are.
 _KNOWN = re.compile(r"[a-z']+")
 _SMALL = frozenset(string.ascii_lowercase)
 _NO_NAMES = frozenset(("O'clock", "O'er"))
+# Months that are words, too.
+_MONTHS = frozenset(("may", "march"))
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _UNREAD = Labels(NOTHING, LOWER)
 
 
@@ -74,12 +83,14 @@ class Writer:
         sentence: list[_Read] = []
         spelt: dict[int, tuple[str, int]] = {}  # {first word: (how it is written, how many words it is)}
         begins = True
-        for spelling, phrase in self._phrases(self._read(words)):
+        for spelling, phrase in self._phrases(_runs(self._read(words))):
             if spelling:
                 spelt[len(sentence)] = spelling, len(phrase)
             sentence += phrase
             ends = phrase[-1].labels.mark in SENTENCE_ENDS
-            if ends or len(sentence) >= _LONGEST_SENTENCE:
+            # No number is cut, unless there are hundreds.
+            too_long = len(sentence) >= _LONGEST_SENTENCE and phrase[-1].word.word not in itn.NUMBER_WORDS
+            if ends or too_long or len(sentence) >= 2 * _LONGEST_SENTENCE:
                 yield from self._write(sentence, spelt, begins)
                 sentence, spelt, begins = [], {}, ends
         if sentence:
@@ -113,13 +124,16 @@ class Writer:
         """Writes the words of one sentence, or of a part of one."""
         spoken = [read.word.word for read in sentence]
         own = {place for at, (_, count) in spelt.items() for place in range(at, at + count)}
-        for token in _tokens(sentence, spelt):
+        tokens = list(_tokens(sentence, spelt))
+        for place, token in enumerate(tokens):
+            earlier, following = tokens[max(place - 2, 0) : place], tokens[place + 1 : place + 2]
             last = sentence[token.last - 1]
             text = token.text
             if token.first not in own:  # what a caller spells stays so at the beginning of a sentence, too
                 first = begins and not token.first
                 if token.last == token.first + 1 and text == spoken[token.first]:
-                    text = self._cased(text, last.labels.case, first)
+                    case = CAPITAL if text in _MONTHS and _is_date(earlier, following) else last.labels.case
+                    text = self._cased(text, case, first)
                 elif first:
                     text = _capitalised(text)
             # "a.m." at the end of a sentence has its full stop.
@@ -147,21 +161,19 @@ def spellings_of(words: Iterable[str]) -> dict[tuple[str, ...], str]:
 
     Words that are all lower case are left to the sentence they stand in: so people type who do not care.
     """
-    return {
-        tuple(hotwords.spelt(word).split()): " ".join(word.split())
-        for word in words
-        if word != word.lower() and hotwords.spelt(word)
-    }
+    spellings = {}
+    for word in words:
+        spoken, written = tuple(hotwords.spelt(word).split()), " ".join(word.split())
+        if spoken and written != written.lower():
+            spellings[spoken] = written
+            spellings.setdefault((*spoken[:-1], f"{spoken[-1]}'s"), f"{written}'s")
+    return spellings
 
 
 def _tokens(sentence: Sequence[_Read], spelt: Mapping[int, tuple[str, int]]) -> Iterator[itn.Token]:
     """Writes numbers in digits, but for those in what the caller spells himself."""
     words = [read.word.word for read in sentence]
-    breaks = [
-        (read.gap_s is not None and read.gap_s >= cues.PAUSE_S)
-        or (read.labels.mark == COMMA and not (read.word.word in _DIGITS and following in _DIGITS))
-        for read, following in zip(sentence, [*words[1:], ""], strict=True)
-    ]
+    breaks = [_parts(read, following) for read, following in zip(sentence, [*words[1:], ""], strict=True)]
     start = 0
     for at, (written, count) in [*spelt.items(), (len(words), ("", 0))]:
         for token in itn.tokens(words[start:at], breaks[start:at]):
@@ -174,6 +186,57 @@ def _tokens(sentence: Sequence[_Read], spelt: Mapping[int, tuple[str, int]]) -> 
             else:
                 yield itn.Token(written, at, at + count)
         start = at + count
+
+
+def _parts(read: _Read, following: str) -> bool:
+    """Says whether no number goes on from a word to the next."""
+    word = read.word.word
+    if read.labels.mark == COMMA and not (word in _DIGITS and following in _DIGITS):
+        return True
+    longest_s = cues.PAUSE_S
+    if word in itn.NUMBER_WORDS:
+        goes_on = following in _DIGITS or following not in itn.NUMBER_WORDS
+        longest_s = _UNIT_PAUSE_S if goes_on else _NUMBER_PAUSE_S
+    return read.gap_s is not None and read.gap_s >= longest_s
+
+
+def _runs(reads: Iterable[_Read]) -> Iterator[_Read]:
+    """Takes marks and pauses out of runs of digits and of letters, which are dictated one by one."""
+    for kind, run in groupby(reads, key=lambda read: _run_kind(read.word.word)):
+        if not kind:
+            yield from run
+            continue
+        while part := list(islice(run, _LONGEST_RUN)):
+            yield from _joined(kind, part)
+
+
+def _joined(kind: str, run: list[_Read]) -> list[_Read]:
+    if kind == "digits":
+        return [*map(_without_mark, run[:-1]), run[-1]] if len(run) >= _LEAST_DIGITS else run
+    # "a" and "I" are words, too: "I have a D".
+    first = run[:1] if run[0].word.word in ("a", "i") and len(run) == _LEAST_LETTERS else []
+    spelt = run[len(first) :]
+    if len(run) < _LEAST_LETTERS or {read.word.word for read in spelt} <= {"a", "i"}:
+        return run
+    upper = [dataclasses.replace(read, labels=Labels(read.labels.mark, UPPER)) for read in spelt]
+    return [*first, *map(_without_mark, upper[:-1]), upper[-1]]
+
+
+def _is_date(earlier: Sequence[itn.Token], following: Sequence[itn.Token]) -> bool:
+    """Says whether what stands between these is a month: "3rd of may", "may 3rd"."""
+    behind_day = len(earlier) == 2 and earlier[1].text == "of" and _ORDINAL.fullmatch(earlier[0].text)
+    return bool(behind_day or (following and _ORDINAL.fullmatch(following[0].text)))
+
+
+def _without_mark(read: _Read) -> _Read:
+    gap_s = None if read.gap_s is None else 0.0
+    return _Read(read.word, gap_s, Labels(NOTHING, read.labels.case))
+
+
+def _run_kind(word: str) -> str:
+    if word in _DIGITS:
+        return "digits"
+    return "letters" if len(word) == 1 and word in _SMALL else ""
 
 
 def _capitalised(text: str) -> str:
@@ -233,4 +296,14 @@ class Writers:
         self.check(asked)
         if asked.text_style == "spoken" or not self._path.is_file():
             return None
-        return Writer(self._punctuator, spellings_of(asked.spellings))
+        return Writer(self._punctuator, spellings_of(filter(self._is_name(asked), asked.spellings)))
+
+    def _is_name(self, asked: Decoding) -> Callable[[str], bool]:
+        """Says of a spelling whether it holds everywhere: a prompt has capitals of words that are names only there."""
+
+        def holds(written: str) -> bool:
+            spoken = hotwords.spelt(written)
+            inner = any(letter.isupper() for part in written.split() for letter in part[1:])
+            return spoken in asked.hotwords or inner or not all(map(self._punctuator.spec.knows, spoken.split()))
+
+        return holds

@@ -11,6 +11,8 @@ from hark.itn.pairs import settle
 from hark.itn.reader import read
 from hark.itn.vocabulary import NUMBER_WORDS
 
+__all__ = ["NUMBER_WORDS", "Token", "tokens"]
+
 
 @dataclass(frozen=True, slots=True)
 class Token:

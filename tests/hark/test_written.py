@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handler import options
 from hark import model_files
 from hark.decoding import Decoding, asked_for
 from hark.itn.reader import NUMBER_WORDS
@@ -133,7 +134,7 @@ def test_words_that_come_one_by_one_are_written_as_all_at_once_and_few_are_held(
         most = max(most, taken - len(written))
         written.append(word)
     assert written == list(writer.words(given_words))
-    assert most <= 420
+    assert most <= 620
 
 
 @pytest.mark.parametrize("words", [[], ["i"], ["a"], ["'"], ["one"], ["word"], ["жук"]])
@@ -158,7 +159,7 @@ def test_sixty_thousand_words_take_bounded_time_and_memory(writer: Writer, word:
         most = max(most, taken - written)
         written += 1
     assert written == count
-    assert most <= 420
+    assert most <= 620
     # A tenth of a millisecond and less each; an hour of speech has ten thousand.
     assert time.process_time() - since < 60
 
@@ -205,8 +206,10 @@ def test_an_abbreviation_at_the_end_of_a_sentence_has_one_full_stop() -> None:
 
 def test_pauses_and_commas_keep_numbers_apart_but_for_digits_said_one_by_one() -> None:
     assert "25" in text_of(told("it is twenty five miles away"))
-    assert "25" not in text_of(told(f"it is twenty {PAUSE} five miles away"))
     assert "25" not in text_of(told("it is twenty, five miles away"))
+    # People think in the middle of a number, but do not begin another one so.
+    assert "25" in text_of(told(f"it is twenty {PAUSE} five miles away"))
+    assert "20 30" in text_of(told(f"it is twenty {PAUSE} {PAUSE} thirty miles away"))
     assert text_of(told("call five five five, zero one three four.")) == "Call 555-0134."
 
 
@@ -245,7 +248,37 @@ def test_no_mark_parts_a_hot_word() -> None:
 def test_the_longest_hot_word_wins_and_lower_case_is_left_to_the_sentence() -> None:
     hot = ["New York", "New York TIMES", "ahab"]
     assert text_of(told("the new york times of new york. ahab", *hot)) == "The New York TIMES of New York. Ahab"
-    assert spellings_of(["ahab", "  Moby  Dick ", "", "\u2019"]) == {("moby", "dick"): "Moby Dick"}
+    assert spellings_of(["ahab", "  Moby  Dick ", "", "\u2019"]) == {
+        ("moby", "dick"): "Moby Dick",
+        ("moby", "dick's"): "Moby Dick's",
+    }
+
+
+def test_what_is_dictated_one_by_one_is_one() -> None:
+    assert text_of(told(f"call six zero zero. {PAUSE} four one? six seven. thanks")) == "Call 600-4167. Thanks"
+    assert text_of(told("the u, s. a and the c. t, o.")) == "The U S A and the C T O."
+    assert text_of(told("i have a d. in math")) == "I have a D. In math"
+    assert text_of(told("one, two, three.")) == "One, two, three."
+
+
+def test_months_that_are_words_are_months_beside_a_day() -> None:
+    assert text_of(told("on may third or the fourth of march we may march")) == (
+        "On May 3rd or the 4th of March we may march"
+    )
+
+
+def test_a_prompts_capitals_hold_where_they_say_something() -> None:
+    writers = Writers(model_files.PUNCTUATION)
+    prompt = options.parse([("prompt", "Yesterday I met Will and Quackenbush from AcmeDB.")]).decoding
+    writer = writers.writer(prompt)
+    assert writer is not None
+    text = writer.text("they will go and quackenbush uses acmedb")
+    assert " will go" in text
+    assert "Quackenbush" in text
+    assert "AcmeDB" in text
+    explicit = writers.writer(asked_for(hot=["Will"]))
+    assert explicit is not None
+    assert " Will go" in explicit.text("they will go")
 
 
 def test_a_part_of_a_long_sentence_may_end_in_a_hot_word() -> None:

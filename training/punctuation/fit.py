@@ -251,7 +251,7 @@ def main(arguments: list[str] | None = None) -> int:
         packed(vocabulary),
         options.affix_rows,
         GAP_EDGES_S,
-        mixed_case(form for text in texts for form in text.written),
+        mixed_case(texts),
         small=tuple(small_words(texts)),
         training_data=options.training_data,
     )

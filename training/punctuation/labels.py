@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,10 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032", "'
 # A word, which begins and ends with a letter or a digit (or says how much money it is), and what follows it.
 _TOKEN = re.compile(r"[\w$\u00a3\u20ac](?:[^\s]*[\w%\u00b0])?|[\w%&]")
 _PIECES = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_LEAST_MIXED = 3
+# Names are written in one way in so many texts, and nearly everywhere.
+_LEAST_TEXTS, _LEAST_SHARE = 2, 0.8
 # Words that are said so often, and so seldom with a capital within a sentence, have none there.
-_LEAST_SMALL, _SMALL = 300, 0.9895
+_LEAST_SMALL, _SMALL, _MOST_SMALL = 300, 0.9895, 150
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,19 @@ def read_texts(paths: Sequence[Path]) -> list[Labelled]:
     return [label(read_lines(path)) for path in paths]
 
 
-def mixed_case(written: Iterable[str]) -> dict[str, str]:
-    """Returns the words whose capitals no rule gives, as McDonald or iPhone, each as it is mostly written."""
+def mixed_case(texts: Iterable[Labelled]) -> dict[str, str]:
+    """Returns the words whose capitals no rule gives, as McDonald, where nearly all are written so in several texts."""
     counts: dict[str, Counter[str]] = {}
-    for form in written:
-        if form != form.lower():
+    seen_in: Counter[str] = Counter()
+    for text in texts:
+        for form in text.written:
             counts.setdefault(form.lower(), Counter())[form] += 1
+        seen_in.update({form for form in text.written if form not in (form.lower(), form.capitalize(), form.upper())})
     mixed = {}
     for word, forms in counts.items():
         form, times = forms.most_common(1)[0]
-        if form not in (word.capitalize(), word.upper()) and times >= _LEAST_MIXED and 2 * times > forms.total():
+        is_mixed = form not in (word, word.capitalize(), word.upper())
+        if is_mixed and seen_in[form] >= _LEAST_TEXTS and times >= _LEAST_SHARE * forms.total():
             mixed[word] = form
     return mixed
 
@@ -99,7 +104,8 @@ def small_words(texts: Iterable[Labelled]) -> list[str]:
             if mark not in SENTENCE_ENDS:
                 counts[word] += 1
                 lower[word] += case == LOWER
-    return sorted(word for word, count in counts.items() if count >= _LEAST_SMALL and lower[word] > _SMALL * count)
+    common = (word for word, count in counts.most_common() if count >= _LEAST_SMALL and lower[word] > _SMALL * count)
+    return sorted(islice(common, _MOST_SMALL))
 
 
 def _sentences(lines: Iterable[str]) -> Iterator[str]:

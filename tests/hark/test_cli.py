@@ -164,7 +164,7 @@ def test_one_bad_file_does_not_stop_the_others(
         [
             f"error: {none}: there are no recordings in this folder",
             f"error: {bad}: The audio cannot be decoded; use a whole WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, "
-            "CAF, WMA or AMR file.",
+            "CAF, AC-3, MPEG-TS, FLV, AVI, WMA or AMR file.",
             f"error: {gone} cannot be read: No such file or directory.",
         ]
     )

@@ -1,6 +1,7 @@
 """Network -> ONNX graph with dynamic batch and time, and the spec in the file's metadata."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -26,8 +27,35 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
         torch.randn(len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS), spec.feature_size),
         torch.tensor(EXAMPLE_LENGTHS),
     )
+    axes = {
+        "log_mel": {0: "batch", 1: "frames"},
+        "lengths": {0: "batch"},
+        "log_probs": {0: "batch", 1: "output_frames"},
+        "output_lengths": {0: "batch"},
+    }
+    write_graph(model, example, path, INPUT_NAMES, OUTPUT_NAMES, axes)
+
+
+def write_graph(
+    model: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+) -> None:
+    """Traces a network with an example of its input and writes it as an fp32 ONNX file.
+
+    Args:
+        model: the network.
+        example: its input; the graph takes others.
+        path: the file.
+        input_names: of the graph, in order.
+        output_names: likewise.
+        axes: those of inputs and outputs that may have any length, with their names.
+    """
     with warnings.catch_warnings():
-        # The tracer warns of its age, and that recurrences may not take other batch sizes; the proof shows they do.
+        # The tracer warns of its age, and that recurrences may not take other sizes; the proofs show they do.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model.eval(),
@@ -36,14 +64,9 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
             # The newer exporter fails on GRU and takes minutes on LSTM.
             dynamo=False,
             opset_version=OPSET,
-            input_names=list(INPUT_NAMES),
-            output_names=list(OUTPUT_NAMES),
-            dynamic_axes={
-                "log_mel": {0: "batch", 1: "frames"},
-                "lengths": {0: "batch"},
-                "log_probs": {0: "batch", 1: "output_frames"},
-                "output_lengths": {0: "batch"},
-            },
+            input_names=list(input_names),
+            output_names=list(output_names),
+            dynamic_axes={name: dict(each) for name, each in axes.items()},
         )
 
 

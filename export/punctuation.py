@@ -3,27 +3,25 @@ r"""Exports a punctuation model: `python -m export.punctuation CHECKPOINT --dev 
     python -m export.punctuation runs/punctuation/best.ckpt --dev data/books/dev/*.txt
 
 Balances precision and recall on the dev texts (`export.balance`), traces the network, proves the graph equal to it,
-makes it int8 and measures both. Only a file that
-loses next to nothing is written, with the spec and the measured figures in its metadata.
+makes it int8 and measures both. Only a file that loses next to nothing is written, with the spec and the measured
+figures in its metadata.
 """
 
 import argparse
 import dataclasses
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import training.punctuation
 from export.balance import balance, scored
 from export.errors import ProofError
-from export.graph import OPSET, write_metadata
+from export.graph import write_graph, write_metadata
+from export.quantise import to_int8
 from hark.command import command
 from hark.punctuation import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, ROWS, PunctuationSpec, Punctuator
 from hark.recognizer import open_session
@@ -40,6 +38,8 @@ LEXICON = Path(training.punctuation.__file__).with_name("lexicon.txt")
 _TOLERANCE = 1e-4
 # Largest loss of mean F1 to int8.
 MAX_LOSS = 0.005
+# The recurrences, what follows them, and the table.
+_QUANTISED = ("LSTM", "MatMul", "Gather")
 # Words in the passages that the graph is proved with; the example that it is traced with has others.
 _PROOF_WORDS = (1, 2, 7, 64, 224)
 _EXAMPLE_WORDS = 11
@@ -47,19 +47,8 @@ _EXAMPLE_WORDS = 11
 
 def trace(network: PunctuationNetwork, spec: PunctuationSpec, path: Path) -> None:
     """Writes the network as an fp32 ONNX file: [1, words, rows] and [1, words] in, [1, words, ...] out."""
-    with warnings.catch_warnings():
-        # The tracer warns of its age, and that recurrences may not take other sizes; the proof shows they do.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network.eval(),
-            inputs(spec, _EXAMPLE_WORDS, 0),
-            str(path),
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=list(INPUT_NAMES),
-            output_names=list(OUTPUT_NAMES),
-            dynamic_axes={name: {1: "words"} for name in (*INPUT_NAMES, *OUTPUT_NAMES)},
-        )
+    axes = {name: {1: "words"} for name in (*INPUT_NAMES, *OUTPUT_NAMES)}
+    write_graph(network, inputs(spec, _EXAMPLE_WORDS, 0), path, INPUT_NAMES, OUTPUT_NAMES, axes)
 
 
 def inputs(spec: PunctuationSpec, words: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -89,20 +78,6 @@ def prove(network: PunctuationNetwork, spec: PunctuationSpec, path: Path) -> flo
     if largest > _TOLERANCE:
         raise ProofError(f"{path} differs from the network by {largest:.1e}; at most {_TOLERANCE} is accepted.")
     return largest
-
-
-def quantise(fp32: Path, int8: Path, work: Path) -> None:
-    """Writes the int8 version: the table, the recurrences and what follows them."""
-    prepared = work / "prepared.onnx"
-    quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
-    quantize_dynamic(
-        prepared,
-        int8,
-        op_types_to_quantize=["LSTM", "MatMul", "Gather"],
-        per_channel=True,
-        reduce_range=True,  # see `export.quantise`
-        weight_type=QuantType.QInt8,
-    )
 
 
 def _balance(
@@ -146,9 +121,8 @@ def export(
     """
     network, spec = load_checkpoint(checkpoint)
     spec = dataclasses.replace(spec, lexicon={form.lower(): form for form in lexicon})
-    print(
-        f"{checkpoint}: {spec.name} {spec.version}, {sum(each.numel() for each in network.parameters()):,} parameters"
-    )
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    print(f"{checkpoint}: {spec.name} {spec.version}, {parameters:,} parameters")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
         work = Path(folder)
@@ -157,7 +131,7 @@ def export(
         trace(network, spec, files["fp32"])
         largest = prove(network, spec, files["fp32"])
         print(f"equal to PyTorch at {len(_PROOF_WORDS)} lengths, largest difference {largest:.1e}")
-        quantise(files["fp32"], files["int8"], work)
+        to_int8(files["fp32"], files["int8"], work, _QUANTISED)
         measured = {}
         for name, file in files.items():
             write_metadata(file, METADATA_KEY, spec.to_json())

@@ -1,6 +1,7 @@
 """fp32 ONNX -> int8 ONNX: weights per channel, activations quantised while it runs."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -25,20 +26,33 @@ def quantise(fp32: Path, int8: Path, work: Path) -> None:
 
     The attention of Whisper's blocks gets int8 scores, its mask only for padding, and its positions as formulas.
     """
+    to_int8(fp32, int8, work, _QUANTISED, _KEPT)
+    quantise_scores(int8)
+    mask_where_padded(int8)
+    compute_positions(int8)
+
+
+def to_int8(fp32: Path, int8: Path, work: Path, operators: Sequence[str], kept: re.Pattern[str] | None = None) -> None:
+    """Quantises the weights of an fp32 file, and the activations they meet while it runs.
+
+    Args:
+        fp32: the file.
+        int8: where to write the other.
+        work: a folder for intermediate files.
+        operators: the types of the nodes that are quantised.
+        kept: names of nodes that are not.
+    """
     prepared = work / "prepared.onnx"
     quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
-    kept = [node.name for node in onnx.load(prepared).graph.node if _KEPT.fullmatch(node.name)]
+    names = [node.name for node in onnx.load(prepared).graph.node if kept and kept.fullmatch(node.name)]
     quantize_dynamic(
         prepared,
         int8,
-        op_types_to_quantize=_QUANTISED,
-        nodes_to_exclude=kept,
+        op_types_to_quantize=list(operators),
+        nodes_to_exclude=names,
         per_channel=True,
         # Signed weights with unsigned activations are the fastest pair; 7 bits of them keep processors without VNNI
         # from saturating their 16-bit sums.
         reduce_range=True,
         weight_type=QuantType.QInt8,
     )
-    quantise_scores(int8)
-    mask_where_padded(int8)
-    compute_positions(int8)

@@ -56,6 +56,7 @@ recognizer = Recognizer(settings.model_path, "transcription")
 decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
 decoders.load()
 writers = Writers(settings.punctuation_path)
+writers.load()
 
 _METRICS_DISABLED = is_metrics_disabled()
 

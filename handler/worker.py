@@ -149,6 +149,7 @@ class Worker:
         self._decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
         self._decoders.load()
         self._writers = Writers(settings.punctuation_path)
+        self._writers.load()
         self._recognizer = recognizer
         self._storage = storage
 

@@ -274,6 +274,15 @@ class Writers:
     def _punctuator(self) -> Punctuator:
         return Punctuator(self._path)
 
+    def load(self) -> None:
+        """Loads the model, if there is one, so that a file that cannot be read is found at the start.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
+        if self._path.is_file():
+            _ = self._punctuator
+
     def check(self, asked: Decoding) -> None:
         """Says whether there is what a request asks for.
 

@@ -229,7 +229,7 @@ def test_without_a_punctuation_model_text_is_as_it_was_spoken(
     assert_error(body, "conflicting_parameters")
 
 
-def test_the_punctuation_model_is_loaded_with_the_first_request_for_readable_text(
+def test_the_punctuation_model_is_loaded_once_when_the_function_starts(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from handler import app
@@ -242,15 +242,31 @@ def test_the_punctuation_model_is_loaded_with_the_first_request_for_readable_tex
             super().__init__(path)
 
     monkeypatch.setattr(written, "Punctuator", Watched)
+    ask(post, "query", [])
+    assert loaded == []  # at the start, before it was watched
     monkeypatch.setattr(app, "writers", Writers(app.settings.punctuation_path))
-    for path in ("/health", "/", "/v1/models"):
-        assert invoke(http_event("GET", path, {}, b""))[0] == 200
-    ask(post, "query", [("text_style", "spoken")])
-    assert loaded == []
+    app.writers.load()
     for _ in range(2):
         ask(post, "query", [])
         ask(post, "form", [("hotwords", "Ahab")])
     assert loaded == [app.settings.punctuation_path]
+
+
+@pytest.mark.parametrize(("name", "stops"), [("damaged.onnx", True), ("none.onnx", False)])
+def test_a_damaged_punctuation_model_stops_the_start_and_none_does_not(name: str, stops: bool, tmp_path: Path) -> None:
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    environment = {**os.environ, "HARK_PUNCTUATION": str(tmp_path / name)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import handler.app"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        timeout=PATIENCE_S,
+    )
+    assert (done.returncode != 0) == stops, done.stderr
+    assert ("damaged.onnx is not a usable model" in done.stderr) == stops
 
 
 @pytest.mark.parametrize("format_", ["json", "text", "srt", "vtt", "verbose_json"])

@@ -44,9 +44,9 @@ def scored(punctuator: Punctuator, texts: Sequence[Labelled], pauses: Pauses | N
         gaps_s: list[float | None] = [None] * len(text)
         if pauses:
             gaps_s = pauses.draw(np.array(text.marks), rng).tolist()
-        parts = list(punctuator.scores(zip(text.words, gaps_s, strict=True)))
-        marks += [part for part, _ in parts]
-        cases += [part for _, part in parts]
+        for _, of_marks, of_cases in punctuator.scores(zip(text.words, gaps_s, strict=True)):
+            marks.append(of_marks)
+            cases.append(of_cases)
     return Scored(
         np.concatenate(marks),
         np.concatenate(cases),

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import zlib
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -43,8 +42,8 @@ _AFFIX_LETTERS = (1, 2, 3, 4)
 ROWS = 1 + 2 * len(_AFFIX_LETTERS)
 # The row of words that have no vector of their own.
 UNKNOWN_ROW = 0
-# No sentence ends after these, however long people think before they go on.
-_NEVER_LAST = frozenset(("a", "an", "the", "and", "or", "of", "my", "your", "his", "our", "their", "its"))
+# By language: no sentence ends after these, however long people think before they go on.
+_NEVER_LAST = {"en": frozenset(("a", "an", "the", "and", "or", "of", "my", "your", "his", "our", "their", "its"))}
 # The class of a gap that nobody measured.
 UNKNOWN_GAP = 0
 
@@ -210,18 +209,11 @@ class Punctuator:
         Args:
             words: each as it is spoken, with the pause after it in seconds, None where it is not known.
         """
-        passed: deque[str] = deque()
-
-        def watched() -> Iterator[tuple[str, float | None]]:
-            for word, gap_s in words:
-                passed.append(word)
-                yield word, gap_s
-
+        never_last = _NEVER_LAST.get(self.spec.language, frozenset())
         begins = True
-        for marks, cases in self.scores(watched()):
-            for mark, case in zip(marks.argmax(1).tolist(), cases.argmax(1).tolist(), strict=True):
-                word = passed.popleft()
-                if mark in SENTENCE_ENDS and word in _NEVER_LAST:
+        for spoken, marks, cases in self.scores(words):
+            for word, mark, case in zip(spoken, marks.argmax(1).tolist(), cases.argmax(1).tolist(), strict=True):
+                if mark in SENTENCE_ENDS and word in never_last:
                     mark = NOTHING
                 yield Labels(mark, self._case(word, case, begins))
                 begins = mark in SENTENCE_ENDS
@@ -238,8 +230,8 @@ class Punctuator:
 
     def scores(
         self, words: Iterable[tuple[str, float | None]]
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """As `labels`: yields [some words, marks] and [some words, cases] log-probabilities, in order."""
+    ) -> Iterator[tuple[Sequence[str], NDArray[np.float32], NDArray[np.float32]]]:
+        """As `labels`: yields some words and their [words, marks] and [words, cases] log-probabilities, in order."""
         coming = iter(words)
         before: list[tuple[str, float | None]] = []
         ahead = list(islice(coming, self.CORE + self.CONTEXT))
@@ -247,6 +239,6 @@ class Punctuator:
             spoken, gaps_s = zip(*before, *ahead, strict=True)
             first, last = len(before), len(before) + min(len(ahead), self.CORE)
             marks, cases = self.run(spoken, gaps_s)
-            yield marks[first:last], cases[first:last]
+            yield spoken[first:last], marks[first:last], cases[first:last]
             before = [*before, *ahead[: self.CORE]][-self.CONTEXT :]
             ahead = [*ahead[self.CORE :], *islice(coming, self.CORE)]

@@ -153,8 +153,9 @@ class Windowed(Punctuator):
 def test_windows_cover_each_word_once_with_others_around_it(count: int) -> None:
     network = Windowed()
     parts = list(network.scores((str(i), float(i)) for i in range(count)))
-    found = [pair for marks, cases in parts for pair in zip(marks.argmax(1), cases.argmax(1), strict=True)]
+    found = [pair for _, marks, cases in parts for pair in zip(marks.argmax(1), cases.argmax(1), strict=True)]
     assert found == [(i % 1000, i % 997) for i in range(count)]
+    assert [word for words, _, _ in parts for word in words] == list(map(str, range(count)))
     assert len(network.windows) == -(-count // network.CORE)
     for number, window in enumerate(network.windows):
         core = number * network.CORE

@@ -20,7 +20,7 @@ from hark.transcript import DecodedWindow, Segment, Transcript, Word, Writer
 _T = TypeVar("_T")
 
 # Windows are handed to the recogniser by the minute, so that it can put those of one length together.
-_BATCH_S = 60.0
+BATCH_S = 60.0
 
 
 class Runner(Protocol):
@@ -127,8 +127,8 @@ def transcribe_blocks(
     """As `transcribe`, of [samples] mono float32 at the model's rate, block by block."""
     windows, duration_s = recognize(blocks, recognizer, timings, decoder)
     with timings.stage("ctc"):
-        spec = _spec_for(decoder, recognizer)
-        return transcript.build(windows, spec, duration_s, decoder.alternatives, _timed(writer, timings))
+        spec = spec_for(decoder, recognizer)
+        return transcript.build(windows, spec, duration_s, decoder.alternatives, timed(writer, timings))
 
 
 def stream(
@@ -141,12 +141,12 @@ def stream(
     """Yields the segments that `transcribe_blocks` finds, each as soon as it is certain; none of them is held."""
     counted = _Counted(blocks)
     windows = _decoded(counted, recognizer, timings, decoder)
-    spec = _spec_for(decoder, recognizer)
+    spec = spec_for(decoder, recognizer)
 
     def read_s() -> float:
         return counted.samples / spec.sample_rate_hz
 
-    return timings.each("ctc", transcript.segments(windows, spec, read_s, _timed(writer, timings)))
+    return timings.each("ctc", transcript.segments(windows, spec, read_s, timed(writer, timings)))
 
 
 class _TimedWriter:
@@ -164,7 +164,8 @@ class _TimedWriter:
             return self._writer.text(spoken)
 
 
-def _timed(writer: Writer | None, timings: Timings) -> Writer | None:
+def timed(writer: Writer | None, timings: Timings) -> Writer | None:
+    """Returns a writer, where there is one, whose work is a stage of its own."""
     return writer and _TimedWriter(writer, timings)
 
 
@@ -206,17 +207,23 @@ def _decoded(
     """Yields what was heard in each window of speech, in order."""
     spec = recognizer.spec
     windows = timings.each("segment", segments.windows(blocks, spec.sample_rate_hz, spec.max_window_s))
-    for batch in _batched(windows, round(_BATCH_S * spec.sample_rate_hz)):
-        with timings.stage("features"):
-            log_mels = [features.log_mel(window.samples, spec) for window in batch]
-        with timings.stage("recognize"):
-            log_probs = recognizer.run(log_mels)
-        for window, heard_in_it in zip(batch, log_probs, strict=True):
-            with timings.stage("ctc"):
-                if _is_noise(heard_in_it, spec):
-                    continue
-                tokens, alternatives = decoder(heard_in_it, spec)
-            yield DecodedWindow(window.start / spec.sample_rate_hz, tokens, window.silences_s, alternatives)
+    for batch in _batched(windows, round(BATCH_S * spec.sample_rate_hz)):
+        yield from heard(batch, recognizer, timings, decoder)
+
+
+def heard(batch: Sequence[Window], recognizer: Runner, timings: Timings, decoder: Decoder) -> Iterator[DecodedWindow]:
+    """Yields what was heard in each of some windows that go through the network together; of noise, nothing."""
+    spec = recognizer.spec
+    with timings.stage("features"):
+        log_mels = [features.log_mel(window.samples, spec) for window in batch]
+    with timings.stage("recognize"):
+        log_probs = recognizer.run(log_mels)
+    for window, heard_in_it in zip(batch, log_probs, strict=True):
+        with timings.stage("ctc"):
+            if _is_noise(heard_in_it, spec):
+                continue
+            tokens, alternatives = decoder(heard_in_it, spec)
+        yield DecodedWindow(window.start / spec.sample_rate_hz, tokens, window.silences_s, alternatives)
 
 
 def _is_noise(log_probs: NDArray[np.float32], spec: ModelSpec) -> bool:
@@ -237,7 +244,8 @@ def emissions(samples: NDArray[np.float32], recognizer: Runner) -> list[NDArray[
     return recognizer.run([features.log_mel(window.samples, spec) for window in cut])
 
 
-def _spec_for(decoder: Decoder, recognizer: Runner) -> ModelSpec:
+def spec_for(decoder: Decoder, recognizer: Runner) -> ModelSpec:
+    """Returns the model's spec, with the confidences of the words that a decoder finds."""
     if not decoder.word_confidence:
         return recognizer.spec
     return dataclasses.replace(recognizer.spec, word_confidence=dict(decoder.word_confidence))

@@ -7,7 +7,7 @@ silence, half a second of it where there is so much, hold what belongs together,
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,26 +80,58 @@ def windows(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, max_wind
     Yields:
         windows in order, without overlap; none where nobody speaks.
     """
-    step = round(vad.STEP_S * sample_rate_hz)
-    longest = max(2, int(max_window_s * sample_rate_hz) // step)
-    context = round(_CONTEXT_S / vad.STEP_S) * step
-    held, levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
-    held_start = done = 0  # in samples of the recording: where `held` begins, what has been dealt with
-    for more, last in _gathered(blocks, 2 * context):
-        held = _joined([held, *more])
-        levels = _with_levels(levels, held, sample_rate_hz)
-        excess = vad.excess_db(levels)
+    search = Search(sample_rate_hz, max_window_s)
+    for more, last in gathered(blocks, sample_rate_hz):
+        yield from search.add(more, last)
+
+
+class Search:
+    """Finds the windows of a recording that is handed over piece by piece, as `windows` does.
+
+    Args:
+        sample_rate_hz: rate of the samples.
+        max_window_s: no window is longer.
+    """
+
+    def __init__(self, sample_rate_hz: int, max_window_s: float) -> None:
+        self._rate_hz = sample_rate_hz
+        self._step = round(vad.STEP_S * sample_rate_hz)
+        self._longest = max(2, int(max_window_s * sample_rate_hz) // self._step)
+        self._context = round(_CONTEXT_S / vad.STEP_S) * self._step
+        self._held, self._levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+        # In samples of the recording: where `_held` begins, and what has been dealt with.
+        self._held_start = self._done = 0
+
+    def add(
+        self, more: Sequence[NDArray[np.float32]], last: bool, left_out: NDArray[np.bool_] | None = None
+    ) -> Iterator[Window]:
+        """Yields the windows that are certain by now; all of them are to be taken before more is added.
+
+        Args:
+            more: [samples] of each block, a minute of them together; see `gathered`.
+            last: nothing comes after.
+            left_out: [steps of `vad.STEP_S`] from the start of the recording: what is not to be heard although
+                somebody speaks; steps that it does not reach are heard.
+        """
+        step = self._step
+        held = self._held = _joined([self._held, *more])
+        self._levels = _with_levels(self._levels, held, self._rate_hz)
+        excess = vad.excess_db(self._levels)
         speech = vad.is_speech(excess)
-        spans, done_step = _cut(excess, speech, (done - held_start) // step, longest, last)
+        if left_out is not None:
+            known = left_out[self._held_start // step :][: len(speech)]
+            speech[: len(known)] &= ~known
+        spans, done_step = _cut(excess, speech, (self._done - self._held_start) // step, self._longest, last)
         for first, end in spans:
             # What does not fill the last step of the recording goes with it, where there is room.
             last_one = last and end == len(excess)
-            end_sample = min(len(held), (first + longest) * step) if last_one else end * step
+            end_sample = min(len(held), (first + self._longest) * step) if last_one else end * step
             samples = levelled(held[first * step : end_sample])
-            yield Window(held_start + first * step, samples, _silences_s(speech[first:end]))
-        done = held_start + done_step * step
-        forgotten = max(0, _whole(done_step - context // step) * step)
-        held, levels, held_start = held[forgotten:], levels[forgotten // step :], held_start + forgotten
+            yield Window(self._held_start + first * step, samples, _silences_s(speech[first:end]))
+        self._done = self._held_start + done_step * step
+        forgotten = max(0, _whole(done_step - self._context // step) * step)
+        self._held, self._levels = held[forgotten:], self._levels[forgotten // step :]
+        self._held_start += forgotten
 
 
 def _whole(steps: int) -> int:
@@ -118,8 +150,11 @@ def _with_levels(levels: NDArray[np.float32], held: NDArray[np.float32], sample_
     return np.concatenate([levels[: first + reach], vad.levels_db(held[first * step :], sample_rate_hz)[reach:]])
 
 
-def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tuple[list[NDArray[np.float32]], bool]]:
-    """Puts blocks together until there are at least so many samples; says whether they are the last."""
+def gathered(
+    blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int
+) -> Iterator[tuple[list[NDArray[np.float32]], bool]]:
+    """Puts blocks together until a minute is there, which is searched at once; says whether they are the last."""
+    least = 2 * round(_CONTEXT_S * sample_rate_hz)
     parts: list[NDArray[np.float32]] = []
     samples = 0
     for block in blocks:
@@ -131,7 +166,7 @@ def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[tup
     yield parts, True
 
 
-def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _joined(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Puts [samples] after each other, without a copy where one of them is all there is."""
     some = [part for part in parts if len(part)]
     return some[0] if len(some) == 1 else np.concatenate([np.zeros(0, np.float32), *some])

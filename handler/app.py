@@ -77,22 +77,13 @@ def get_page() -> Response:
     """Sends the web page."""
     from handler import site
 
-    return site.reply(site.PAGE, app.request.headers)
+    return site.reply(app.request.headers)
 
 
 @app.answers(routes.PAGE_WITHOUT_SLASH)
 def get_page_without_slash() -> Response:
     """Leads from the bare name of a stage to its page, whose addresses are relative."""
     return Response(308, "text/plain", "", {"Location": f"{app.request.stage}/"})
-
-
-@app.answers(routes.STATIC)
-@app.answers(routes.STATIC_OF_VERSION)
-def get_static(name: str, version: str = "") -> Response:
-    """Sends a file of the web page."""
-    from handler import site
-
-    return site.reply(name, app.request.headers, version)
 
 
 @app.answers(routes.TRANSCRIBE)

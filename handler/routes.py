@@ -12,8 +12,6 @@ _POST = ("POST",)
 PAGE = Route("/", _READ, needs_key=False)
 # A stage's bare name, which leads to the page.
 PAGE_WITHOUT_SLASH = Route("", _READ, needs_key=False)
-STATIC = Route("/static/{name}", _READ, needs_key=False)
-STATIC_OF_VERSION = Route("/static/{version}/{name}", _READ, needs_key=False)
 TRANSCRIBE = Route("/transcribe", _POST)
 TRANSCRIPTIONS = Route("/v1/audio/transcriptions", _POST)
 TRANSLATIONS = Route("/v1/audio/translations", _POST)
@@ -28,5 +26,5 @@ DOCS = Route("/docs", _READ, needs_key=False)
 
 ALL = (
     *(TRANSCRIBE, TRANSCRIPTIONS, TRANSLATIONS, KEYWORDS, MODELS, MODEL, JOBS, JOB),
-    *(PAGE, PAGE_WITHOUT_SLASH, STATIC, STATIC_OF_VERSION, HEALTH, OPENAPI, DOCS),
+    *(PAGE, PAGE_WITHOUT_SLASH, HEALTH, OPENAPI, DOCS),
 )

@@ -1,8 +1,6 @@
-"""The web page and what it loads: the files of handler/static over HTTP.
+"""The web page over HTTP: the files of handler/static as one document, which loads nothing.
 
-A file's address may carry the version of the whole folder (`static/VERSION/page.js`), as the addresses in the page do:
-what stands there never changes, so browsers keep it, and a page never mixes files of two deployments. Files are read
-with the first request for one, so that they cost a cold start of the API nothing.
+The document is put together with the first request for it, so that it costs a cold start of the API nothing.
 """
 
 import gzip
@@ -12,24 +10,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from handler.bundle import bundle
 from handler.router import Response
-from hark.errors import UnknownRoute
 
-PAGE = "index.html"
-
-_FOLDER = Path(__file__).resolve().parent / "static"
-_MEDIA_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-}
-# Nothing is loaded from elsewhere, nothing runs but our own files, nobody frames the page, no text becomes markup.
+_PAGE = Path(__file__).resolve().parent / "static" / "index.html"
+_MEDIA_TYPE = "text/html; charset=utf-8"
+# Nothing is loaded from elsewhere, nothing runs but our own script, nobody frames the page, no text becomes markup.
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",  # the icon, which stands in the page
+        "script-src {scripts}",
+        "style-src {styles}",
+        "img-src data:",  # the icon, which stands in the page
         "connect-src 'self'",
         "media-src blob:",  # the visitor's own recording, which is played from memory
         "base-uri 'none'",
@@ -40,78 +32,49 @@ _CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 _HEADERS = {
-    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Vary": "Accept-Encoding",
+    # Kept, and asked about at each visit: the answer to that is short, and a new deployment is seen at once.
+    "Cache-Control": "no-cache",
 }
-_FOREVER = "public, max-age=31536000, immutable"
-_ASK_EVERY_TIME = "no-cache"
 
 
 @dataclass(frozen=True)
-class _File:
-    """A file as it is sent, plain and compressed; each form has its own entity tag (RFC 9110, section 8.8.3)."""
+class _Document:
+    """The page as it is sent, plain and compressed; each form has its own entity tag (RFC 9110, section 8.8.3)."""
 
-    media_type: str
     plain: bytes
     compressed: bytes
     digest: str
+    policy: str
 
 
-def reply(name: str, request_headers: Mapping[str, str | None], version: str = "") -> Response:
-    """Answers a GET or HEAD for a file of the page; of a HEAD, the HTTP server drops the body.
+def reply(request_headers: Mapping[str, str | None]) -> Response:
+    """Answers a GET or HEAD for the page; of a HEAD, the HTTP server drops the body.
 
     Args:
-        name: the file's name, `PAGE` for the page itself.
         request_headers: `accept-encoding` and `if-none-match` are read; names in any case the mapping understands.
-        version: the version in the address, where there is one.
-
-    Raises:
-        UnknownRoute: there is no such file.
     """
-    if name not in _names():
-        raise UnknownRoute("There is no such file; the page is at /.")
-    file = _read(name)
+    document = _read()
     compressed = _accepts_gzip(request_headers.get("accept-encoding") or "")
-    tag = f'"{file.digest}{"-gzip" if compressed else ""}"'
-    headers = {
-        **_HEADERS,
-        "ETag": tag,
-        "Cache-Control": _FOREVER if version and version == _version() else _ASK_EVERY_TIME,
-    }
+    tag = f'"{document.digest}{"-gzip" if compressed else ""}"'
+    headers = {**_HEADERS, "Content-Security-Policy": document.policy, "ETag": tag}
     if _matches(request_headers.get("if-none-match") or "", tag):
-        return Response(304, file.media_type, b"", headers)
+        return Response(304, _MEDIA_TYPE, b"", headers)
     if compressed:
         headers["Content-Encoding"] = "gzip"
-    return Response(200, file.media_type, file.compressed if compressed else file.plain, headers)
+    return Response(200, _MEDIA_TYPE, document.compressed if compressed else document.plain, headers)
 
 
 @cache
-def _names() -> frozenset[str]:
-    # Only names found by listing the folder are served, so no name can lead out of it.
-    return frozenset(path.name for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES)
-
-
-@cache
-def _version() -> str:
-    contents = (name.encode() + b"\0" + (_FOLDER / name).read_bytes() for name in sorted(_names()))
-    return _digest(b"\0".join(contents))
-
-
-@cache
-def _read(name: str) -> _File:
-    content = (_FOLDER / name).read_bytes()
-    if name == PAGE:
-        content = content.replace(b'="static/', f'="static/{_version()}/'.encode())
+def _read() -> _Document:
+    bundled = bundle(_PAGE)
+    content = bundled.html.encode()
+    policy = _CONTENT_SECURITY_POLICY.format(scripts=" ".join(bundled.scripts), styles=" ".join(bundled.styles))
     # Without a time stamp, so that every instance of the function sends the same bytes.
-    compressed = gzip.compress(content, mtime=0)
-    return _File(_MEDIA_TYPES[Path(name).suffix], content, compressed, _digest(content))
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+    return _Document(content, gzip.compress(content, mtime=0), hashlib.sha256(content).hexdigest()[:16], policy)
 
 
 def _accepts_gzip(accept_encoding: str) -> bool:

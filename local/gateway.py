@@ -12,7 +12,6 @@ THROTTLED_BODY = '{"message":"Too Many Requests"}'
 OPEN_PATHS = tuple(
     route.path for route in routes.ALL if not route.needs_key and route.path.startswith("/") and "{" not in route.path
 )
-OPEN_FOLDER = routes.STATIC.path.partition("{")[0]
 
 
 def wants_key(method: str, path: str) -> bool:
@@ -20,7 +19,7 @@ def wants_key(method: str, path: str) -> bool:
 
     A browser asks for the methods of a path (OPTIONS) without credentials.
     """
-    return method != "OPTIONS" and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER)
+    return method != "OPTIONS" and path not in OPEN_PATHS
 
 
 # What the template's CorsConfiguration has, and the headers that OpenAI's client sends from a page.

@@ -1,5 +1,6 @@
 // The page: one state at a time (idle, recording, working, result), and what leads from one to the next.
 
+import { FORMATS } from "./captions.js";
 import { health, Refusal, transcribe } from "./endpoint.js";
 import { KeywordView } from "./keywords.js";
 import { LevelMeter, NoMicrophone, Recorder } from "./recorder.js";
@@ -451,7 +452,6 @@ function confirmCopy(text) {
 for (const button of document.querySelectorAll("[data-download]")) {
   button.addEventListener("click", async () => {
     const { download: extension } = button.dataset;
-    const { FORMATS } = await import("./captions.js");
     const [type, render] = FORMATS[extension];
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([render(state.reply)], { type }));

@@ -1,5 +1,7 @@
 // Files -> samples, and samples -> files small enough to send.
 
+import { encode } from "./opus.js";
+
 /** What the model hears; more would be sent for nothing. */
 export const RATE_HZ = 16000;
 
@@ -81,7 +83,6 @@ export function wav(samples, rate_hz = RATE_HZ) {
  */
 export async function pack(samples, most_bytes) {
   if (44 + 2 * samples.length <= most_bytes) return wav(samples);
-  const { encode } = await import("./opus.js");
   const blob = await encode(samples, RATE_HZ);
   return blob && blob.size <= most_bytes ? blob : null;
 }

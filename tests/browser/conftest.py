@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, FilePayload, JSHandle, Page, expect, sync_playwright
 
-from tests.conftest import EVENTS
+from handler.bundle import modules
+from tests.conftest import EVENTS, ROOT
 from tests.patience import PATIENCE_S
 
 from . import chromium, server
 
 SAMPLE = EVENTS / "sample.wav"
+STATIC = ROOT / "handler" / "static"
 KEY = "a-key-of-the-tests"
 # Less than for a process to start: one page that never gets there shall not hold all the others up.
 WAIT_MS = 1000 * PATIENCE_S // 4
@@ -70,7 +72,7 @@ def reply(address: str) -> dict[str, Any]:
 
 @pytest.fixture
 def open_page(browser: Browser, address: str) -> Iterator[Open]:
-    """Opens the page: open_page(address, **settings of the browser context).
+    """Opens the page: open_page(address, **settings of the browser context); `ready` waits until it is.
 
     When the test is done, it fails if a script failed, the policy was violated, or anything went to another origin.
     """
@@ -78,7 +80,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
     faults: list[str] = []
     requests: list[tuple[str, str]] = []
 
-    def open_(at: str = address, microphone: bool = True, **settings: Any) -> Page:
+    def open_(at: str = address, microphone: bool = True, ready: bool = True, **settings: Any) -> Page:
         permissions = ["microphone", "clipboard-read", "clipboard-write"] if microphone else []
         context = browser.new_context(permissions=permissions, **settings)
         contexts.append(context)
@@ -87,8 +89,9 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if "Content Security" in message.text else None)
         page.on("request", lambda request: requests.append((at, request.url)))
-        page.goto(f"{at}/")
-        until_ready(page)
+        page.goto(f"{at}/", wait_until="load" if ready else "commit")
+        if ready:
+            until_ready(page)
         return page
 
     yield open_
@@ -108,6 +111,14 @@ def _is_own(url: str, origin: str) -> bool:
 def page(open_page: Open) -> Page:
     """The page as a visitor finds it."""
     return open_page()
+
+
+def alone(browser: Browser, module: str, *names: str) -> Page:
+    """Returns a page with nothing but a module of the page's, what it exports under these names as global ones."""
+    page = browser.new_page()
+    given = "".join(f'window.{name} = $modules["{module}"].{name};' for name in names)
+    page.set_content(f'<script type="module">{modules(STATIC / module)}{given}</script>')
+    return page
 
 
 def until(page: Page, condition: str) -> None:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import waitress
+from cfnlint.decode import cfn_yaml
 from werkzeug.wrappers import Request, Response
 
+from local import gateway
 from local.event import context_for, http_event, reply_body
 from tests.conftest import ROOT
 
@@ -37,17 +39,45 @@ def serving(**variables: str) -> Iterator[str]:
 @contextmanager
 def staged(stage: str) -> Iterator[str]:
     """Yields the address of the handler as API Gateway serves it below a stage, without a slash at the end."""
+    with _gateway(stage) as (root, _):
+        yield f"{root}/{stage}"
+
+
+@contextmanager
+def throttled() -> Iterator[tuple[str, list[tuple[str, int]]]]:
+    """Yields the address of the handler behind the throttle that the template gives it, and a list that fills with
+    the path and status of every request.
+    """
+    parameters = cfn_yaml.load(str(ROOT / "template.yaml"))["Parameters"]
+    rate, burst = (parameters[name]["Default"] for name in ("ThrottlingRate", "ThrottlingBurst"))
+    with _gateway("$default", gateway.Throttle(rate, burst)) as found:
+        yield found
+
+
+@contextmanager
+def _gateway(stage: str, throttle: gateway.Throttle | None = None) -> Iterator[tuple[str, list[tuple[str, int]]]]:
     from handler.app import lambda_handler
+
+    requests: list[tuple[str, int]] = []
+    turn = threading.Lock()
+
+    def response_to(request: Request) -> Response:
+        if throttle and not throttle.lets_pass():
+            return Response(gateway.THROTTLED_BODY, 429, content_type="application/json")
+        event = http_event(request.method, request.path, dict(request.headers), request.get_data())
+        event["requestContext"]["stage"] = stage
+        with turn:
+            reply = lambda_handler(event, context_for(event))
+        return Response(reply_body(reply), reply["statusCode"], reply["headers"])
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        event = http_event(request.method, request.path, dict(request.headers), request.get_data())
-        event["requestContext"]["stage"] = stage
-        reply = lambda_handler(event, context_for(event))
-        return Response(reply_body(reply), reply["statusCode"], reply["headers"])(environ, start_response)
+        response = response_to(request)
+        requests.append((request.path, response.status_code))
+        return response(environ, start_response)
 
-    server = waitress.create_server(answer, host="127.0.0.1", port=0, threads=1)
+    server = waitress.create_server(answer, host="127.0.0.1", port=0, threads=8)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}/{stage}"
+    yield f"http://127.0.0.1:{server.effective_port}", requests
     server.close()

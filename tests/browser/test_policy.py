@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from . import server
-from .conftest import SAMPLE, Open, ask, give, shown_words, until_ready
+from .conftest import SAMPLE, Open, ask, give, shown_words, until, until_ready
 
 
 def test_the_policy_is_enforced_by_the_browser(browser: Browser, address: str) -> None:
@@ -29,20 +29,62 @@ def test_the_policy_is_enforced_by_the_browser(browser: Browser, address: str) -
     assert {"trusted types", "markup", "img-src", "connect-src"} <= set(blocked)
 
 
-def test_the_whole_page_fits_the_burst_that_a_route_lets_through(page: Page) -> None:
-    entries = page.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
-    burst = 10  # ThrottlingBurst in template.yaml
-    assert len(entries) + 1 <= burst
-
-
-def test_a_second_visit_loads_only_the_page_itself_anew(page: Page) -> None:
-    page.reload()
-    until_ready(page)
-    sizes = page.evaluate(
-        """() => performance.getEntriesByType("resource")
-            .map(({ name, transferSize }) => [name.split("/").pop(), transferSize])"""
+def test_a_visit_is_two_requests_and_the_first_paints(page: Page) -> None:
+    entries = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop())")
+    assert entries == ["health"]
+    painted_ms, asked_ms, answered_ms = page.evaluate(
+        """() => [
+            performance.getEntriesByName("first-contentful-paint")[0].startTime,
+            performance.getEntriesByType("navigation")[0].responseEnd,
+            performance.getEntriesByType("resource")[0].responseEnd,
+        ]"""
     )
-    assert [name for name, transferred in sizes if transferred] == ["health"]
+    assert painted_ms - asked_ms < 1000
+    assert answered_ms > asked_ms
+
+
+def test_the_first_paint_waits_for_no_second_request(address: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.route("**/health", lambda route: None)  # never answered
+    page.goto(f"{address}/", wait_until="commit")
+    expect(page.locator("#record")).to_be_visible()
+    until(page, "performance.getEntriesByName('first-contentful-paint').length")
+    page.close()
+
+
+def test_two_visitors_at_once_stay_below_the_throttle(open_page: Open, reply: dict[str, Any]) -> None:
+    with server.throttled() as (address, requests):
+        pages = [open_page(address, ready=False) for _ in range(2)]  # the second comes while the first one loads
+        for page in pages:
+            until_ready(page)
+            give(page, SAMPLE)
+        for page in pages:
+            assert shown_words(page) == reply["text"].split()
+        for page in pages:
+            page.context.close()
+    assert {status for _, status in requests} == {200}
+    assert sorted(path for path, _ in requests) == ["/", "/", *["/health"] * 2, *["/transcribe"] * 2]
+
+
+def test_a_burst_of_visitors_gets_a_page_that_works_all_the_same(open_page: Open, reply: dict[str, Any]) -> None:
+    with server.throttled() as (address, requests):
+        for _ in range(8):
+            ask(address)
+        page = open_page(address, ready=False)  # whose health check may come too late
+        page.wait_for_load_state("networkidle")
+        give(page, SAMPLE)
+        assert shown_words(page) == reply["text"].split()
+        page.context.close()
+    assert len(requests) == 11
+
+
+def test_a_second_visit_is_told_that_nothing_has_changed(page: Page) -> None:
+    with page.expect_response(lambda response: response.url.endswith("/")) as answer:
+        page.reload()
+    until_ready(page)
+    size = page.evaluate("performance.getEntriesByType('navigation')[0].transferSize")
+    assert answer.value.status in (200, 304)  # Chromium tells scripts of the 200 that it had kept
+    assert size < 1000
 
 
 def test_it_works_below_the_stage_of_an_api_gateway(open_page: Open, reply: dict[str, Any]) -> None:

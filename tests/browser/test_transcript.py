@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from hark import cues, subtitles
 from hark.transcript import Segment, Transcript, Word
 from tests.conftest import DATA, encode
 
-from .conftest import SAMPLE, Open, ask, give, until, wait_for
+from .conftest import SAMPLE, Open, alone, ask, give, until, wait_for
 
 
 @pytest.fixture
@@ -295,21 +295,20 @@ def test_downloads_are_what_the_api_itself_renders(page: Page, address: str) -> 
     assert json.loads(downloaded(page, "json")[1]) == json.loads(ask(f"{address}/transcribe", audio)[2])
 
 
-def test_subtitles_of_any_text_are_laid_out_as_by_the_api(page: Page, address: str) -> None:
+def test_subtitles_of_any_text_are_laid_out_as_by_the_api(browser: Browser) -> None:
     random = np.random.default_rng(0)
     transcripts = [Transcript(tuple(_segments(random)), 600.0) for _ in range(200)]
     replies = [
         {"segments": [{"start": each.start_s, "end": each.end_s, "text": each.text} for each in transcript.segments]}
         for transcript in transcripts
     ]
-    script = f"""async (replies) => {{
-        const {{ FORMATS }} = await import("{address}/static/captions.js");
-        return replies.map((reply) => [FORMATS.srt[1](reply), FORMATS.vtt[1](reply)]);
-    }}"""
+    script = "(replies) => replies.map((reply) => [FORMATS.srt[1](reply), FORMATS.vtt[1](reply)])"
+    page = alone(browser, "captions.js", "FORMATS")
     for transcript, (srt, vtt) in zip(transcripts, page.evaluate(script, replies), strict=True):
         # Python's textwrap leaves a space at the end of a line before a word that it breaks.
         assert srt == subtitles.srt(transcript).replace(" \n", "\n")
         assert vtt == subtitles.vtt(transcript).replace(" \n", "\n")
+    page.close()
 
 
 def _segments(random: np.random.Generator) -> Iterator[Segment]:

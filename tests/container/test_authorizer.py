@@ -12,7 +12,7 @@ from tests.patience import PATIENCE_S
 
 from .api import Api
 
-_OPEN = [*gateway.OPEN_PATHS, f"{gateway.OPEN_FOLDER}page.js"]
+_OPEN = gateway.OPEN_PATHS
 
 
 @pytest.mark.parametrize("path", _OPEN)

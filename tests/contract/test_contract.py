@@ -15,7 +15,6 @@ import yaml
 import hark
 from handler import contract, routes
 from handler.app import app
-from local import gateway
 from local.event import http_event
 from tests.conftest import ROOT, invoke
 from tests.patience import PATIENCE_S
@@ -114,12 +113,8 @@ def test_the_table_of_routes_is_what_the_contract_describes_and_the_handler_answ
         path: ({method.upper() for method in operations}, all("security" in each for each in operations.values()))
         for path, operations in CONTRACT["paths"].items()
     }
-    # HEAD goes without saying; the files of the page, and what leads to it, are the page's own affair.
-    table = {
-        route.path: ({*route.methods} - {"HEAD"}, route.needs_key)
-        for route in routes.ALL
-        if route.path and not route.path.startswith(gateway.OPEN_FOLDER)
-    }
+    # HEAD goes without saying, and what leads to the page is the page's own affair.
+    table = {route.path: ({*route.methods} - {"HEAD"}, route.needs_key) for route in routes.ALL if route.path}
     assert table == described
     assert set(app.routes) == set(routes.ALL)
     assert len(app.routes) == len(routes.ALL)

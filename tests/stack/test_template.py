@@ -79,7 +79,7 @@ def test_all_is_guarded_but_the_paths_that_the_local_server_leaves_open_too() ->
     assert types == {"key": "CUSTOM", "iam": "AWS_IAM", "jwt": "JWT", "none": "NONE"}
     guarded = {key for key, route in routes().items() if "AuthorizationType" in route}
     assert guarded == {"$default"}
-    opened = {f"ANY {path}" for path in gateway.OPEN_PATHS} | {f"ANY {gateway.OPEN_FOLDER}{{proxy+}}"}
+    opened = {f"ANY {path}" for path in gateway.OPEN_PATHS}
     assert set(routes()) - guarded == opened | {"OPTIONS /{proxy+}"}
     assert RESOURCES["PreflightRoute"]["Condition"] == "AllowsOrigins"
 

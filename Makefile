@@ -9,6 +9,7 @@ CONFIG ?= training/configs/base.yaml
 IMAGE  ?= hark
 STACK  ?= hark
 SAM    ?= sam
+MINUTES ?= 60
 # In an environment of its own, since it pins other versions of what everything else here uses.
 CHECKOV = checkov==3.3.30
 # Likewise: what it brings along is nothing that the rest should depend on.
@@ -22,7 +23,7 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run serve setup test test-clients test-browser test-wheel test-container fuzz sanitize check audit \
+.PHONY: help run serve setup test test-clients test-browser test-wheel test-container fuzz fuzz-structure sanitize check audit \
         format contract lock clean train evaluate export image deploy smoke key logs redrive destroy bench \
         bench-check bench-peers bench-sizes cost named-manifest named-checkpoint
 
@@ -62,6 +63,9 @@ test-container: $(DEV)  ## the image under sam and the real runtime emulator (ne
 
 fuzz: $(DEV)  ## 10,000 mutated recordings and requests through the handler
 	HARK_FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/handler/test_fuzz.py $(ARGS)
+
+fuzz-structure: $(DEV)  ## recordings whose structure is changed: make fuzz-structure [MINUTES=60] [SEED=1]
+	$(BIN)/python -m tests.handler.fuzz_structure --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 sanitize: $(VENV)/dev.done  ## what is in C under AddressSanitizer and UBSan (needs gcc)
 	$(MAKE) --always-make $(LIBRARY) CC=gcc CFLAGS="$(CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover"

@@ -89,6 +89,8 @@ def blocks(
         raise InvalidBody("The audio is empty; use the bytes of an audio file.")
     containers.check_complete(data)
     notes = [] if notes is None else notes
+    if not containers.says_where_it_ends(data):
+        notes.append("The file has no mark of its end, as Ogg files have; something may be missing from it.")
     source = _source(data, max_duration_s, notes)
     yield from _usable(_resampled(source, sample_rate_hz, max_duration_s, notes))
 
@@ -127,7 +129,7 @@ def stated_duration_s(data: Data) -> float | None:
             from hark import media  # large, and seldom needed
 
             return media.duration_s(data, kind, math.inf, start)
-        return float(sf.info(opened(data, start)).duration)
+        return float(sf.info(opened(data, start, head=containers.mended_head(data))).duration)
     except (RequestError, sf.LibsndfileError, TypeError):
         return None
 
@@ -173,7 +175,7 @@ def _source(data: Data, max_duration_s: float, notes: list[str]) -> _Source:
         return _of_frames(data, kind, start, max_duration_s)
     if kind not in _MEDIA and not containers.says_no_length(data):
         try:
-            file = sf.SoundFile(opened(data, start))
+            file = sf.SoundFile(opened(data, start, head=containers.mended_head(data)))
         except (sf.LibsndfileError, TypeError) as error:
             # soundfile answers headerless formats with a TypeError that asks for their rate.
             if not kind:

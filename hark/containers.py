@@ -5,7 +5,7 @@ point where it breaks off and report nothing: a caller whose upload broke off wo
 
 Sources: RIFF (Microsoft/IBM 1991), RF64 (EBU Tech 3306), Wave64 (Sonic Foundry), AIFF-C (Apple 1991), Core Audio Format
 (Apple), Ogg (RFC 3533), ISO base media (ISO/IEC 14496-12), EBML (RFC 8794) with the elements of Matroska (RFC 9559),
-MPEG-2 systems (ISO/IEC 13818-1), FLV (Adobe), FLAC (RFC 9639).
+MPEG-2 systems (ISO/IEC 13818-1), ASF (Microsoft), FLV (Adobe), FLAC (RFC 9639).
 """
 
 import re
@@ -20,6 +20,8 @@ from hark.mapped import Data
 # before the samples. Nothing so large arrives, so it is a way to say "unknown", as 0 is.
 _UNKNOWN_FROM = {4: 0x7F000000, 8: 1 << 62}
 _OGG_HEADER_BYTES = 27
+_W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_ASF_DATA = b"\x36\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
 # The boxes that stand at the top of an ISO base media file; old QuickTime files do not begin with "ftyp".
 _FIRST_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 _TOP_BOXES = _FIRST_BOXES | {b"uuid", b"meta", b"mfra", b"sidx", b"ssix", b"prft", b"emsg", b"udta", b"pdin", b"junk"}
@@ -162,6 +164,32 @@ def says_no_length(data: Data) -> bool:
     return False
 
 
+def mended_head(data: Data) -> bytes:
+    """Returns what to read in the place of a file's first bytes; nothing where it can be read as it is.
+
+    A Wave64 or Core Audio file whose writer could not seek back says sizes that libraries do not read, or not always.
+    """
+    name, start = found(data)
+    chunk = _samples_of_w64(data, start) if name == "w64" else _samples_of_caf(data, start) if name == "caf" else None
+    if not chunk or not _is_unknown(chunk[1], 8):
+        return b""
+    at = chunk[0]
+    head = bytearray(data[start:at])
+    if name == "caf":
+        struct.pack_into(">Q", head, len(head) - 8, len(data) - at)
+    else:
+        struct.pack_into("<Q", head, 16, len(data) - start)
+        struct.pack_into("<Q", head, len(head) - 8, 24 + len(data) - at)
+    return bytes(head)
+
+
+def says_where_it_ends(data: Data) -> bool:
+    """Says whether nothing is missing from a file whose format has a mark of its end: its last Ogg page has it."""
+    name, start = found(data)
+    last = data.rfind(b"OggS", start) if name == "ogg" else -1
+    return last < 0 or last + 5 >= len(data) or bool(data[last + 5] & 4)
+
+
 def check_complete(data: Data) -> None:
     """Refuses a file that ends before its container says it does, or that goes on with another recording.
 
@@ -192,14 +220,16 @@ def _riff_header(data: Data, start: int) -> str:
     return ">4sI" if data[start : start + 4] in (b"RIFX", b"FORM") else "<4sI"
 
 
-def _chunk(data: Data, at: int, wanted: bytes, header: str, align: int = 2) -> tuple[int, int] | None:
+def _chunk(
+    data: Data, at: int, wanted: bytes, header: str, align: int = 2, counts_header: bool = False
+) -> tuple[int, int] | None:
     """Finds a chunk in a file that is a row of them; returns where its content begins, and its size as it says."""
     header_bytes = struct.calcsize(header)
     for _ in _few_for(data):
         if at + header_bytes > len(data):
             return None
         name, size = struct.unpack_from(header, data, at)
-        size -= header_bytes if align == 8 else 0  # Wave64 counts the header in
+        size -= header_bytes if counts_header else 0
         at += header_bytes
         if name == wanted:
             return at, size
@@ -264,13 +294,21 @@ def _missing_in_riff(data: Data, start: int, at: int, size: int) -> int:
     return 0 if size in (len(data) - start, len(data) - start - 8) else missing
 
 
+def _samples_of_w64(data: Data, start: int) -> tuple[int, int] | None:
+    return _chunk(data, start + 40, _W64_DATA, "<16sQ", align=8, counts_header=True)
+
+
 def _missing_in_w64(data: Data, start: int) -> int:
-    chunk = _chunk(data, start + 40, b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a", "<16sQ", align=8)
+    chunk = _samples_of_w64(data, start)
     return 0 if not chunk or _is_unknown(chunk[1], 8) else chunk[0] + chunk[1] - len(data)
 
 
+def _samples_of_caf(data: Data, start: int) -> tuple[int, int] | None:
+    return _chunk(data, start + 8, b"data", ">4sQ", align=1)
+
+
 def _missing_in_caf(data: Data, start: int) -> int:
-    chunk = _chunk(data, start + 8, b"data", ">4sQ", align=1)
+    chunk = _samples_of_caf(data, start)
     return 0 if not chunk or _is_unknown(chunk[1], 8) else chunk[0] + chunk[1] - len(data)
 
 
@@ -285,6 +323,12 @@ def _missing_in_avi(data: Data, start: int) -> int:
             return 0
         at += 8 + size + size % 2
     return 0
+
+
+def _missing_in_asf(data: Data, start: int) -> int:
+    """Returns how many bytes the packets lack; a live stream does not say how many there are."""
+    chunk = _chunk(data, start, _ASF_DATA, "<16sQ", align=1, counts_header=True)
+    return 0 if not chunk or _is_unknown(chunk[1], 8) else chunk[0] + chunk[1] - len(data)
 
 
 def _missing_in_au(data: Data, start: int) -> int:
@@ -330,8 +374,8 @@ def _missing_in_matroska(data: Data, start: int) -> int:
     if data[-128:-125] == b"TAG":
         end -= 128  # of ID3, hung on by a program that takes every file for an MP3
     for _ in _few_for(data, _BYTES_PER_BLOCK):
-        if at >= end:
-            break
+        if at >= end or not data[at]:  # no element begins with zero: it is what was hung on
+            return at - end if at > end else 0
         element, at = _ebml_number(data, at, keep_marker=True)
         size, at = _ebml_number(data, at, keep_marker=False)
         if element is None or at > end:
@@ -364,6 +408,21 @@ def _missing_in_mpegts(data: Data, start: int) -> int:
     return -(len(data) - start) % size
 
 
+def _missing_in_mpeg(data: Data, start: int) -> int:
+    """Returns how many bytes the last packet of a program stream lacks."""
+    at = start
+    for _ in _few_for(data):
+        if at + 14 > len(data) or data[at : at + 3] != b"\0\0\1" or data[at + 3] <= 0xB9:
+            return 0
+        if data[at + 3] != 0xBA:
+            at += 6 + int.from_bytes(data[at + 4 : at + 6], "big")
+        else:  # of MPEG-2, or of MPEG-1
+            at += 14 + (data[at + 13] & 7) if data[at + 4] & 0xC0 == 0x40 else 12
+        if at > len(data):
+            return at - len(data)
+    return 0
+
+
 def _missing_in_flv(data: Data, start: int) -> int:
     """Returns how many bytes the last tag lacks; each says how long it is, and again behind itself."""
     at = start + 9
@@ -384,6 +443,8 @@ _MISSING: dict[str, Callable[[Data, int], int]] = {
     "ogg": _missing_in_ogg,
     "mov": _missing_in_iso_media,
     "matroska": _missing_in_matroska,
+    "asf": _missing_in_asf,
     "mpegts": _missing_in_mpegts,
+    "mpeg": _missing_in_mpeg,
     "flv": _missing_in_flv,
 }

@@ -4,8 +4,8 @@ Stream rippers, splitters and taggers leave such files that do not begin on a fr
 frames, or several recordings in a row. A frame is known by the headers of those that follow it, each where the one
 before says: decoders are given runs of such frames, and never what lies between.
 
-Sources: ISO/IEC 11172-3 and 13818-3 (MPEG audio), the Xing header of variable bit rate MP3 as LAME writes it, ISO/IEC
-13818-7 (ADTS), ATSC A/52 (AC-3 and E-AC-3), RFC 9639 (FLAC), ID3v2.
+Sources: ISO/IEC 11172-3 and 13818-3 (MPEG audio), the Xing header of variable bit rate MP3 as LAME writes it, and the
+VBRI header of Fraunhofer's encoder, ISO/IEC 13818-7 (ADTS), ATSC A/52 (AC-3 and E-AC-3), RFC 9639 (FLAC), ID3v2.
 """
 
 import re
@@ -27,6 +27,8 @@ _BYTES_PER_FALSE_HEADER, _HARMLESS_FALSE_HEADERS = 100, 1_000
 _BYTES_PER_PART, _HARMLESS_PARTS = 50_000, 64
 # The Xing header lies behind the side information of the first MP3 frame, which is at most 4 + 32 bytes long.
 _XING_WITHIN_BYTES = 64
+# That of Fraunhofer's encoder lies always here.
+_VBRI_AT = 36
 
 _MPEG_RATES_HZ = (44_100, 48_000, 32_000)
 _KBPS = {  # by MPEG-1 or not, and layer
@@ -227,7 +229,7 @@ def parts(data: Data, kind: str, at: int) -> list[Part]:
             at += 1
         else:
             # MP3s that were split, or recorded from a stream, end within a frame, and no player minds.
-            missing = _missing_by_xing(data, at) if kind == "mp3" else after - len(data)
+            missing = _missing_by_count(data, at) if kind == "mp3" else after - len(data)
             found.append(Part(at, end, duration_s, missing, most > 0))
             at = after
         if false_headers > most_false or len(found) > most_parts:
@@ -298,6 +300,14 @@ def _xing_frames(data: Data, start: int) -> int:
     return frames + 1 if frames else 0
 
 
-def _missing_by_xing(data: Data, start: int) -> int:
+def _missing_by_count(data: Data, start: int) -> int:
+    """Returns how many bytes are not there of those that the first frame counts."""
     _, size = _xing(data, start)
-    return start + size - len(data) if size else 0
+    if size:
+        return start + size - len(data)
+    header = _mpeg_frame(data, start)
+    if not header or data[start + _VBRI_AT : start + _VBRI_AT + 4] != b"VBRI" or len(data) < start + _VBRI_AT + 14:
+        return 0
+    (size,) = struct.unpack_from(">I", data, start + _VBRI_AT + 10)
+    # Some count the first frame, which has no sound, and some do not.
+    return int(start + size - header[0] - len(data))

@@ -31,19 +31,27 @@ def whole(path: Path) -> Data:
         raise UnreadableFile(f"{path} cannot be read: {reason}.") from error
 
 
-def opened(data: Data, start: int = 0, end: int | None = None) -> IO[bytes]:
-    """Returns a file object of its own for the data, or for a part of it, without copying it."""
+def opened(data: Data, start: int = 0, end: int | None = None, head: bytes = b"") -> IO[bytes]:
+    """Returns a file object of its own for the data, or for a part of it, without copying it.
+
+    Args:
+        data: the bytes.
+        start: where the part begins.
+        end: where it ends.
+        head: what is read in the place of as many bytes at its beginning.
+    """
     end = len(data) if end is None else min(end, len(data))
-    if isinstance(data, bytes) and (start, end) == (0, len(data)):
+    if isinstance(data, bytes) and (start, end) == (0, len(data)) and not head:
         return io.BytesIO(data)
-    return cast(IO[bytes], _PartialFile(data, start, end))
+    return cast(IO[bytes], _PartialFile(data, start, end, head))
 
 
 class _PartialFile(io.RawIOBase):
     """Reads data from `start` to `end`; the methods that `mmap` itself has share one position."""
 
-    def __init__(self, data: Data, start: int, end: int) -> None:
+    def __init__(self, data: Data, start: int, end: int, head: bytes) -> None:
         self._data = data
+        self._head = head
         self._start = start
         self._size = max(0, end - start)
         self._at = 0
@@ -65,7 +73,10 @@ class _PartialFile(io.RawIOBase):
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
         first = self._start + self._at
-        part = self._data[first : first + max(0, min(len(view), self._size - self._at))]
+        part = (
+            self._head[self._at : self._at + len(view)]
+            or (self._data[first : first + max(0, min(len(view), self._size - self._at))])
+        )
         view[: len(part)] = part
         self._at += len(part)
         return len(part)

@@ -32,6 +32,8 @@ _GAP_S = 0.1
 _GAP_BLOCK_S = 1.0
 # An index says how long the sound is. Encoders count their delay in or not, which is less than this.
 _MISSING_S = 0.5
+# Of these, recorders write how long they are, as a rule, but not always into the right place, or rightly.
+_STATES_DURATION = frozenset({"flv", "matroska", "asf"})
 # PyAV finds the planes of a frame by the null pointer behind the last; from 8 on (AV_NUM_DATA_POINTERS) FFmpeg has none
 # there, and what is read on is other memory. Packed, all channels share one plane.
 _SAFE_PLANES = 7
@@ -182,9 +184,16 @@ def blocks(
             read_s += frame.samples / rate_hz
             patience.heard(samples.size / _VALUES_PER_S)
         indexed_s = (stream.duration or 0) * _tick_s(stream)
+        # Others guess it from their last packets, or from the bit rate.
+        stated_s = (container.duration or 0) / av.time_base if kind in _STATES_DURATION else 0.0
     if kind == "mov" and read_s < indexed_s - _MISSING_S:
         raise InvalidAudio(
             f"The audio is cut short: {read_s:.1f} of {indexed_s:.1f} s could be decoded; use the whole file."
+        )
+    if read_s < stated_s - _MISSING_S and notes is not None:
+        notes.append(
+            f"The file says that it lasts {stated_s:.1f} s, and its sound ends at {read_s:.1f} s; "
+            "something may be missing from it."
         )
 
 

@@ -9,10 +9,12 @@ import pytest
 import soundfile as sf
 
 from hark import containers
-from hark.audio import decode
+from hark.audio import blocks, decode, stated_duration_s
 from hark.errors import InvalidAudio
 from tests.conftest import encode
+from tests.handler.structure import parsed, written
 from tests.hark.media_files import encode_media
+from tests.hark.recordings import RECORDINGS
 from tests.hark.test_audio import RATE, tone
 
 # sox, arecord, GStreamer, MPlayer, npm's and browsers' encoders, FFmpeg.
@@ -72,6 +74,61 @@ def test_long_wave_files_are_read_and_refused_where_they_are_cut(format_: str, s
     assert len(decode(data, RATE, 30)) == 3 * RATE
     with pytest.raises(InvalidAudio, match="cut short"):
         decode(data[: int(len(data) * share)], RATE, 30)
+
+
+@pytest.mark.parametrize("size", [0, (1 << 63) - 1, 0x7FFFFFFFFFFFFFFF + 24, (1 << 64) - 1])
+def test_a_wave64_file_from_a_pipe_is_read(size: int) -> None:
+    data = encode(tone(RATE), RATE, "W64", "PCM_16")
+    piped = bytearray(data)
+    at = data.index(b"data\xf3\xac\xd3\x11") + 16
+    struct.pack_into("<Q", piped, 16, size)
+    struct.pack_into("<Q", piped, at, size)
+    np.testing.assert_array_equal(decode(bytes(piped), RATE, 30), decode(data, RATE, 30))
+    assert stated_duration_s(bytes(piped)) == 1.0
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "ULAW", "ALAC_16"])
+def test_a_core_audio_file_whose_size_nobody_knew_is_read(subtype: str) -> None:
+    data = encode(tone(RATE), RATE, "CAF", subtype)
+    open_ended = bytearray(data)
+    struct.pack_into(">Q", open_ended, data.index(b"data") + 4, (1 << 64) - 1)
+    assert len(decode(bytes(open_ended), RATE, 30)) == RATE
+
+
+def test_wma_that_is_cut_between_two_packets_is_cut_short() -> None:
+    data = RECORDINGS["WMA"](tone(RATE, 3.0)[:, 0])
+    file = parsed(data, "asf")
+    packets = next(part for part in file.parts if len(part.parts) > 3 and not part.parts[0].name)
+    size = len(packets.parts[0].body)
+    for count in (1, 3):
+        with pytest.raises(InvalidAudio, match=f"at least {count * size} bytes"):
+            decode(data[: -count * size], RATE, 30)
+
+
+def test_a_program_stream_that_is_cut_within_a_packet_is_cut_short() -> None:
+    data = RECORDINGS["MPEG-PS"](tone(RATE, 3.0)[:, 0])
+    for share in (0.3, 0.55, 0.9):
+        with pytest.raises(InvalidAudio, match="cut short"):
+            decode(data[: int(len(data) * share)], RATE, 30)
+
+
+@pytest.mark.parametrize("tail", [bytes(1), bytes(5000), ID3V1])
+@pytest.mark.parametrize("name", ["WebM", "WebM, live", "Matroska with 24-bit PCM"])
+def test_what_is_hung_on_to_matroska_is_none_of_it(name: str, tail: bytes) -> None:
+    data = RECORDINGS[name](tone(RATE, 2.0)[:, 0])
+    assert len(decode(data + tail, RATE, 30)) == len(decode(data, RATE, 30))
+
+
+@pytest.mark.parametrize("name", ["OGG OPUS", "OGG VORBIS", "FLV", "FLV with MP3"])
+def test_what_may_be_cut_is_said_to_be(name: str) -> None:
+    data = RECORDINGS[name](tone(RATE, 6.0)[:, 0])
+    file = parsed(data, containers.kind(data))
+    for cut, said in ((0, 0), (len(file.parts) // 2, 1)):
+        file.parts = file.parts[: len(file.parts) - cut]
+        notes: list[str] = []
+        read = np.concatenate(list(blocks(written(file), RATE, 30, notes)))
+        assert len([note for note in notes if "something may be missing" in note]) == said
+        assert (len(read) < 5 * RATE) == bool(said)
 
 
 def test_an_rf64_file_whose_size_nobody_knew_is_read() -> None:

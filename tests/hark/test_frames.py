@@ -16,6 +16,7 @@ from hark.pipeline import Timings, transcribe_samples
 from hark.recognizer import Recognizer
 from tests.conftest import encode
 from tests.hark.media_files import encode_media
+from tests.hark.recordings import RECORDINGS
 from tests.hark.test_audio import RATE, tone
 
 RUBBISH = np.random.default_rng(5).integers(0, 256, 20_000, np.uint8).tobytes()
@@ -144,6 +145,14 @@ def test_an_mp3_that_says_that_it_is_longer_is_cut_short_wherever_it_begins() ->
     for front in (b"", b"\r\n", RUBBISH):
         with pytest.raises(InvalidAudio, match="cut short"):
             decode(front + data[: len(data) // 2], RATE, 30)
+
+
+def test_what_the_header_of_fraunhofer_counts_must_be_there() -> None:
+    data = RECORDINGS["MP3 with VBRI"](tone(RATE, 3.0)[:, 0])
+    assert abs(len(decode(data, RATE, 30)) / RATE - 3.0) < 0.15
+    for share in (0.4, 0.9):
+        with pytest.raises(InvalidAudio, match="cut short"):
+            decode(data[: int(len(data) * share)], RATE, 30)
 
 
 @pytest.mark.parametrize("codec", ["libmp3lame", "aac", "ac3"])

@@ -3,7 +3,8 @@
 Source: OpenAI, "Create transcription". Whatever a caller sends and this API does not do would silently not happen, so
 it is refused by name; what has no effect on a model that hears one language and decodes without drawing is accepted,
 and so is what programs for other servers of this API send with every request (docs/clients.md lists it).
-`decoder`, `hotwords`, `alternatives`, `text_style`, `max_line_length` and `max_lines` are Hark's own.
+`decoder`, `hotwords`, `alternatives`, `text_style`, `channels`, `channel_names`, `max_line_length` and `max_lines` are
+Hark's own.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any
 
 from hark import cues, hotwords
 from hark.cues import Layout
-from hark.decoding import DECODERS, MOST_ALTERNATIVES, TEXT_STYLES, Decoding
+from hark.decoding import DECODERS, MOST_ALTERNATIVES, MOST_NAMES, TEXT_STYLES, Decoding, checked_channels
 from hark.errors import ConflictingParameters, InvalidParameter
 from hark.language_model import LETTERS
 
@@ -23,10 +24,16 @@ GRANULARITIES = ("word", "segment")
 
 # Fields that may be sent several times, with or without the brackets that clients put behind their names, and how
 # often.
-_LISTS = {"timestamp_granularities": len(GRANULARITIES), "include": 1, "languages": 16, "hotwords": hotwords.MOST}
+_LISTS = {
+    "timestamp_granularities": len(GRANULARITIES),
+    "include": 1,
+    "languages": 16,
+    "hotwords": hotwords.MOST,
+    "channel_names": MOST_NAMES,
+}
 _SCALARS = frozenset({
     *("model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"),
-    *("decoder", "alternatives", "text_style", "max_line_length", "max_lines"),
+    *("decoder", "alternatives", "text_style", "channels", "max_line_length", "max_lines"),
 })  # fmt: skip
 # Fields of the published API that ask for what the model cannot do.
 _CANNOT = {
@@ -161,11 +168,27 @@ def _group(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
             raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
         values.setdefault(name, []).append(value)
         most = _LISTS.get(name, 1)
+        if name == "channel_names":
+            _number_name(values[name], sent_name)
         if len(values[name]) > most:
             raise InvalidParameter(f"{name} is given too often; send {most} at most.", param=name)
-    # Browsers' forms send what nobody filled in as empty.
-    filled = {name: [value for value in several if value] for name, several in values.items()}
-    return {name: several for name, several in filled.items() if several}
+    # Browsers' forms send what nobody filled in as empty; of channels' names, an empty one keeps the place of one.
+    filled = {
+        name: [value for value in several if value or name == "channel_names"] for name, several in values.items()
+    }
+    return {name: several for name, several in filled.items() if any(several)}
+
+
+def _number_name(names: list[str], sent_name: str) -> None:
+    """Puts the last of the names where the number in the field's brackets, if there is one, says that it belongs."""
+    number = re.search(r"\[([0-9]+)\]", sent_name, re.ASCII)
+    if number is None:
+        return
+    at, name = int(number[1]), names.pop()
+    if at >= _LISTS["channel_names"]:
+        raise InvalidParameter(f"There is no channel for {sent_name}; the first is [0].", param="channel_names")
+    names.extend([""] * (at + 1 - len(names)))
+    names[at] = name
 
 
 def _check_chunking(sent_name: str, value: str) -> None:
@@ -255,13 +278,16 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
     listed = hotwords.listed(values.get("hotwords", []))
     in_prompt = hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS])
     prompted = (hotwords.spelt(word) for word in in_prompt)
+    alternatives, channels = _alternatives(_one(values, "alternatives")), _one(values, "channels")
     return Decoding(
         decoder=decoder,
         hotwords=hotwords.checked(listed),
         prompted=tuple(dict.fromkeys(word for word in prompted if set(word) <= _SPELLABLE)),
-        alternatives=_alternatives(_one(values, "alternatives")),
+        alternatives=alternatives,
         spellings=tuple(dict.fromkeys([*in_prompt, *listed])),
         text_style=style,
+        channels=channels,
+        channel_names=checked_channels(channels, values.get("channel_names", []), alternatives),
     )
 
 

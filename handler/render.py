@@ -74,8 +74,8 @@ def events(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> Iter
 
     The deltas, joined, are the text.
     """
-    for number, segment in enumerate(transcript.segments):
-        delta = {"type": "transcript.text.delta", "delta": (" " if number else "") + segment.text}
+    for segment, delta_text in zip(transcript.segments, transcript.parts(), strict=True):
+        delta = {"type": "transcript.text.delta", "delta": delta_text}
         yield delta | ({"logprobs": _logprobs(segment, spec)} if with_logprobs else {})
     content = openai_json(transcript, spec, with_logprobs)
     yield {"type": "transcript.text.done", **content, "usage": _token_usage(transcript, spec)}

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from hark.errors import HarkError
     from hark.keywords import Detection
     from hark.model import KeywordModel, Model, load, load_keywords
-    from hark.transcript import Alternative, Segment, Transcript, Word
+    from hark.transcript import Alternative, Channel, Segment, Transcript, Word
 
 # The one place that says it; pyproject.toml reads it from here, without running anything.
 __version__ = "1.1.0"
 
 __all__ = [
     "Alternative",
+    "Channel",
     "Detection",
     "HarkError",
     "KeywordModel",
@@ -37,7 +38,7 @@ _MODULES = {
     "hark.errors": ("HarkError",),
     "hark.keywords": ("Detection",),
     "hark.model": ("KeywordModel", "Model", "load", "load_keywords"),
-    "hark.transcript": ("Alternative", "Segment", "Transcript", "Word"),
+    "hark.transcript": ("Alternative", "Channel", "Segment", "Transcript", "Word"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

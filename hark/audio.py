@@ -22,6 +22,9 @@ from hark.mapped import Data, opened
 MIN_SAMPLE_RATE_HZ = 8_000
 MAX_SAMPLE_RATE_HZ = 192_000
 
+# Each channel that is kept apart is searched, and takes memory, as a recording of its own does: those of 7.1 surround.
+MOST_CHANNELS = 8
+
 # A second of the longest recording may have so many values, all channels together, on average: 48 kHz in stereo. Eight
 # silent channels of 192 kHz fit many minutes into few bytes, and decoding them takes longer than anybody waits. Ten
 # minutes' worth are no matter, however short the limit.
@@ -85,14 +88,21 @@ def blocks(
         InvalidAudio: the bytes are not audio, are cut short, hold no samples or hold values that are not numbers.
         AudioTooLong: the audio is longer than the limit.
     """
-    if not data:
-        raise InvalidBody("The audio is empty; use the bytes of an audio file.")
-    containers.check_complete(data)
-    notes = [] if notes is None else notes
-    if not containers.says_where_it_ends(data):
-        notes.append("The file has no mark of its end, as Ogg files have; something may be missing from it.")
-    source = _source(data, max_duration_s, notes)
-    yield from _usable(_resampled(source, sample_rate_hz, max_duration_s, notes))
+    yield from _decoded(data, sample_rate_hz, max_duration_s, [] if notes is None else notes, apart=False)
+
+
+def channel_blocks(
+    data: Data, sample_rate_hz: int, max_duration_s: float, notes: list[str]
+) -> Iterator[NDArray[np.float32]]:
+    """As `blocks`, with the channels kept apart.
+
+    Yields:
+        [samples, channels] float32; in recordings in a row, the number of channels may change from block to block.
+
+    Raises:
+        RequestError: as `blocks` does; also where there are more than `MOST_CHANNELS`.
+    """
+    yield from _decoded(data, sample_rate_hz, max_duration_s, notes, apart=True)
 
 
 def of_samples(samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
@@ -111,12 +121,52 @@ def of_samples(samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int) ->
         InvalidAudio: it has no samples or values that are not numbers, or the rate is out of range; while it is read.
     """
     if samples.ndim != 1:
-        raise InvalidParameter(f"The array has {samples.ndim} dimensions; give [samples] of one channel.")
+        raise InvalidParameter(
+            f"The array has {samples.ndim} dimensions; give [samples] of one channel, or keep channels apart."
+        )
+    return _of_array(samples[:, None], from_rate_hz, sample_rate_hz, apart=False)
+
+
+def of_channels(samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """As `of_samples`, with the channels kept apart.
+
+    Args:
+        samples: [samples, channels] floating-point numbers, or [samples] of one channel.
+        from_rate_hz: their rate.
+        sample_rate_hz: rate to resample to.
+
+    Returns:
+        what `channel_blocks` yields.
+
+    Raises:
+        RequestError: as `of_samples` does; also where there are more than `MOST_CHANNELS`.
+    """
+    channels = samples[:, None] if samples.ndim == 1 else samples
+    if channels.ndim != 2 or not channels.shape[1]:
+        raise InvalidParameter(f"The array has the shape {samples.shape}; give [samples, channels].")
+    return _of_array(channels, from_rate_hz, sample_rate_hz, apart=True)
+
+
+def _of_array(
+    samples: NDArray[Any], from_rate_hz: int, sample_rate_hz: int, apart: bool
+) -> Iterator[NDArray[np.float32]]:
     if samples.dtype.kind != "f":
         raise InvalidParameter(f"The array is of {samples.dtype}; give float32, with full scale at 1.")
     cut = (samples[at : at + _BLOCK_VALUES] for at in range(0, len(samples), _BLOCK_VALUES))
-    source = ((from_rate_hz, block.astype(np.float32, copy=False)[:, None]) for block in cut)
-    return _usable(_resampled(source, sample_rate_hz, math.inf, []))
+    source = ((from_rate_hz, block.astype(np.float32, copy=False)) for block in cut)
+    return _usable(_resampled(source, sample_rate_hz, math.inf, [], apart))
+
+
+def _decoded(
+    data: Data, sample_rate_hz: int, max_duration_s: float, notes: list[str], apart: bool
+) -> Iterator[NDArray[np.float32]]:
+    if not data:
+        raise InvalidBody("The audio is empty; use the bytes of an audio file.")
+    containers.check_complete(data)
+    if not containers.says_where_it_ends(data):
+        notes.append("The file has no mark of its end, as Ogg files have; something may be missing from it.")
+    source = _source(data, max_duration_s, notes)
+    yield from _usable(_resampled(source, sample_rate_hz, max_duration_s, notes, apart))
 
 
 def stated_duration_s(data: Data) -> float | None:
@@ -272,24 +322,28 @@ def _read(file: sf.SoundFile) -> _Source:
 
 
 def _resampled(
-    source: _Source, sample_rate_hz: int, max_duration_s: float, notes: list[str]
+    source: _Source, sample_rate_hz: int, max_duration_s: float, notes: list[str], apart: bool
 ) -> Iterator[NDArray[np.float32]]:
-    """Mixes down and resamples; the rate may change on the way, as it does where AAC turns into HE-AAC."""
-    rate_hz, resampler = 0, None
+    """Mixes down, or keeps channels apart, and resamples.
+
+    The rate may change on the way, as it does where AAC turns into HE-AAC, and so may the number of channels.
+    """
+    rate_hz, channels, resampler = 0, 0, None
     changes = 0
     duration_s = 0.0
     values = 0
     mix = downmix.Downmix()
     for block_rate_hz, block in _by_the_second(source):
-        if block_rate_hz != rate_hz:
+        block_channels = block.shape[1] if apart else 0
+        if (block_rate_hz, block_channels) != (rate_hz, channels):
             if resampler is not None:
-                yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            rate_hz = _checked_rate(block_rate_hz)
+                yield resampler.resample_chunk(_no_more(channels), last=True)
+            rate_hz, channels = _checked_rate(block_rate_hz), _checked_channels(block_channels)
             changes += 1
             if changes > _HARMLESS_CHANGES + duration_s / _S_PER_CHANGE:  # each takes as long as seconds of sound
                 raise InvalidAudio("The audio changes its sample rate all the time; export it again with one rate.")
             resampler = (
-                soxr.ResampleStream(rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
+                soxr.ResampleStream(rate_hz, sample_rate_hz, channels or 1, dtype="float32", quality="HQ")
                 if rate_hz != sample_rate_hz
                 else None
             )
@@ -297,12 +351,17 @@ def _resampled(
         _check_duration(duration_s, max_duration_s)
         values += block.size
         _check_values(values, max_duration_s)
-        mono = mix.mono(block, rate_hz)
-        yield mono if resampler is None else resampler.resample_chunk(mono)
+        kept = block if apart else mix.mono(block, rate_hz)
+        yield kept if resampler is None else resampler.resample_chunk(np.ascontiguousarray(kept))
     if resampler is not None:
-        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield resampler.resample_chunk(_no_more(channels), last=True)
     if mix.turned:
         notes.append("Channels are inverted against each other; they were turned before they were averaged.")
+
+
+def _no_more(channels: int) -> NDArray[np.float32]:
+    """Returns no samples, of so many channels that are kept apart, or mixed down where these are 0."""
+    return np.zeros((0, channels) if channels else 0, np.float32)
 
 
 def _by_the_second(source: _Source) -> _Source:
@@ -320,6 +379,16 @@ def _by_the_second(source: _Source) -> _Source:
                     held, frames_held = [], 0
         if held:
             yield rate_hz, np.concatenate(held)
+
+
+def _checked_channels(channels: int) -> int:
+    if channels > MOST_CHANNELS:
+        raise InvalidParameter(
+            f"The audio has {channels} channels, and no more than {MOST_CHANNELS} can be kept apart; mix them "
+            "(channels=mix), or export those you need.",
+            param="channels",
+        )
+    return channels
 
 
 def _checked_rate(rate_hz: int) -> int:

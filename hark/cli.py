@@ -78,6 +78,19 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         choices=("written", "spoken"),
         help="written, the default, with punctuation, capitals and figures; or spoken, as the words were said",
     )
+    parser.add_argument(
+        "--channels",
+        choices=("mix", "separate"),
+        help="mix, the default; or separate, each transcribed by itself, as where each speaker of a call has one",
+    )
+    parser.add_argument(
+        "--channel-names", default="", metavar="A,B", help="who speaks in each channel; else Channel 1, Channel 2"
+    )
+
+
+def channel_names(text: str) -> list[str]:
+    """Returns the names that were given with commas between them; an empty one keeps its place."""
+    return text.split(",") if text else []
 
 
 def word_table(rows: Sequence[tuple[float, float, float, str]], most: int | None = None) -> list[str]:
@@ -139,7 +152,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     try:
         words = options.hotwords.split(",")
-        asked_for(options.decoder or "", words, options.alternatives, options.text_style or "")
+        names = channel_names(options.channel_names)
+        style, channels = options.text_style or "", options.channels or ""
+        asked_for(options.decoder or "", words, options.alternatives, style, channels, names)
         options.layout = cues.layout(options.max_line_length, options.max_lines)
     except HarkError as error:
         _tell(str(error))
@@ -223,6 +238,8 @@ def _transcribe(recording: Recording, model: "Model", options: argparse.Namespac
                 hotwords=options.hotwords,
                 alternatives=options.alternatives,
                 text_style=options.text_style or "",
+                channels=options.channels or "",
+                channel_names=channel_names(options.channel_names),
                 progress=progress.at,
             )
     except HarkError as error:
@@ -230,6 +247,9 @@ def _transcribe(recording: Recording, model: "Model", options: argparse.Namespac
         return False
     if not transcript.text:
         _note(f"{recording.shown}: (no speech)")
+    if options.channels == "separate":
+        for note in transcript.notes:
+            _note(f"{recording.shown}: {note}")
     if options.output is None:
         # The number in front is there where there are several.
         _print(transcript, model.spec, options, recording.shown if place else "")
@@ -268,8 +288,6 @@ def _rendered(transcript: "Transcript", spec: "ModelSpec", options: argparse.Nam
 
 
 def _text(transcript: "Transcript", with_words: bool) -> Iterator[str]:
-    from hark.transcript import read_as_one
-
     yield transcript.text
     if transcript.alternatives:
         yield ""
@@ -279,7 +297,7 @@ def _text(transcript: "Transcript", with_words: bool) -> Iterator[str]:
         yield from word_table(
             [
                 (words[0].start, words[-1].end, min(word.confidence for word in words), words[0].text)
-                for words in read_as_one(transcript.words)
+                for words in transcript.read_words
             ]
         )
 

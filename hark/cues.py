@@ -34,17 +34,24 @@ class Layout:
     Attributes:
         max_line_length: characters in a line.
         max_lines: lines on the screen.
+        lead: what stands before the text of each subtitle, such as the name of who speaks.
     """
 
     max_line_length: int = 42
     max_lines: int = 2
+    lead: str = ""
 
     def fits(self, text: str, duration_s: float) -> bool:
         """Says whether a text that is spoken in `duration_s` seconds can stand in one subtitle."""
         return duration_s <= MAX_S and len(self.lines(text)) <= self.max_lines
 
     def lines(self, text: str) -> list[str]:
-        """Lays a text out in lines, two as equal as words allow; only a word longer than a line is broken."""
+        """Lays a text out in lines, two as equal as words allow; only a word longer than a line is broken.
+
+        What leads shares the first line, or has a line of its own, which does not count, where it is longer than half.
+        """
+        if self.lead and text and not self.has_lead_line:
+            text = f"{self.lead} {text}"
         longest = self.max_line_length
         if len(text) <= longest:
             return [text] if text else []
@@ -55,6 +62,11 @@ class Layout:
             if max(break_at, len(text) - break_at - 1) <= longest:
                 return [text[:break_at], text[break_at + 1 :]]
         return textwrap.wrap(text, longest, break_on_hyphens=False)
+
+    @property
+    def has_lead_line(self) -> bool:
+        """Says whether what leads stands in a line of its own above the others."""
+        return len(self.lead) > self.max_line_length / 2
 
 
 # What anybody may ask for.
@@ -73,7 +85,10 @@ def layout(max_line_length: int | None = None, max_lines: int | None = None) -> 
     for name, (value, (least, most)) in asked.items():
         if value is not None and not least <= value <= most:
             raise InvalidParameter(f"{name} must be a number from {least} to {most}.", param=name)
-    return Layout(**{name: value for name, (value, _) in asked.items() if value is not None})
+    return Layout(
+        DEFAULT.max_line_length if max_line_length is None else max_line_length,
+        DEFAULT.max_lines if max_lines is None else max_lines,
+    )
 
 
 class Timed(Protocol):

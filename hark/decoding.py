@@ -33,6 +33,10 @@ _WIDEST_BEAM = 10_000
 MOST_ALTERNATIVES = 10
 # Readable text, with punctuation, capitals and figures; or the words as they were spoken.
 TEXT_STYLES = ("written", "spoken")
+# Channels are mixed down to one, or kept apart: each transcribed by itself.
+CHANNELS = ("mix", "separate")
+# Names of those who speak in them stand in lines of text and in subtitles.
+MOST_NAMES, _LONGEST_NAME = 16, 50
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Decoding:
         alternatives: how many of the best texts are wanted; 0 for the best one alone, not listed.
         spellings: hot words, and those of a prompt, as the caller writes them.
         text_style: one of `TEXT_STYLES`; "" for the default.
+        channels: one of `CHANNELS`; "" for the default.
+        channel_names: who speaks in each channel, in order; "" where that is not said.
     """
 
     decoder: str = ""
@@ -54,6 +60,8 @@ class Decoding:
     alternatives: int = 0
     spellings: tuple[str, ...] = ()
     text_style: str = ""
+    channels: str = ""
+    channel_names: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `from_json` reads."""
@@ -69,7 +77,14 @@ class Decoding:
         return cls(**known)
 
 
-def asked_for(decoder: str = "", hot: Iterable[str] = (), alternatives: int = 0, text_style: str = "") -> Decoding:
+def asked_for(
+    decoder: str = "",
+    hot: Iterable[str] = (),
+    alternatives: int = 0,
+    text_style: str = "",
+    channels: str = "",
+    channel_names: Iterable[str] = (),
+) -> Decoding:
     """Makes a `Decoding` of what a person typed or a program passed.
 
     Args:
@@ -77,6 +92,8 @@ def asked_for(decoder: str = "", hot: Iterable[str] = (), alternatives: int = 0,
         hot: words to listen for, as people write them.
         alternatives: how many of the best texts are wanted; 0 for the best one alone, not listed.
         text_style: one of `TEXT_STYLES`; "" for the default.
+        channels: one of `CHANNELS`; "" for the default.
+        channel_names: who speaks in each channel, in order; "" where that is not said.
 
     Raises:
         InvalidParameter: a value cannot be what it is.
@@ -95,7 +112,45 @@ def asked_for(decoder: str = "", hot: Iterable[str] = (), alternatives: int = 0,
     if decoder == "greedy" and (words or alternatives):
         param = "hotwords" if words else "alternatives"
         raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
-    return Decoding(decoder, words, (), alternatives, as_written, text_style)
+    names = checked_channels(channels, channel_names, alternatives)
+    return Decoding(decoder, words, (), alternatives, as_written, text_style, channels, names)
+
+
+def checked_channels(channels: str, names: Iterable[str], alternatives: int) -> tuple[str, ...]:
+    """Returns the names of channels as they are shown.
+
+    Args:
+        channels: one of `CHANNELS`; "" for the default.
+        names: who speaks in each channel, in order; "" where that is not said.
+        alternatives: how many of the best texts are wanted.
+
+    Raises:
+        InvalidParameter: a value cannot be what it is.
+        ConflictingParameters: there are names of channels that are mixed, or the best of several texts at once.
+    """
+    if channels and channels not in CHANNELS:
+        raise InvalidParameter(f"channels must be {' or '.join(CHANNELS)}, not {channels[:64]!r}.", param="channels")
+    shown = tuple(name.strip() for name in names)
+    if len(shown) > MOST_NAMES:
+        raise InvalidParameter(f"There are more than {MOST_NAMES} names of channels.", param="channel_names")
+    for name in shown:
+        if len(name) > _LONGEST_NAME or not all(map(str.isprintable, name)):
+            raise InvalidParameter(
+                f"channel_names must be names of at most {_LONGEST_NAME} characters in one line, without those that "
+                "cannot be seen.",
+                param="channel_names",
+            )
+    if any(shown) and channels != "separate":
+        raise ConflictingParameters(
+            "channel_names need channels kept apart; set channels to separate, or leave the names out.",
+            param="channel_names",
+        )
+    if alternatives and channels == "separate":
+        raise ConflictingParameters(
+            "alternatives are of one text, and channels that are kept apart have one each; leave one of the two out.",
+            param="alternatives",
+        )
+    return shown
 
 
 class Decoder(Protocol):

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 from hark.spec import ModelSpec
-from hark.transcript import Segment, Transcript, Word, read_as_one
+from hark.transcript import Segment, Transcript, Word
 
 
 def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
                 "start": word.start_s,
                 "end": word.end_s,
                 "confidence": word.confidence,
+                **_channel(word),
             }
             for word in transcript.words
         ],
@@ -34,10 +35,12 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
                 "end": segment.end_s,
                 "text": segment.text,
                 "confidence": round(segment.confidence, 4),
+                **_channel(segment),
             }
             for number, segment in enumerate(transcript.segments)
         ],
         **alternatives(transcript),
+        **channels(transcript),
         **notes(transcript),
         "model": {"name": spec.name, "version": spec.version},
     }
@@ -59,14 +62,20 @@ def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, 
                 "word": words[0].word if words[0].written is None else words[0].written,
                 "start": words[0].start_s,
                 "end": words[-1].end_s,
+                **_channel(words[0]),
             }
-            for words in read_as_one(transcript.words)
+            for words in transcript.read_words
         ]
-    return {**content, **alternatives(transcript), **notes(transcript), "usage": duration_usage(transcript)}
+    content |= {**alternatives(transcript), **channels(transcript), **notes(transcript)}
+    return {**content, "usage": duration_usage(transcript)}
 
 
 def _written(word: Word) -> dict[str, str]:
     return {} if word.written is None else {"written": word.written, "punctuation": word.punctuation}
+
+
+def _channel(spoken: Word | Segment) -> dict[str, int]:
+    return {} if spoken.channel is None else {"channel": spoken.channel}
 
 
 def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:
@@ -84,6 +93,7 @@ def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:
         # As Whisper computes it: text that repeats itself compresses well.
         "compression_ratio": round(len(encoded) / len(zlib.compress(encoded)), 6),
         "no_speech_prob": round(segment.no_speech_prob, 6),
+        **_channel(segment),
     }
 
 
@@ -91,6 +101,15 @@ def alternatives(transcript: Transcript) -> dict[str, Any]:
     """The best texts, where they were asked for."""
     listed = [{"text": each.text, "score": round(each.score, 4)} for each in transcript.alternatives]
     return {"alternatives": listed} if listed else {}
+
+
+def channels(transcript: Transcript) -> dict[str, Any]:
+    """The recording's channels, where they were kept apart."""
+    listed = [
+        {"channel": each.number, "name": each.name, **({} if each.same_as is None else {"same_as": each.same_as})}
+        for each in transcript.channels
+    ]
+    return {"channels": listed} if listed else {}
 
 
 def notes(transcript: Transcript) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from hark import audio as audio_files
 from hark import keywords, mapped, model_files, pipeline
+from hark.channels import stream as stream_apart
+from hark.channels import transcribe_blocks as transcribe_apart
 from hark.decoding import Decoders, Decoding, asked_for
 from hark.errors import InvalidParameter, ModelError
 from hark.keywords import Detection
@@ -23,7 +25,7 @@ from hark.transcript import Segment, Transcript
 from hark.written import Writers
 
 AnyPath = str | os.PathLike[str]
-# A file by its path, the bytes of one, in memory or mapped, or [samples] of one channel.
+# A file by its path, the bytes of one, in memory or mapped, or [samples]; or [samples, channels] to be kept apart.
 Audio = AnyPath | bytes | mmap.mmap | NDArray[Any]
 
 
@@ -71,6 +73,8 @@ class Model:
         hotwords: str | Iterable[str] = (),
         alternatives: int = 0,
         text_style: str = "",
+        channels: str = "",
+        channel_names: Iterable[str] = (),
         progress: Callable[[float], object] | None = None,
     ) -> Transcript:
         """Transcribes a recording, however long, holding no more than some minutes of its sound at a time.
@@ -84,24 +88,33 @@ class Model:
             alternatives: how many of the best texts to list in the transcript, 10 at most; needs the beam search.
             text_style: "written", the default, for sentences with punctuation, capitals and figures; "spoken" for the
                 words as they were spoken, in lower case.
+            channels: "mix", the default, or "separate": each is transcribed by itself, as in recordings of calls where
+                each speaker has one. An array may then be [samples, channels].
+            channel_names: who speaks in each channel, in order; "Channel 1", "Channel 2", ... by default.
             progress: called now and then with the seconds of the recording that were read so far.
 
         Returns:
             the transcript: its `text`, and its `segments` and `words` with `start`, `end` and `confidence`. Each word
-            is there as it was spoken, as `word`, and as it is `written`.
+            is there as it was spoken, as `word`, and as it is `written`. Where channels are kept apart, segments and
+            words have a `channel`, from 1, and the text a line for each turn, with the name of who speaks.
 
         Raises:
             hark.HarkError: the recording cannot be read, or a value cannot be what it is. The message says what to do.
         """
-        asked = _asked(decoder, hotwords, alternatives, text_style)
+        asked = _asked(decoder, hotwords, alternatives, text_style, channels, channel_names)
         chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
         timings = Timings()
         notes: list[str] = []
-        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz, notes)
+        apart = asked.channels == "separate"
+        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz, notes, apart)
         if progress:
             blocks = _watched(blocks, self.spec.sample_rate_hz, progress)
-        found = pipeline.transcribe_blocks(timings.each("decode", blocks), self._recognizer, timings, chosen, writer)
-        return dataclasses.replace(found, notes=tuple(notes))
+        blocks = timings.each("decode", blocks)
+        if apart:
+            found = transcribe_apart(blocks, self._recognizer, timings, asked.channel_names, chosen, writer)
+        else:
+            found = pipeline.transcribe_blocks(blocks, self._recognizer, timings, chosen, writer)
+        return dataclasses.replace(found, notes=(*notes, *found.notes))
 
     def stream(
         self,
@@ -111,6 +124,7 @@ class Model:
         decoder: str = "",
         hotwords: str | Iterable[str] = (),
         text_style: str = "",
+        channels: str = "",
     ) -> Iterator[Segment]:
         """Yields the segments of a recording in order while it is being read, in memory that does not grow with it.
 
@@ -122,15 +136,19 @@ class Model:
             decoder: "beam" or "greedy".
             hotwords: words and names to listen for.
             text_style: "written" or "spoken".
+            channels: "mix" or "separate". What was said last in one of several channels comes when it is certain that
+                nobody spoke earlier in another one.
 
         Raises:
             hark.HarkError: there is no such file, or a value cannot be what it is; and on the way, where what is read
                 turns out to be no whole recording.
         """
-        asked = _asked(decoder, hotwords, 0, text_style)
+        asked = _asked(decoder, hotwords, 0, text_style, channels)
         chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
-        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
-        return pipeline.stream(blocks, self._recognizer, Timings(), chosen, writer)
+        apart = asked.channels == "separate"
+        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz, [], apart)
+        stream = stream_apart if apart else pipeline.stream
+        return stream(blocks, self._recognizer, Timings(), chosen, writer)
 
 
 class KeywordModel:
@@ -161,13 +179,21 @@ class KeywordModel:
         Raises:
             hark.HarkError: the recording cannot be read.
         """
-        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz)
+        blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz, [])
         return keywords.spot_blocks(blocks, self._recognizer, Timings()).detections
 
 
-def _asked(decoder: str, hotwords: str | Iterable[str], alternatives: int, text_style: str) -> Decoding:
+def _asked(
+    decoder: str,
+    hotwords: str | Iterable[str],
+    alternatives: int,
+    text_style: str,
+    channels: str,
+    channel_names: Iterable[str] = (),
+) -> Decoding:
     hot = hotwords.split(",") if isinstance(hotwords, str) else hotwords
-    return asked_for(decoder, hot, alternatives, text_style)
+    names = channel_names.split(",") if isinstance(channel_names, str) else channel_names
+    return asked_for(decoder, hot, alternatives, text_style, channels, names)
 
 
 def load(
@@ -196,13 +222,17 @@ def load_keywords(model: AnyPath | None = None) -> KeywordModel:
 
 
 def _blocks(
-    audio: Audio, sample_rate: int | None, sample_rate_hz: int, notes: list[str] | None = None
+    audio: Audio, sample_rate: int | None, sample_rate_hz: int, notes: list[str], apart: bool = False
 ) -> Iterator[NDArray[np.float32]]:
-    """Yields [samples] at the model's rate; a file that is not there is found at once, what is wrong in it later."""
+    """Yields [samples] at the model's rate, or [samples, channels] that are kept apart.
+
+    A file that is not there is found at once, what is wrong in it later.
+    """
     if isinstance(audio, np.ndarray):
         if sample_rate is None:
             raise InvalidParameter("An array does not say its rate; give sample_rate, in Hz.", param="sample_rate")
-        return audio_files.of_samples(audio, sample_rate, sample_rate_hz)
+        of_array = audio_files.of_channels if apart else audio_files.of_samples
+        return of_array(audio, sample_rate, sample_rate_hz)
     if sample_rate is not None:
         raise InvalidParameter("sample_rate is for arrays; a file says its own, so leave it out.", param="sample_rate")
     if not isinstance(audio, str | os.PathLike | bytes | mmap.mmap):
@@ -211,7 +241,8 @@ def _blocks(
             param="audio",
         )
     data = audio if isinstance(audio, bytes | mmap.mmap) else mapped.whole(Path(audio))
-    return audio_files.blocks(data, sample_rate_hz, math.inf, notes)
+    of_file = audio_files.channel_blocks if apart else audio_files.blocks
+    return of_file(data, sample_rate_hz, math.inf, notes)
 
 
 def _watched(

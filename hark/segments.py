@@ -91,6 +91,9 @@ class Search:
     Args:
         sample_rate_hz: rate of the samples.
         max_window_s: no window is longer.
+
+    Attributes:
+        done: nothing that comes any more begins before this, in samples of the recording.
     """
 
     def __init__(self, sample_rate_hz: int, max_window_s: float) -> None:
@@ -100,7 +103,7 @@ class Search:
         self._context = round(_CONTEXT_S / vad.STEP_S) * self._step
         self._held, self._levels = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         # In samples of the recording: where `_held` begins, and what has been dealt with.
-        self._held_start = self._done = 0
+        self._held_start = self.done = 0
 
     def add(
         self, more: Sequence[NDArray[np.float32]], last: bool, left_out: NDArray[np.bool_] | None = None
@@ -121,14 +124,14 @@ class Search:
         if left_out is not None:
             known = left_out[self._held_start // step :][: len(speech)]
             speech[: len(known)] &= ~known
-        spans, done_step = _cut(excess, speech, (self._done - self._held_start) // step, self._longest, last)
+        spans, done_step = _cut(excess, speech, (self.done - self._held_start) // step, self._longest, last)
         for first, end in spans:
             # What does not fill the last step of the recording goes with it, where there is room.
             last_one = last and end == len(excess)
             end_sample = min(len(held), (first + self._longest) * step) if last_one else end * step
             samples = levelled(held[first * step : end_sample])
             yield Window(self._held_start + first * step, samples, _silences_s(speech[first:end]))
-        self._done = self._held_start + done_step * step
+        self.done = self._held_start + done_step * step
         forgotten = max(0, _whole(done_step - self._context // step) * step)
         self._held, self._levels = held[forgotten:], self._levels[forgotten // step :]
         self._held_start += forgotten

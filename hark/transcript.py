@@ -55,8 +55,9 @@ class Word:
         start_s, end_s: seconds from the start of the recording; `start` and `end` are the same.
         confidence: how likely the word is right, 0..1.
         written: as it is read, with capitals, and numbers in digits; "" where what is written of the word before
-            stands for this one too; None where nobody asked.
+            stands for this one too; None where nobody asked. The word before is that of the same channel.
         punctuation: the mark after it.
+        channel: which channel it was said in, from 1; None where channels were not kept apart.
     """
 
     word: str
@@ -65,6 +66,7 @@ class Word:
     confidence: float
     written: str | None = None
     punctuation: str = ""
+    channel: int | None = None
 
     @property
     def text(self) -> str:
@@ -107,6 +109,11 @@ class Segment:
         return " ".join(word.word for word in self.words)
 
     @property
+    def channel(self) -> int | None:
+        """Which channel it was said in, from 1; None where channels were not kept apart."""
+        return self.words[0].channel
+
+    @property
     def start_s(self) -> float:
         """Where its first word starts, in seconds from the start of the recording."""
         return self.words[0].start_s
@@ -143,20 +150,37 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """A channel of a recording whose channels were kept apart.
+
+    Attributes:
+        number: from 1.
+        name: of who speaks in it.
+        same_as: the number of the channel whose sound it has, too, which was transcribed in its place.
+    """
+
+    number: int
+    name: str
+    same_as: int | None = None
+
+
+@dataclass(frozen=True)
 class Transcript:
     """What was said in a recording of `duration_s` seconds.
 
     Attributes:
-        segments: in order.
+        segments: in order of their starts.
         duration_s: length of the recording.
         alternatives: the best texts, `text` being the first, no two alike; none unless asked for.
         notes: what of the recording was transcribed, where that is not all of it as it is: a sentence each.
+        channels: of the recording, in order, where they were kept apart; else none.
     """
 
     segments: tuple[Segment, ...]
     duration_s: float
     alternatives: tuple[Alternative, ...] = ()
     notes: tuple[str, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -165,8 +189,28 @@ class Transcript:
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """The words of all segments."""
-        return tuple(word for segment in self.segments for word in segment.words)
+        """The words of all segments; those of channels that were kept apart in order of their starts."""
+        words = (word for segment in self.segments for word in segment.words)
+        return tuple(sorted(words, key=_start_s) if self.channels else words)
+
+    @property
+    def read_words(self) -> list[list[Word]]:
+        """The words, together where they are one number to a reader; see `read_as_one`."""
+        of_channels = [read_as_one(words) for words in self.words_by_channel().values()]
+        return sorted((group for groups in of_channels for group in groups), key=lambda group: group[0].start_s)
+
+    @property
+    def speakers(self) -> dict[int | None, str]:
+        """The names of channels by their numbers; none where channels do not tell speakers apart."""
+        distinct = [channel for channel in self.channels if channel.same_as is None]
+        return {channel.number: channel.name for channel in distinct} if len(distinct) > 1 else {}
+
+    def words_by_channel(self) -> dict[int | None, list[Word]]:
+        """Returns the words of each channel in which there are any, in order; all under None where they were mixed."""
+        of_channels: dict[int | None, list[Word]] = {}
+        for segment in self.segments:
+            of_channels.setdefault(segment.channel, []).extend(segment.words)
+        return of_channels
 
     def as_spoken(self) -> "Transcript":
         """Returns it with all words as they were spoken; its segments stay those of the readable text."""
@@ -184,13 +228,27 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The words as they are read, separated by spaces."""
-        return " ".join(segment.text for segment in self.segments)
+        """The words as they are read, separated by spaces; of several speakers, a line for each turn, with the name."""
+        return "".join(self.parts(lambda segment: segment.text))
 
     @property
     def spoken(self) -> str:
-        """The words as they were spoken, separated by spaces."""
-        return " ".join(segment.spoken for segment in self.segments)
+        """The words as they were spoken, laid out as `text` is."""
+        return "".join(self.parts(lambda segment: segment.spoken))
+
+    def parts(self, told: Callable[[Segment], str] = lambda segment: segment.text) -> Iterator[str]:
+        """Yields what each segment adds to the text: what is told of it, and what stands before."""
+        speakers, before = self.speakers, None
+        for number, segment in enumerate(self.segments):
+            if speakers and segment.channel != before:
+                before = segment.channel
+                yield "\n" * bool(number) + f"{speakers.get(before)}: {told(segment)}"
+            else:
+                yield " " * bool(number) + told(segment)
+
+
+def _start_s(word: Word) -> float:
+    return word.start_s
 
 
 def read_as_one(words: Iterable[Word]) -> Iterator[list[Word]]:

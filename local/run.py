@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from hark.cli import add_decoding, word_table
+from hark.cli import add_decoding, channel_names, word_table
 from hark.command import command
 from local import environment
 from local.event import context_for, http_event, reply_body
@@ -64,8 +64,10 @@ def query(options: argparse.Namespace) -> str:
         "hotwords": options.hotwords,
         "alternatives": options.alternatives,
         "text_style": options.text_style,
+        "channels": options.channels,
     }
-    return urlencode({name: value for name, value in fields.items() if value})
+    given = [(name, value) for name, value in fields.items() if value]
+    return urlencode([*given, *(("channel_names[]", name) for name in channel_names(options.channel_names))])
 
 
 def render(audio: Path, body: dict[str, Any], server_timing: str, load_ms: float) -> str:
@@ -73,15 +75,22 @@ def render(audio: Path, body: dict[str, Any], server_timing: str, load_ms: float
     lines = [
         f"{audio.name}  ({body['duration']:.2f} s, model {body['model']['name']} {body['model']['version']})",
         "",
-        f"  {body['text'] or '(nothing was recognised)'}",
+        *(f"  {line}" for line in (body["text"] or "(nothing was recognised)").split("\n")),
         "",
+        *(f"  ({note})" for note in body.get("notes", [])),
+        *([""] if "notes" in body else []),
         *(f"{each['score']:9.2f}  {each['text']}" for each in body.get("alternatives", [])),
         *([""] if "alternatives" in body else []),
-        *word_table([(w["start"], w["end"], w["confidence"], w["word"]) for w in body["words"]], _SHOWN_WORDS),
+        *word_table([(w["start"], w["end"], w["confidence"], _shown(w, body)) for w in body["words"]], _SHOWN_WORDS),
         "",
         *stage_table(server_timing, load_ms, body["duration"]),
     ]
     return "\n".join(lines)
+
+
+def _shown(word: dict[str, Any], body: dict[str, Any]) -> str:
+    """Returns a word, after the number of its channel where there are several."""
+    return f"{word['channel']}: {word['word']}" if len(body.get("channels", [])) > 1 else str(word["word"])
 
 
 def stage_table(server_timing: str, load_ms: float, duration_s: float = 0.0) -> list[str]:

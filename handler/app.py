@@ -24,6 +24,7 @@ from handler.router import Response, Router
 from handler.settings import Settings
 from handler.tracing import traced
 from hark import formats
+from hark.channels import transcribe
 from hark.decoding import Decoders
 from hark.errors import (
     InvalidBody,
@@ -39,7 +40,7 @@ from hark.errors import (
     UnsupportedOperation,
     error_body,
 )
-from hark.pipeline import Timings, transcribe
+from hark.pipeline import Timings
 from hark.recognizer import Recognizer
 from hark.written import Writers
 
@@ -189,7 +190,8 @@ def get_docs() -> Response:
 def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> Response:
     decoder = decoders.decoder(asked.decoding, recognizer.spec)
     writer = writers.writer(asked.decoding)
-    transcript = transcribe(audio, recognizer, settings.max_audio_s, timings, decoder=decoder, writer=writer)
+    limit_s = settings.max_audio_s
+    transcript = transcribe(audio, recognizer, limit_s, timings, asked.decoding, decoder=decoder, writer=writer)
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
     if full_by_default and asked.is_default:
         body = render.json_body(formats.full(transcript, recognizer.spec))

@@ -4,15 +4,15 @@ A transcript is kept whole, so that every format can be made of it later, by the
 the synchronous routes.
 """
 
+from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from handler.s3_events import Arrival
 from hark import formats
 from hark.errors import RequestError
 from hark.spec import ModelSpec
-from hark.transcript import Alternative, Segment, Transcript, Word
+from hark.transcript import Alternative, Channel, Segment, Transcript, Word
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,26 @@ def is_of(content: dict[str, Any], arrival: Arrival) -> bool:
 def stored(content: dict[str, Any]) -> Stored:
     """Reads a completed result back; the transcript equals the one it was made of."""
     exact = content["exact"]
-    words = (
-        Word(
-            word["word"],
-            word["start"],
-            word["end"],
-            word["confidence"],
-            word.get("written"),
-            word.get("punctuation", ""),
+    # Words of channels that were kept apart are stored in order of time; each channel's segments have its own.
+    words: dict[int | None, deque[Word]] = {}
+    for word in content["transcript"]["words"]:
+        words.setdefault(word.get("channel"), deque()).append(
+            Word(
+                word["word"],
+                word["start"],
+                word["end"],
+                word["confidence"],
+                word.get("written"),
+                word.get("punctuation", ""),
+                word.get("channel"),
+            )
         )
-        for word in content["transcript"]["words"]
-    )
     segments = tuple(
-        Segment(tuple(islice(words, _words_of(segment, tokens))), tuple(tokens["ids"]), tuple(tokens["log_probs"]))
+        Segment(
+            tuple(words[segment.get("channel")].popleft() for _ in range(_words_of(segment, tokens))),
+            tuple(tokens["ids"]),
+            tuple(tokens["log_probs"]),
+        )
         for segment, tokens in zip(content["transcript"]["segments"], exact["tokens"], strict=True)
     )
     # Results of before there were any list none.
@@ -80,7 +87,11 @@ def stored(content: dict[str, Any]) -> Stored:
     scores = exact.get("scores", [])
     alternatives = tuple(map(Alternative, texts, scores, exact.get("spoken", [None] * len(scores))))
     notes = tuple(content["transcript"].get("notes", ()))
-    transcript = Transcript(segments, exact["duration_s"], alternatives, notes)
+    channels = tuple(
+        Channel(each["channel"], each["name"], each.get("same_as"))
+        for each in content["transcript"].get("channels", ())
+    )
+    transcript = Transcript(segments, exact["duration_s"], alternatives, notes, channels)
     return Stored(transcript, ModelSpec.from_json(exact["spec"]))
 
 

@@ -37,6 +37,7 @@ from handler.s3_events import Arrival
 from handler.settings import Settings, SettingsError
 from handler.storage import Gone, Json, Storage, Superseded
 from handler.tracing import traced
+from hark.channels import transcribe
 from hark.decoding import Decoders, Decoding
 from hark.errors import (
     AudioTooLong,
@@ -49,7 +50,7 @@ from hark.errors import (
     TookTooLong,
     TookTooMuchMemory,
 )
-from hark.pipeline import Runner, Timings, transcribe
+from hark.pipeline import Runner, Timings
 from hark.recognizer import Recognizer
 from hark.transcript import Transcript
 from hark.written import Writers
@@ -278,7 +279,7 @@ class Worker:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 limit_s = self._settings.job_max_audio_s
                 with deadline.watched(), _caused_by_the_recording():
-                    return transcribe(data, self._recognizer, limit_s, timings, deadline.check, decoder, writer)
+                    return transcribe(data, self._recognizer, limit_s, timings, decoding, deadline.check, decoder, writer)
 
     def _settle(self, arrival: Arrival, result_key: str, content: dict[str, Any] | None) -> None:
         """Writes the result, unless these bytes have one, or are not the ones that lie there now."""

@@ -35,7 +35,7 @@ from hark.written import Writers
 # An upload that begins later is refused by S3; one that has begun may take as long as it takes.
 _UPLOAD_S = 900
 _MAX_REQUEST_BYTES = 16_384
-_DECODING = ("decoder", "hotwords", "prompt", "alternatives")
+_DECODING = ("decoder", "hotwords", "prompt", "alternatives", "channels", "channel_names")
 _FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "language", *_DECODING, "text_style"})
 _RECORDING_TYPE = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}|application/octet-stream", re.ASCII)
 
@@ -79,8 +79,9 @@ class Jobs:
         url = _text(asked, "webhook_url")
         if url:
             self._check_webhook(url)
-        names = ("model", "language", "decoder", "prompt", "text_style")
-        fields = [*((name, _text(asked, name)) for name in names), *_hotwords(asked), *_alternatives(asked)]
+        names = ("model", "language", "decoder", "prompt", "text_style", "channels")
+        fields = [*((name, _text(asked, name)) for name in names), *_alternatives(asked)]
+        fields += [*_texts(asked, "hotwords"), *_texts(asked, "channel_names")]
         decoding = options.parse(fields).decoding
         self._decoders.check(decoding)
         self._writers.check(decoding)
@@ -181,11 +182,11 @@ def _text(asked: dict[str, Any], name: str) -> str:
     return value
 
 
-def _hotwords(asked: dict[str, Any]) -> list[tuple[str, str]]:
-    words = asked.get("hotwords") or []
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise InvalidParameter("hotwords must be a list of strings.", param="hotwords")
-    return [("hotwords", word) for word in words]
+def _texts(asked: dict[str, Any], name: str) -> list[tuple[str, str]]:
+    texts = asked.get(name) or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise InvalidParameter(f"{name} must be a list of strings.", param=name)
+    return [(name, text) for text in texts]
 
 
 def _alternatives(asked: dict[str, Any]) -> list[tuple[str, str]]:

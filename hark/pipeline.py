@@ -40,6 +40,8 @@ class Timings:
     """
 
     stages_ms: dict[str, float] = field(default_factory=dict)
+    # Seconds of the recording that have been read.
+    read_s: float = 0.0
     _inner_s: float = 0.0
 
     @contextmanager
@@ -98,6 +100,7 @@ def transcribe(
     def watched() -> Iterator[NDArray[np.float32]]:
         before_block()
         for block in audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes):
+            timings.read_s += len(block) / recognizer.spec.sample_rate_hz
             yield block
             before_block()
 

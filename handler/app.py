@@ -31,6 +31,7 @@ from hark.errors import (
     InvalidParameter,
     KeywordsUnavailable,
     MethodNotAllowed,
+    ModelError,
     ReplyTooLarge,
     RequestError,
     TookTooMuchMemory,
@@ -224,7 +225,13 @@ def _keyword_model() -> Recognizer:
     """Loads the keyword model with the first request for it, so that no other start pays for it."""
     if not settings.keywords_path.is_file():
         raise KeywordsUnavailable("This endpoint was set up without a keyword model; ask whoever runs it for one.")
-    return Recognizer(settings.keywords_path, "keywords")
+    try:
+        return Recognizer(settings.keywords_path, "keywords")
+    except ModelError as error:
+        logger.error("the keyword model cannot be used", reason=str(error))
+        raise KeywordsUnavailable(
+            "This endpoint's keyword model cannot be used; ask whoever runs it, whose log says why."
+        ) from error
 
 
 @cache

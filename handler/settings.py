@@ -71,13 +71,20 @@ class Settings:
             keywords_path=Path(environment.get("HARK_KEYWORDS_MODEL") or model_files.KEYWORDS),
             bucket=environment.get("HARK_BUCKET", ""),
             job_max_audio_s=_positive(environment, "HARK_JOB_MAX_AUDIO_S", "seconds", _DEFAULT_JOB_MAX_AUDIO_S),
-            job_max_bytes=int(_positive(environment, "HARK_JOB_MAX_BYTES", "bytes", _DEFAULT_JOB_MAX_BYTES)),
+            job_max_bytes=_bytes(environment, "HARK_JOB_MAX_BYTES", _DEFAULT_JOB_MAX_BYTES),
             webhook_secret_arn=environment.get("HARK_WEBHOOK_SECRET_ARN", ""),
             language_model_path=Path(environment.get("HARK_LM") or model_files.LANGUAGE_MODEL),
             decoder=decoder,
             punctuation_path=Path(environment.get("HARK_PUNCTUATION") or model_files.PUNCTUATION),
-            max_body_bytes=int(_positive(environment, "HARK_MAX_BODY_BYTES", "bytes", _DEFAULT_MAX_BODY_BYTES)),
+            max_body_bytes=_bytes(environment, "HARK_MAX_BODY_BYTES", _DEFAULT_MAX_BODY_BYTES),
         )
+
+
+def _bytes(environment: Mapping[str, str], name: str, default: float) -> int:
+    value = int(_positive(environment, name, "bytes", default))
+    if not value:
+        raise SettingsError(f"{name} must be a number of bytes above 0, not {environment[name]!r}.")
+    return value
 
 
 def _positive(environment: Mapping[str, str], name: str, unit: str, default: float) -> float:

@@ -11,6 +11,7 @@ Information" (TACL 2017), for hashed parts of words.
 import base64
 import dataclasses
 import json
+import math
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hark.errors import ModelError
-from hark.recognizer import open_session
+from hark.recognizer import metadata_of, open_session
 
 # What may follow a word, and how a word may be written; the network's outputs are in this order.
 MARKS = ("", ",", ".", "?")
@@ -80,8 +81,15 @@ class PunctuationSpec:
     measured: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        edges = self.gap_edges_s
-        if self.affix_rows < 1 or list(edges) != sorted(set(edges)) or not edges:
+        edges, spellings = self.gap_edges_s, {**self.mixed_case, **self.lexicon}
+        texts = (self.name, self.version, self.language, *self.small, *spellings, *spellings.values())
+        if (
+            self.affix_rows < 1
+            or not edges
+            or list(edges) != sorted(set(edges))
+            or not all(math.isfinite(edge) for edge in edges)
+            or not all(isinstance(text, str) for text in texts)
+        ):
             raise ModelError("The punctuation model's spec has values that cannot be right; export it again.")
 
     def to_json(self) -> str:
@@ -183,10 +191,22 @@ class Punctuator:
         if not Path(path).is_file():
             raise ModelError(f"There is no punctuation model at {path}; name one that `export.punctuation` wrote.")
         self._session = open_session(Path(path))
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        metadata = metadata_of(self._session, path)
         if METADATA_KEY not in metadata:
             raise ModelError(f"{path} is no punctuation model; name one that `export.punctuation` wrote.")
         self.spec = PunctuationSpec.from_json(metadata[METADATA_KEY])
+        if not self._fits():
+            raise ModelError(f"The spec in {path} does not fit its network; export the model again.")
+
+    def _fits(self) -> bool:
+        """Says whether the network has the rows and the classes of gaps that its spec names: it looks up the last."""
+        rows = np.full((1, 1, ROWS), self.spec.table_rows - 1, np.int32)
+        gaps = np.full((1, 1), len(self.spec.gap_edges_s) + 1, np.int32)
+        try:
+            marks, cases = self._session.run(OUTPUT_NAMES, {"rows": rows, "gaps": gaps})
+        except Exception:  # ONNX Runtime's errors share no base class
+            return False
+        return (marks.shape, cases.shape) == ((1, 1, len(MARKS)), (1, 1, len(CASES)))
 
     def run(self, words: Sequence[str], gaps_s: Sequence[float | None]) -> list[NDArray[np.float32]]:
         """Runs one window through the network.

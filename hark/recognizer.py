@@ -59,6 +59,18 @@ def open_session(
         ) from error
 
 
+def metadata_of(session: ort.InferenceSession, path: str | Path) -> dict[str, str]:
+    """Returns what the file says of itself.
+
+    Raises:
+        ModelError: it is no text.
+    """
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} is damaged: what it says of itself is no text; copy or export it again.") from error
+
+
 class Recognizer:
     """An ONNX Runtime session and the spec that came with it. Safe to use from several threads.
 
@@ -75,7 +87,7 @@ class Recognizer:
         if not Path(path).is_file():
             raise ModelError(f"There is no model file at {path}; name one that `make export` wrote.")
         self._session = open_session(Path(path))
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        metadata = metadata_of(self._session, path)
         if METADATA_KEY not in metadata:
             raise ModelError(f"{path} does not say how to feed it; export it with `make export`.")
         self.spec = ModelSpec.from_json(metadata[METADATA_KEY])

@@ -25,6 +25,8 @@ UNKNOWN, SILENCE = "unknown", "silence"
 # What word confidences are computed from; see `hark.confidence`.
 CONFIDENCE_FEATURES = ("bias", "mean_log_prob", "min_log_prob", "min_log_odds", "space_log_prob", "log_letters")
 
+# Beyond these nothing that hears speech is, and the first recording would take all the memory there is.
+_HIGHEST_RATE_HZ, _MOST_SAMPLES, _LONGEST_WINDOW_S = 192_000, 1 << 16, 600.0
 
 # What the fields of a spec are; those that are compared with numbers fail by themselves where they are none.
 _KINDS: dict[str, type] = {
@@ -112,10 +114,11 @@ class ModelSpec:
         wrong = [
             name
             for name, ok in {
-                "sample_rate_hz": self.sample_rate_hz > 0,
+                "sample_rate_hz": 0 < self.sample_rate_hz <= _HIGHEST_RATE_HZ,
+                "n_fft": self.n_fft <= _MOST_SAMPLES,
                 "window_samples": 0 < self.window_samples <= self.n_fft,
-                "hop_samples": self.hop_samples > 0,
-                "n_mels": self.n_mels > 0,
+                "hop_samples": 0 < self.hop_samples <= _MOST_SAMPLES,
+                "n_mels": 0 < self.n_mels <= max(self.n_fft, 1),
                 "f_max_hz": 0 <= self.f_min_hz < self.f_max_hz <= self.sample_rate_hz / 2,
                 "log_floor": 0 < self.log_floor < math.inf,
                 "normalisation": self.normalisation in NORMALISATIONS,
@@ -127,7 +130,7 @@ class ModelSpec:
                 if is_keywords
                 else 0 <= self.blank < len(self.labels) and self.labels[self.blank] == "",
                 "time_subsampling": self.time_subsampling > 0,
-                "max_window_s": 0 < self.max_window_s < math.inf,
+                "max_window_s": 0 < self.max_window_s <= _LONGEST_WINDOW_S,
                 "task": self.task in TASKS,
                 "feature_kind": self.feature_kind in (FEATURE_KINDS if is_keywords else FEATURE_KINDS[:1]),
                 "n_mfcc": 0 < self.n_mfcc <= self.n_mels if self.feature_kind == "mfcc" else self.n_mfcc == 0,

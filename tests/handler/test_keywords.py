@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -269,6 +270,27 @@ def test_without_a_model_the_endpoint_says_so(post: Post, monkeypatch: pytest.Mo
     status, _, body = post(PATH, encode(pause(1), RATE))
     assert (status, body["error"]["code"]) == (404, "keywords_unavailable")
     assert invoke(http_event("GET", "/health", {}, b""))[2]["keywords"] is False
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", None])
+def test_a_keyword_model_that_cannot_be_used_is_told_to_callers_and_the_log(
+    content: bytes | None, post: Post, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from handler import app
+
+    path = tmp_path / "keywords.onnx" if content is not None else app.settings.model_path  # that of another task
+    if content is not None:
+        path.write_bytes(content)
+    logged: list[str] = []
+    monkeypatch.setattr(app.logger, "error", lambda _, reason: logged.append(reason))
+    monkeypatch.setattr(app, "settings", dataclasses.replace(app.settings, keywords_path=path))
+    app._keyword_model.cache_clear()
+    status, _, body = post(PATH, encode(pause(1), RATE))
+    assert (status, body["error"]["code"]) == (404, "keywords_unavailable")
+    assert "cannot be used; ask whoever runs it" in body["error"]["message"]
+    assert len(logged) == 1
+    assert str(path) in logged[0]
+    assert post("/transcribe", encode(pause(1), RATE))[0] == 200
 
 
 def test_other_methods_are_told_what_would_work() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from hark.punctuation import (
     FULL_STOP,
     LOWER,
     MARKS,
+    METADATA_KEY,
     NOTHING,
     QUESTION_MARK,
     ROWS,
@@ -69,6 +71,14 @@ def test_a_spec_is_read_as_it_was_written() -> None:
         {"vocabulary": "AgAAAAEAAAA="},  # 2, 1
         {"vocabulary": ["the"]},
         {"colour": "red"},
+        {"gap_edges_s": ["a", "b"]},
+        {"gap_edges_s": [0.1, float("inf")]},
+        {"mixed_case": 3},
+        {"mixed_case": {"a": 3}},
+        {"lexicon": ["YouTube"]},
+        {"small": [3]},
+        {"small": 3},
+        {"language": 3},
     ],
 )
 def test_a_spec_that_cannot_be_right_is_refused(change: dict[str, Any]) -> None:
@@ -190,6 +200,16 @@ def test_no_more_than_a_window_of_words_is_taken_ahead() -> None:
     labels = network.labels(words)
     next(labels)
     assert next(words)[0] == str(network.CORE + network.CONTEXT)
+
+
+@pytest.mark.parametrize("change", [{"affix_rows": 9000}, {"gap_edges_s": [0.01 * i for i in range(60)]}])
+def test_a_spec_of_more_than_its_network_has_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    graph = onnx.load(model_files.PUNCTUATION)
+    (entry,) = (each for each in graph.metadata_props if each.key == METADATA_KEY)
+    entry.value = json.dumps({**json.loads(entry.value), **change})
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match=r"spec in .*other\.onnx does not fit its network; export"):
+        Punctuator(tmp_path / "other.onnx")
 
 
 def test_files_that_are_missing_or_other_models_are_refused(tmp_path: Path) -> None:

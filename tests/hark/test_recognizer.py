@@ -8,7 +8,9 @@ import onnx
 import pytest
 
 from handler.settings import Settings, SettingsError
+from hark import model_files
 from hark.errors import ModelError
+from hark.punctuation import Punctuator
 from hark.recognizer import Recognizer
 from hark.spec import METADATA_KEY, ModelSpec
 from tests.conftest import ROOT, make_spec
@@ -56,7 +58,8 @@ def test_a_spec_with_what_is_unknown_here_is_said_to_be_newer() -> None:
     [{"sample_rate_hz": 0}, {"window_samples": 401}, {"f_max_hz": 8001.0}, {"normalisation": "batch"}, {"blank": 3},
      {"labels": ("", "a", "a")}, {"log_floor": 0.0}, {"time_subsampling": 0}, {"least_log_prob": 0.1},
      {"least_log_prob": float("nan")}, {"log_floor": float("inf")}, {"max_window_s": float("inf")},
-     {"max_window_s": float("nan")}, {"labels": ("", "a", 3)}],
+     {"max_window_s": float("nan")}, {"labels": ("", "a", 3)}, {"n_fft": 1 << 30}, {"max_window_s": 1e9},
+     {"hop_samples": 1 << 30}, {"n_mels": 1 << 30}, {"sample_rate_hz": 1 << 30}],
 )  # fmt: skip
 def test_a_spec_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError, match="cannot be right"):
@@ -122,6 +125,14 @@ def test_a_spec_that_is_not_that_of_its_network_is_refused(
         Recognizer(tmp_path / "other.onnx")
 
 
+def test_a_model_whose_description_is_damaged_is_refused(tmp_path: Path) -> None:
+    for path, load in ((model_files.RECOGNISER, Recognizer), (model_files.PUNCTUATION, Punctuator)):
+        damaged = path.read_bytes().replace(b"training_data", b"training\xff\xfe\xfd\xfc\xfb")
+        (tmp_path / "damaged.onnx").write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"damaged\.onnx is damaged: what it says of itself is no text"):
+            load(tmp_path / "damaged.onnx")
+
+
 def test_a_network_with_other_inputs_is_refused(tmp_path: Path, recognizer: Recognizer) -> None:
     float_ = onnx.TensorProto.FLOAT
     inputs = [
@@ -175,7 +186,15 @@ def test_a_label_that_cannot_be_is_unlikely(recognizer: Recognizer, monkeypatch:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "ten", "nan", "inf"])
-@pytest.mark.parametrize("name", ["HARK_MAX_AUDIO_S", "HARK_JOB_MAX_AUDIO_S", "HARK_JOB_MAX_BYTES"])
+@pytest.mark.parametrize(
+    "name", ["HARK_MAX_AUDIO_S", "HARK_JOB_MAX_AUDIO_S", "HARK_JOB_MAX_BYTES", "HARK_MAX_BODY_BYTES"]
+)
 def test_a_limit_that_cannot_work_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_environment({name: value})
+
+
+@pytest.mark.parametrize("name", ["HARK_JOB_MAX_BYTES", "HARK_MAX_BODY_BYTES"])
+def test_a_limit_of_no_whole_byte_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} must be a number of bytes above 0, not '0\.5'"):
+        Settings.from_environment({name: "0.5"})

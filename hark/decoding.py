@@ -7,6 +7,7 @@ the rest is refused.
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,7 +37,9 @@ TEXT_STYLES = ("written", "spoken")
 # Channels are mixed down to one, or kept apart: each transcribed by itself.
 CHANNELS = ("mix", "separate")
 # Names of those who speak in them stand in lines of text and in subtitles.
-MOST_NAMES, _LONGEST_NAME = 16, 50
+MOST_NAMES = 16
+# In one line, whose direction no name turns round.
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{0,50}")
 
 
 @dataclass(frozen=True)
@@ -130,17 +133,16 @@ def checked_channels(channels: str, names: Iterable[str], alternatives: int) -> 
     """
     if channels and channels not in CHANNELS:
         raise InvalidParameter(f"channels must be {' or '.join(CHANNELS)}, not {channels[:64]!r}.", param="channels")
-    shown = tuple(name.strip() for name in names)
-    if len(shown) > MOST_NAMES:
+    names = tuple(names)
+    if len(names) > MOST_NAMES:
         raise InvalidParameter(f"There are more than {MOST_NAMES} names of channels.", param="channel_names")
-    for name in shown:
-        if len(name) > _LONGEST_NAME or not all(map(str.isprintable, name)):
+    for name in names:
+        if not _NAME.fullmatch(name):
             raise InvalidParameter(
-                f"channel_names must be names of at most {_LONGEST_NAME} characters in one line, without those that "
-                "cannot be seen.",
+                "channel_names must be names of at most 50 characters, without line ends and control characters.",
                 param="channel_names",
             )
-    if any(shown) and channels != "separate":
+    if any(names) and channels != "separate":
         raise ConflictingParameters(
             "channel_names need channels kept apart; set channels to separate, or leave the names out.",
             param="channel_names",
@@ -150,7 +152,7 @@ def checked_channels(channels: str, names: Iterable[str], alternatives: int) -> 
             "alternatives are of one text, and channels that are kept apart have one each; leave one of the two out.",
             param="alternatives",
         )
-    return shown
+    return tuple(name.strip() for name in names)
 
 
 class Decoder(Protocol):

@@ -7,7 +7,8 @@ PORT   ?= 8000
 MODEL  ?= models/asr.onnx
 CONFIG ?= training/configs/base.yaml
 IMAGE  ?= hark
-STACK  ?= hark
+# The stack that is meant; by default the one that was answered to `make deploy`.
+STACK  ?=
 SAM    ?= sam
 MINUTES ?= 60
 # In an environment of its own, since it pins other versions of what everything else here uses.
@@ -17,6 +18,7 @@ PIP_AUDIT = pip-audit==2.10.1
 # What is slow in NumPy, in C. Where both find the same to the last bit, it is because nothing is contracted.
 LIBRARY = hark/native/libhark.so
 CFLAGS  = -std=c11 -O3 -ffp-contract=off -Wall -Wextra
+OF      = $(if $(STACK),--stack "$(STACK)")
 LOCAL   = $(VENV)/local.done $(LIBRARY)
 DEV     = $(VENV)/dev.done $(LIBRARY)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -125,17 +127,16 @@ named-checkpoint:
 
 ##@ Deploy
 
-image:  ## build the Lambda container image: make image [IMAGE=hark] [BASE_IMAGE=...]
-	docker build --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
+# Lambda takes no image with attestations, which buildx adds by itself; the older builder knows neither them nor the option.
+PROVENANCE = $(if $(shell docker build --help 2> /dev/null | grep -e --provenance),--provenance=false)
+# What template.yaml deploys, whatever machine builds it: the hashes of the packages are those of files for it.
+PLATFORM ?= amd64
+
+image:  ## build the Lambda container image: make image [IMAGE=hark] [PLATFORM=amd64] [BASE_IMAGE=...]
+	docker build --platform linux/$(PLATFORM) $(PROVENANCE) --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) .
 
 deploy: $(VENV)/local.done  ## build and deploy to AWS; the first time it asks, and makes a key: make deploy [STACK=hark]
-	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
-	$(SAM) build
-	@found=$$($(BIN)/python -m operate.stack --stack "$(STACK)" 2>&1); status=$$?; \
-	    case $$status in 0) guided=;; 3) guided=--guided;; *) echo "$$found"; exit $$status;; esac; \
-	    set -x; $(SAM) deploy --stack-name "$(STACK)" $$guided $(ARGS)
-	@$(BIN)/python -m operate.keys --stack "$(STACK)" first
-	@$(BIN)/python -m operate.stack --stack "$(STACK)"
+	@$(BIN)/python -m operate.deploy $(OF) --sam "$(SAM)" $(ARGS)
 
 smoke: $(VENV)/local.done  ## try a deployed endpoint: make smoke URL=https://... KEY=hark_...
 	@test -n "$(URL)" || { echo "error: say where it answers: make smoke URL=https://... KEY=hark_..."; exit 2; }
@@ -143,18 +144,16 @@ smoke: $(VENV)/local.done  ## try a deployed endpoint: make smoke URL=https://..
 
 key: $(VENV)/local.done  ## make an API key and print it, this once: make key NAME=alice [STACK=hark]
 	@test -n "$(NAME)" || { echo "error: say whose key it is: make key NAME=alice"; exit 2; }
-	@$(BIN)/python -m operate.keys --stack "$(STACK)" add "$(NAME)"
+	@$(BIN)/python -m operate.keys $(OF) add "$(NAME)"
 
 logs: $(VENV)/local.done  ## the stack's logs: make logs [ARGS="--since 1h --of worker --follow"]
-	@$(BIN)/python -m operate.logs --stack "$(STACK)" $(ARGS)
+	@$(BIN)/python -m operate.logs $(OF) $(ARGS)
 
 redrive: $(VENV)/local.done  ## try jobs again that were laid aside: make redrive [ARGS="--list"] [ARGS="--most 1"]
-	@$(BIN)/python -m operate.redrive --stack "$(STACK)" $(ARGS)
+	@$(BIN)/python -m operate.redrive $(OF) $(ARGS)
 
 destroy: $(VENV)/local.done  ## delete the stack, with all recordings and transcripts; asks first
-	@command -v $(SAM) > /dev/null || { echo "error: install AWS's sam command: pip install aws-sam-cli"; exit 2; }
-	@$(BIN)/python -m operate.empty --stack "$(STACK)" $(ARGS)
-	$(SAM) delete --stack-name "$(STACK)" --no-prompts
+	@$(BIN)/python -m operate.destroy $(OF) $(ARGS)
 
 ##@ Measure
 

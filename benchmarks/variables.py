@@ -74,6 +74,10 @@ def variables() -> list[Variable]:
         ),
         Variable("HARK_WEBHOOK_SECRET_ARN", "the secret that signs webhooks", "none: webhooks are refused", settings),
         Variable("HARK_KEYS_SECRET_ARN", "the secret with the keys of callers", "must be set", "handler/authorizer.py"),
+        Variable(
+            *("HARK_ANSWERS", "the file with what was answered to `make deploy`", "`samconfig.local.toml`"),
+            "operate/answers.py",
+        ),
         Variable("HARK_LOCAL_KEY", "the key that callers of `make serve` must send", "none needed", "local/serve.py"),
         Variable("HARK_KEY", "the key that `make smoke` sends, and the examples", "must be set", "operate/smoke.py"),
         Variable(

@@ -24,12 +24,16 @@ def wants_key(method: str, path: str) -> bool:
 
 # What the template's CorsConfiguration has, and the headers that OpenAI's client sends from a page.
 PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": "GET,POST",
+    "Access-Control-Allow-Methods": "GET,POST,DELETE",
     "Access-Control-Allow-Headers": "authorization,content-type,"
     + ",".join(
         f"x-stainless-{name}"
-        for name in ("arch", "lang", "os", "package-version", "retry-count", "runtime", "runtime-version", "timeout")
-    ),
+        for name in (
+            *("arch", "async", "custom-poll-interval", "helper-method", "lang", "os", "package-version"),
+            *("poll-helper", "raw-response", "read-timeout", "retry-count", "runtime", "runtime-version", "timeout"),
+        )
+    )
+    + ",idempotency-key,openai-organization,openai-project,openai-beta,user-agent",
     "Access-Control-Max-Age": "3600",
 }
 
@@ -45,7 +49,7 @@ def cors_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
         return {}
     return {
         "Access-Control-Allow-Origin": "*" if "*" in allowed else origin,
-        "Access-Control-Expose-Headers": "server-timing",
+        "Access-Control-Expose-Headers": "location,retry-after,server-timing",
         "Vary": "Origin",
     }
 

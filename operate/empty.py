@@ -1,17 +1,22 @@
-"""Deletes what is in a stack's bucket, which CloudFormation does not: `python -m operate.empty [--stack hark] [--yes]`.
+"""Deletes what is in a bucket, which CloudFormation does not: old versions and half-done uploads, too."""
 
-Recordings, jobs and transcripts are gone afterwards, old versions and half-done uploads with them. `make destroy` runs
-this before it deletes the stack.
-"""
-
-import sys
 from typing import Any
 
-from operate.stack import OperationError, Stack, parser, run
+from botocore.exceptions import ClientError
+
+from operate.stack import OperationError
+
+# Whoever uploads in the meantime fills it again; each turn empties it.
+_TURNS = 5
 
 
-def empty(s3: Any, bucket: str) -> int:
-    """Deletes every version of every object, and every unfinished upload.
+def empty(s3: Any, bucket: str, delete: bool = False) -> int:
+    """Deletes every version of every object, and every unfinished upload; a bucket that is gone already is empty.
+
+    Args:
+        s3: S3's client.
+        bucket: the bucket.
+        delete: delete the bucket itself, too.
 
     Returns:
         How many versions there were.
@@ -19,6 +24,23 @@ def empty(s3: Any, bucket: str) -> int:
     Raises:
         OperationError: S3 kept some.
     """
+    count = 0
+    for turn in range(_TURNS):
+        try:
+            count += _empty(s3, bucket)
+            if delete:
+                s3.delete_bucket(Bucket=bucket)
+            return count
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "NoSuchBucket":
+                return count
+            if code != "BucketNotEmpty" or turn == _TURNS - 1:
+                raise
+    return count
+
+
+def _empty(s3: Any, bucket: str) -> int:
     count = 0
     # The first page again and again: a mark of where a page ended is of no use once that is deleted.
     while versions := _versions(s3.list_object_versions(Bucket=bucket)):
@@ -36,33 +58,3 @@ def empty(s3: Any, bucket: str) -> int:
 def _versions(page: dict[str, Any]) -> list[dict[str, str]]:
     listed = (*page.get("Versions", []), *page.get("DeleteMarkers", []))
     return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in listed]
-
-
-def _typed(question: str) -> str:
-    try:
-        return input(question)
-    except EOFError:  # nobody is there to answer
-        return ""
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
-    line = parser(__doc__)
-    line.add_argument("--yes", action="store_true", help="do not ask")
-    options = line.parse_args(arguments)
-
-    def command() -> int:
-        stack = Stack(options.stack)
-        bucket = stack.output("BucketName")
-        if not options.yes:
-            print(f"All recordings and transcripts in {bucket} will be deleted, for good.", file=sys.stderr)
-            if _typed(f"Type the stack's name, {stack.name}, to go on: ") != stack.name:
-                raise OperationError("Nothing was deleted.")
-        print(f"{empty(stack.client('s3'), bucket)} objects deleted", file=sys.stderr)
-        return 0
-
-    return run(command)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""A deployed stack: its outputs and resources, by its name.
+"""A deployed stack: its state, outputs and resources, by its name.
 
 python -m operate.stack [--stack hark]     says where it answers, or that there is none (exit status 3)
 """
@@ -14,8 +14,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hark.errors import HarkError
+from operate import answers
 
-DEFAULT_NAME = "hark"
 NO_STACK = 3
 
 
@@ -28,18 +28,41 @@ class NoStack(OperationError):
 
 
 class Stack:
-    """A stack in the account and region that AWS's usual settings name.
+    """A stack in the account and region that the operator's answers name, or else AWS's usual settings.
 
     Args:
-        name: the stack's name.
+        name: the stack's name; "" for the one that the answers name.
+        region: another region than the answers have.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str = "", region: str = "") -> None:
+        known = answers.find(name)
+        self.name = known.stack
+        self._session = boto3.Session(profile_name=known.profile or None, region_name=region or known.region or None)
+
+    @property
+    def region(self) -> str:
+        """The region; "" where nobody named one."""
+        return self._session.region_name or ""
 
     def client(self, service: str) -> Any:
         """Returns AWS's client for a service."""
-        return boto3.client(service)
+        return self._session.client(service)
+
+    def described(self, stack_id: str = "") -> dict[str, Any] | None:
+        """Returns what CloudFormation says of the stack; None where there is none, or none any more.
+
+        Args:
+            stack_id: asks for this one of all the stacks that had the name.
+        """
+        try:
+            (found,) = self.client("cloudformation").describe_stacks(StackName=stack_id or self.name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        described: dict[str, Any] = found
+        return None if described["StackStatus"] == "DELETE_COMPLETE" else described
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -48,15 +71,12 @@ class Stack:
         Raises:
             NoStack: there is no such stack.
         """
-        try:
-            (described,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                raise NoStack(
-                    f"There is no stack {self.name!r} in this account and region; run `make deploy`, or name another "
-                    "one with STACK=, another region with AWS_REGION=."
-                ) from error
-            raise
+        described = self.described()
+        if described is None:
+            raise NoStack(
+                f"There is no stack {self.name!r} in {self.region}; run `make deploy`, or name another one with "
+                f"STACK=. Its region stands in {answers.own_file().name}, or else in AWS's settings."
+            )
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
     def output(self, name: str) -> str:
@@ -68,23 +88,36 @@ class Stack:
         try:
             return self.outputs[name]
         except KeyError as error:
-            raise OperationError(f"The stack {self.name!r} has no output {name}; deploy this version first.") from error
+            status = (self.described() or {}).get("StackStatus", "")
+            raise OperationError(
+                f"The stack {self.name!r} has no output {name}, its state is {status}; deploy this version first: "
+                "make deploy"
+            ) from error
 
     def resources(self, type_: str) -> dict[str, str]:
-        """Returns the physical ids of the stack's resources of a type, by their names in the template."""
-        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        """Returns the physical ids of the stack's resources of a type, by their names in the template.
+
+        Those that were deleted, or never made, are not among them.
+        """
         return {
             resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for page in pages
-            for resource in page["StackResourceSummaries"]
+            for resource in self.all_resources()
             if resource["ResourceType"] == type_
+            and resource.get("PhysicalResourceId")
+            and resource.get("ResourceStatus") != "DELETE_COMPLETE"
         }
+
+    def all_resources(self) -> list[dict[str, Any]]:
+        """Returns CloudFormation's list of the stack's resources, in whatever state they are."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Returns a command line with the option that all commands have."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--stack", default=os.environ.get("STACK") or DEFAULT_NAME, help="its name; by default hark")
+    named = "its name; by default the one that was answered to `make deploy`, or else hark"
+    made.add_argument("--stack", default=os.environ.get("STACK", ""), help=named)
     return made
 
 

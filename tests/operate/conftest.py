@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -10,6 +11,9 @@ import pytest
 
 from operate.stack import Stack
 from tests import moto_server
+
+from . import cloudformation
+from .cloudformation import CloudFormation
 
 NAME = "smaller"
 # Of the real template, the parts that the commands reach, as far as moto can make them: secrets it cannot.
@@ -39,7 +43,15 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def answers_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the answers of the test's operator are kept: those of this checkout are another's."""
+    path = tmp_path / "answers.toml"
+    monkeypatch.setenv("HARK_ANSWERS", str(path))
+    return path
+
+
+@pytest.fixture
+def aws(endpoint: str, answers_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets AWS's clients, and the commands, reach nothing but that."""
     moto_server.lead_to(endpoint, monkeypatch)
     monkeypatch.setenv("STACK", NAME)
@@ -59,3 +71,32 @@ def stack(aws: None, reset: None) -> Stack:
     cloudformation: Any = boto3.client("cloudformation")
     cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps(TEMPLATE))
     return Stack(NAME)
+
+
+# What the commands reach of the real template, and what becomes of it when the stack goes.
+SMALL_TEMPLATE: dict[str, Any] = {
+    "Resources": {
+        "Bucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate"},
+        "KeysSecret": {
+            "Type": "AWS::SecretsManager::Secret",
+            "DeletionPolicy": "RetainExceptOnCreate",
+            "Properties": {"SecretString": '{"keys": []}'},
+        },
+        "ApiLogGroup": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/hark/any/api"}},
+        "ApiFunction": {"Type": "AWS::Lambda::Function"},
+        "ApiRole": {"Type": "AWS::IAM::Role"},
+    },
+    "Outputs": {
+        "AuthMode": {"Value": {"Ref": "AuthMode"}},
+        "KeysSecretArn": {"Value": {"Ref": "KeysSecret"}},
+        "BucketName": {"Value": {"Ref": "Bucket"}},
+    },
+}
+
+
+@pytest.fixture
+def formation(aws: None, reset: None, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
+    """A CloudFormation whose states and faults the test orders."""
+    with cloudformation.serving(endpoint) as (standing, address):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", address)
+        yield standing

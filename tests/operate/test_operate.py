@@ -206,30 +206,6 @@ def _ten_a_page(params: dict[str, Any], **_: Any) -> dict[str, Any]:
     return {**params, "MaxKeys": 10}
 
 
-def test_the_command_empties_the_stacks_bucket(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    s3, bucket = stack.client("s3"), stack.output("BucketName")
-    s3.put_object(Bucket=bucket, Key="uploads/a", Body=b"1")
-    assert empty.main(["--yes"]) == 0
-    assert "1 objects deleted" in capsys.readouterr().err
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
-
-
-@pytest.mark.parametrize("typed", ["", "yes", "hark", None])
-def test_nothing_is_emptied_unless_the_stacks_name_is_typed(
-    stack: Stack, typed: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def answer(_question: str) -> str:
-        if typed is None:
-            raise EOFError
-        return typed
-
-    monkeypatch.setattr("builtins.input", answer)
-    stack.client("s3").put_object(Bucket=stack.output("BucketName"), Key="inbox/a", Body=b"1")
-    assert empty.main([]) == 2
-    assert "Nothing was deleted" in capsys.readouterr().err
-    assert stack.client("s3").list_objects_v2(Bucket=stack.output("BucketName"))["KeyCount"] == 1
-
-
 def write_log(group: str, lines: dict[int, str]) -> None:
     client: Any = boto3.client("logs")
     client.create_log_stream(logGroupName=group, logStreamName="s")

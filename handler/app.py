@@ -48,6 +48,7 @@ from hark.written import Writers
 # What only some requests need is imported where it is needed: a cold start waits for every import.
 if TYPE_CHECKING:
     from handler.jobs import Jobs
+    from handler.storage import Objects
 
 memory.bound(os.environ)
 settings = Settings.from_environment(os.environ)
@@ -63,6 +64,8 @@ writers.load()
 _METRICS_DISABLED = is_metrics_disabled()
 
 app = Router()
+# What stands in for the bucket of jobs where there is none: `make serve` has a folder.
+job_storage: "Objects | None" = None
 
 # Bodies of these types are certainly not audio. Anything else is tried: clients label audio in many ways, and curl
 # labels what nobody labelled application/x-www-form-urlencoded.
@@ -154,14 +157,19 @@ def get_model(model: str) -> Response:
 
 
 @app.answers(routes.JOBS)
-def post_jobs() -> Response:
-    """Makes a job for a recording that is too large for a request."""
-    return _job_reply(_jobs().create(_body(), _content_type()))
+def post_or_list_jobs() -> Response:
+    """Makes a job for a recording that is too large for a request, or lists the jobs of whoever asks."""
+    caller = app.request.caller
+    if app.request.method == "POST":
+        return _job_reply(_jobs().create(_body(), _content_type(), caller))
+    return _job_reply(_jobs().listed(_query(), caller))
 
 
 @app.answers(routes.JOB)
-def get_job(job_id: str) -> Response:
-    """Says what became of a job, or sends its transcript."""
+def get_or_delete_job(job_id: str) -> Response:
+    """Says what became of a job, sends its transcript, or removes both."""
+    if app.request.method == "DELETE":
+        return _job_reply(_jobs().delete(job_id, app.request.caller))
     return _job_reply(_jobs().get(job_id, options.parse(_query())))
 
 
@@ -238,7 +246,7 @@ def _keyword_model() -> Recognizer:
 def _jobs() -> "Jobs":
     from handler.jobs import Jobs  # brings boto3, which takes longer to load than the model
 
-    return Jobs(settings, decoders, writers)
+    return Jobs(settings, decoders, writers, job_storage)
 
 
 def _job_reply(reply: Response) -> Response:

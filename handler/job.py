@@ -2,11 +2,15 @@
 
 - `uploads/ID`: the recording of a job, as the caller uploaded it.
 - `jobs/ID.json`: the job's record.
-- `results/ID.json`: what became of it.
-- `inbox/PATH`: a recording that another tool put there; what became of it lies in `results/inbox/PATH.json`.
+- `results/ID.json`: what became of it. That this object is there is what ends a job; it is written once, but for the
+  cases in `handler/ending.py`.
+- `callers/CALLER/ORDER-ID`: nothing but a name, by which a caller's jobs are listed, newest first.
+- `inbox/PATH`: a recording that another tool put there; what became of it lies in `results/inbox/PATH.json`, and
+  `jobs/inbox/PATH.json` counts the workers that took it up.
 """
 
 import dataclasses
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -17,6 +21,11 @@ UPLOADS, INBOX = "uploads/", "inbox/"
 _ID = re.compile(r"job_[A-Za-z0-9_-]{32}", re.ASCII)
 _ID_BYTES = 24  # 192 random bits: nobody finds an id by trying
 _MAX_KEY_BYTES = 1024  # S3's
+# An upload that begins in time may take so long: 512 MB at 200 kbit/s.
+_UPLOAD_MAY_TAKE_S = 6 * 3600
+# Longer than the queue keeps a message: whatever is not finished by then, nobody works on any more.
+_LOST_AFTER_S = 5 * 86_400
+_LAST_MICROSECOND = 10**17 - 1
 # Whoever writes results to a disk under their keys must not be led out of the folder.
 _UNSAFE_PART = re.compile(r"|\.\.?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -36,6 +45,12 @@ class Job:
         webhook: "delivered" or "failed" once that is known.
         decoding: how the recording is to be decoded, as `hark.decoding.Decoding` writes it.
         begun: when workers took the recording up that have not said since what came of it, in seconds since 1970.
+        progress: per cent of the audio that is done, as far as the file says how long it is.
+        status: what became of the job, noted here after its result was written; "" before that. A job whose status is
+            here and whose result is not has outlived it.
+        finished_at: when that was.
+        turn: how often the job got another result after it had one; only an operator's redrive does that.
+        order: where the job is in the list of its caller.
     """
 
     id: str
@@ -47,6 +62,21 @@ class Job:
     webhook: str = ""
     decoding: dict[str, Any] = field(default_factory=dict)
     begun: tuple[int, ...] = ()
+    progress: int = 0
+    status: str = ""
+    finished_at: int | None = None
+    turn: int = 0
+    order: str = ""
+
+    @property
+    def uploaded_until(self) -> int:
+        """When the upload must be complete, in seconds since 1970; what comes later is not transcribed."""
+        return self.upload_expires_at + _UPLOAD_MAY_TAKE_S
+
+    @property
+    def lost_after(self) -> int:
+        """When nobody works on the job any more, whatever became of it, in seconds since 1970."""
+        return self.uploaded_until + _LOST_AFTER_S
 
     def to_json(self) -> dict[str, Any]:
         """Returns the record as it is stored."""
@@ -77,6 +107,45 @@ def upload_key(job_id: str) -> str:
 def record_key(job_id: str) -> str:
     """Where the job's record lies."""
     return f"jobs/{job_id}.json"
+
+
+def order(now_us: int) -> str:
+    """Returns what makes names sort by time, the latest first.
+
+    Args:
+        now_us: microseconds since 1970.
+    """
+    return f"{_LAST_MICROSECOND - now_us:017}"
+
+
+def listed_below(caller: str) -> str:
+    """Where the names of a caller's jobs are; whose they are cannot be read from it.
+
+    Args:
+        caller: see `handler.caller`.
+    """
+    return f"callers/{hashlib.sha256(caller.encode()).hexdigest()[:32]}/"
+
+
+def listed_key(caller: str, job_order: str, job_id: str) -> str:
+    """Where a job stands in the list of its caller."""
+    return f"{listed_below(caller)}{job_order}-{job_id}"
+
+
+def id_of_listed(key: str) -> str:
+    """Returns the id of the job that `listed_key` made a key of."""
+    return key.rpartition("/")[2].partition("-")[2]
+
+
+def tries_key(key: str) -> str:
+    """Where the workers are counted that took a recording of the inbox up."""
+    return f"jobs/{key}.json"
+
+
+def id_of_record(key: str) -> str:
+    """Returns the id of the job whose record or result this is; "" for what is no job's."""
+    job_id = key.partition("/")[2].removesuffix(".json")
+    return job_id if is_id(job_id) else ""
 
 
 def id_of_upload(key: str) -> str:

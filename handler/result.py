@@ -10,9 +10,12 @@ from typing import Any
 
 from handler.s3_events import Arrival
 from hark import formats
-from hark.errors import RequestError
+from hark.errors import LaidAside, RequestError
 from hark.spec import ModelSpec
 from hark.transcript import Alternative, Channel, Segment, Transcript, Word
+
+# What can become of a recording.
+COMPLETED, FAILED, EXPIRED, DELETED = "completed", "failed", "expired", "deleted"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Stored:
 def completed(arrival: Arrival, now: int, transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
     """The content of a result object: what a reader wants, and what `stored` needs beyond it."""
     return {
-        "status": "completed",
+        "status": COMPLETED,
         "source": _source(arrival),
         "finished_at": now,
         "transcript": formats.full(transcript, spec),
@@ -49,7 +52,22 @@ def completed(arrival: Arrival, now: int, transcript: Transcript, spec: ModelSpe
 
 def failed(arrival: Arrival, now: int, error: RequestError) -> dict[str, Any]:
     """The content of a result object that says what is wrong with the recording."""
-    return {"status": "failed", "source": _source(arrival), "finished_at": now, "error": error.body()["error"]}
+    return {"status": FAILED, "source": _source(arrival), "finished_at": now, "error": error.body()["error"]}
+
+
+def expired(bucket: str, key: str, now: int, error: RequestError) -> dict[str, Any]:
+    """The content of a result object of a job whose recording never came."""
+    return {**failed(Arrival(bucket, key, "", 0), now, error), "status": EXPIRED}
+
+
+def deleted(bucket: str, key: str, now: int) -> dict[str, Any]:
+    """The content of a result object that stands where another was, or would be, lest one be written there later."""
+    return {"status": DELETED, "source": _source(Arrival(bucket, key, "", 0)), "finished_at": now}
+
+
+def may_be_redriven(content: dict[str, Any]) -> bool:
+    """Says whether a result is of a failure that was the server's, and that may have been mended."""
+    return bool(content["status"] == FAILED and content["error"]["code"] == LaidAside.code)
 
 
 def is_of(content: dict[str, Any], arrival: Arrival) -> bool:

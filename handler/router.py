@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from handler import caller
+
 Answer = Callable[..., "Response"]
 OnError = Callable[[Any], "Response"]
 
@@ -57,6 +59,7 @@ class Request:
         headers: by their names in lower case.
         body: None where there is none; base64 where `is_base64_encoded`.
         is_base64_encoded: see there.
+        caller: who sends it; see `handler.caller`.
     """
 
     method: str
@@ -66,6 +69,7 @@ class Request:
     headers: Mapping[str, str]
     body: str | None
     is_base64_encoded: bool
+    caller: str = ""
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Request":
@@ -81,6 +85,7 @@ class Request:
             headers={name.lower(): value for name, value in headers.items()} if isinstance(headers, dict) else {},
             body=event.get("body"),
             is_base64_encoded=bool(event.get("isBase64Encoded")),
+            caller=caller.of(event),
         )
 
 

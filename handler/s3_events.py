@@ -4,7 +4,8 @@ Source: AWS, "Event message structure" of Amazon S3 event notifications.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -24,12 +25,14 @@ class Arrival:
         key: the object's key, decoded.
         etag: the entity tag of what was written then; another one stands for other bytes.
         size_bytes: its length.
+        at: when S3 had all of it, in seconds since 1970; 0 where the message does not say.
     """
 
     bucket: str
     key: str
     etag: str
     size_bytes: int
+    at: float = field(default=0.0, compare=False)  # the same bytes are the same arrival, whenever they came
 
 
 def arrivals(body: str) -> list[Arrival]:
@@ -59,4 +62,9 @@ def _arrival(record: dict[str, Any]) -> Arrival:
     stored = record["s3"]["object"]
     # Keys come as in the query of a URL: a space as "+", everything unusual as "%" and two digits.
     key = unquote_plus(stored["key"], errors="strict")
-    return Arrival(record["s3"]["bucket"]["name"], key, stored["eTag"].strip('"'), int(stored.get("size", 0)))
+    bucket, etag = record["s3"]["bucket"]["name"], stored["eTag"].strip('"')
+    return Arrival(bucket, key, etag, int(stored.get("size", 0)), _at(record.get("eventTime")))
+
+
+def _at(text: Any) -> float:
+    return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else 0.0

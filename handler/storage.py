@@ -6,8 +6,9 @@ Sources: Amazon S3, "Conditional requests" and "Creating a POST policy"; boto3.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -47,6 +48,48 @@ class Json:
 
     content: dict[str, Any]
     etag: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object in a listing.
+
+    Attributes:
+        key: its key.
+        modified_at: when it was written last, in seconds since 1970.
+    """
+
+    key: str
+    modified_at: float
+
+
+class Objects(Protocol):
+    """What jobs need of a bucket: `Storage`, or a folder that stands in for one (`local/folder.py`)."""
+
+    bucket: str
+
+    def read_json(self, key: str) -> Json | None:
+        """See `Storage`."""
+
+    def write_json(self, key: str, content: dict[str, Any], replacing: Json | None) -> bool:
+        """See `Storage`."""
+
+    def etag(self, key: str) -> str | None:
+        """See `Storage`."""
+
+    def listed(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        """See `Storage`."""
+
+    def delete(self, key: str) -> None:
+        """See `Storage`."""
+
+    def download(self, key: str, etag: str, file: IO[bytes]) -> None:
+        """See `Storage`."""
+
+    def sign_upload(
+        self, key: str, content_type: str, least_bytes: int, most_bytes: int, expires_in_s: int
+    ) -> dict[str, Any]:
+        """See `Storage`."""
 
 
 class Storage:
@@ -101,6 +144,23 @@ class Storage:
                 return None
             raise
         return str(reply["ETag"]).strip('"')
+
+    def listed(self, prefix: str, after: str = "") -> Iterator[Listed]:
+        """Yields the objects whose keys begin so, in the order of their keys' bytes, page by page.
+
+        Args:
+            prefix: what keys begin with.
+            after: a key; those after it are listed. "" lists all.
+        """
+        start = {"StartAfter": after} if after else {}
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, **start)
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield Listed(found["Key"], found["LastModified"].timestamp())
+
+    def delete(self, key: str) -> None:
+        """Deletes an object, if it is there."""
+        self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def download(self, key: str, etag: str, file: IO[bytes]) -> None:
         """Writes the bytes of an object to a file, holding few of them in memory.

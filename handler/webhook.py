@@ -149,22 +149,30 @@ def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> st
     return "v1," + base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
 
 
-def send(url: str, secret: bytes, job_id: str, status: str, sleep: Callable[[float], None] = time.sleep) -> None:
+def send(
+    url: str,
+    secret: bytes,
+    job_id: str,
+    status: str,
+    sleep: Callable[[float], None] = time.sleep,
+    message_id: str = "",
+) -> None:
     """Sends `{"type": "job.completed", "timestamp", "data": {"id", "status"}}`, trying again a few times.
 
     Args:
         url: the receiver's address.
         secret: what the message is signed with.
-        job_id: also the message's id, by which a receiver tells one that came twice.
-        status: "completed" or "failed".
+        job_id: whose message it is.
+        status: "completed", "failed" or "expired".
         sleep: waits so many seconds.
+        message_id: by which a receiver tells a message that came twice; by default the job's id.
 
     Raises:
         Undelivered: the receiver answered no attempt with a 2xx, or its address is refused.
     """
     for attempt in range(_ATTEMPTS):
         try:
-            _attempt(url, secret, job_id, status, attempt)
+            _attempt(url, secret, job_id, status, message_id or job_id, attempt)
         except Refused:
             raise
         except (Undelivered, OSError, http.client.HTTPException, ValueError) as error:
@@ -175,7 +183,7 @@ def send(url: str, secret: bytes, job_id: str, status: str, sleep: Callable[[flo
             return
 
 
-def _attempt(url: str, secret: bytes, job_id: str, status: str, number: int) -> None:
+def _attempt(url: str, secret: bytes, job_id: str, status: str, message_id: str, number: int) -> None:
     parts = _parts(url)
     host, port = parts.hostname or "", parts.port or 443
     now = int(time.time())
@@ -184,9 +192,9 @@ def _attempt(url: str, secret: bytes, job_id: str, status: str, number: int) -> 
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "hark-webhook",
-        "webhook-id": job_id,
+        "webhook-id": message_id,
         "webhook-timestamp": str(now),
-        "webhook-signature": signature(secret, job_id, now, body),
+        "webhook-signature": signature(secret, message_id, now, body),
         "Connection": "close",
     }
     addresses = _public_addresses(host, port)

@@ -7,7 +7,6 @@ tries SQS puts it into the dead-letter queue. What will never succeed becomes a 
 the recording that takes all the memory, all the time, or the worker's life.
 """
 
-import dataclasses
 import mmap
 import os
 import signal
@@ -27,16 +26,18 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from handler import job, memory, s3_events, webhook, webhook_secret
+from handler import job, memory, s3_events
+from handler.ending import ENDS_WORKERS, Ending, came_too_late, is_final
 from handler.job import Job
-from handler.metrics import collector, processing_ms, refused, transcribed
+from handler.metrics import collector, processing_ms, transcribed
+from handler.progress import Ended, Progress
 from handler.result import completed as completed_result
 from handler.result import failed as failed_result
-from handler.result import is_of as is_result_of
 from handler.s3_events import Arrival
 from handler.settings import Settings, SettingsError
-from handler.storage import Gone, Json, Storage, Superseded
+from handler.storage import Gone, Json, Objects, Storage, Superseded
 from handler.tracing import traced
+from handler.tries import MOST_ENDED, Tries
 from hark.channels import transcribe
 from hark.decoding import Decoders, Decoding
 from hark.errors import (
@@ -61,12 +62,10 @@ metrics = collector()
 
 # What writing a result and a webhook that is answered late, three times, may take.
 _RESERVE_S = 45.0
-# Another worker writes the same result between our look and our write; once is rare, more often is a fault.
-_WRITE_ATTEMPTS = 5
-# A recording that has ended this many workers, without a word of theirs, would end all others.
-_MOST_ENDED = 2
 # The time is looked at before every block; where a block takes that long, it is told of so often.
 _ALARM_S = 5.0
+# The attribute of messages that an operator had tried again (operate/redrive.py).
+REDRIVEN = "redriven"
 
 
 class LeftInQueue(HarkError):
@@ -145,7 +144,7 @@ class Worker:
         storage: the bucket.
     """
 
-    def __init__(self, settings: Settings, recognizer: Runner, storage: Storage) -> None:
+    def __init__(self, settings: Settings, recognizer: Runner, storage: Objects) -> None:
         self._settings = settings
         self._decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
         self._decoders.load()
@@ -153,37 +152,50 @@ class Worker:
         self._writers.load()
         self._recognizer = recognizer
         self._storage = storage
+        self._ending = Ending(settings, storage, metrics)
 
-    def take(self, message: str, deadline: Deadline) -> None:
+    def take(self, message: str, deadline: Deadline, is_redriven: bool = False) -> None:
         """Deals with everything a message tells of.
+
+        Args:
+            message: S3's.
+            deadline: until when.
+            is_redriven: whether an operator has it tried again: what was laid aside is then not the last word.
 
         Raises:
             Exception: it must be delivered again.
         """
         for arrival in s3_events.arrivals(message):
             deadline.begin()
-            self._finish(arrival, deadline)
+            self._finish(arrival, deadline, is_redriven)
 
-    def _finish(self, arrival: Arrival, deadline: Deadline) -> None:
+    def _finish(self, arrival: Arrival, deadline: Deadline, is_redriven: bool) -> None:
         result_key = job.result_key(arrival.key)
         if arrival.bucket != self._storage.bucket or not result_key:
             raise LeftInQueue("No result can be put beside this object; its key or its bucket is not one of ours.")
         job_id = job.id_of_upload(arrival.key)
         record = self._record(job_id) if job_id else None
         result = self._storage.read_json(result_key)
-        if result is None or not _is_final(result, arrival, job_id):
-            decoding = Decoding.from_json(record.content.get("decoding", {})) if record else Decoding()
-            with self._begun(record, deadline) as ended:
-                if ended < _MOST_ENDED:
-                    content = self._outcome(arrival, deadline, job_id, decoding)
-                else:
-                    content = self._failed(arrival, job_id, _ENDS_WORKERS)
-                self._settle(arrival, result_key, content)
+        if result is None or not is_final(result.content, arrival, is_redriven):
+            if record and (late := came_too_late(Job.from_json(record.content), arrival, int(time.time()))):
+                self._ending.write(arrival, late)
+            else:
+                self._tried(arrival, deadline, record, is_redriven)
         else:
             logger.info("delivered again", job_id=job_id)
             metrics.add_metric("DuplicateEvents", MetricUnit.Count, 1)
-        if record and record.content["webhook_url"] and (result := self._storage.read_json(result_key)):
-            self._notify(job_id, result.content["status"])
+        if job_id and (result := self._storage.read_json(result_key)):
+            self._ending.conclude(job_id, result.content)
+
+    def _tried(self, arrival: Arrival, deadline: Deadline, record: Json | None, is_redriven: bool) -> None:
+        """Writes the result of a try, unless these bytes are no more and nobody waits for one."""
+        with self._begun(Tries(self._storage, arrival, record), deadline) as ended:
+            if ended < MOST_ENDED:
+                content = self._outcome(arrival, deadline, record)
+            else:
+                content = self._ending.failed(arrival, ENDS_WORKERS)
+            if content:
+                self._ending.write(arrival, content, is_redriven)
 
     def _record(self, job_id: str) -> Json:
         record = self._storage.read_json(job.record_key(job_id))
@@ -192,57 +204,32 @@ class Worker:
         return record
 
     @contextmanager
-    def _begun(self, record: Json | None, deadline: Deadline) -> Iterator[int]:
-        """Writes into a job's record that the work begins, and takes it back where the work ends in an error.
-
-        Whatever ends a worker in the middle leaves this behind: too much memory, a fault in compiled code, Lambda's
-        timeout. That somebody else writes the record in the meantime is no matter.
+    def _begun(self, tries: Tries, deadline: Deadline) -> Iterator[int]:
+        """Writes down that the work begins, and takes it back where the work ends in an error.
 
         Yields:
-            how many workers the recording has ended; 0 for what has no record.
+            how many workers the recording has ended.
         """
-        if record is None:
-            yield 0
-            return
         now = int(time.time())
-        made = Job.from_json(record.content)
         # Who began later than a function may run is perhaps still at work, and only delivered twice.
-        ended = sum(at + deadline.whole_s < now for at in made.begun)
-        started = now if made.started_at is None else made.started_at
-        changed = dataclasses.replace(made, started_at=started, begun=(*made.begun, now))
-        self._storage.write_json(job.record_key(made.id), changed.to_json(), replacing=record)
+        ended = sum(at + deadline.whole_s < now for at in tries.unanswered())
+        tries.begin(now)
         try:
             yield ended
         except Exception:
             with suppress(Exception):  # then it counts as one that was ended; it takes several
-                self._take_back(made.id, now)
+                tries.take_back(now)
             raise
 
-    def _take_back(self, job_id: str, began: int) -> None:
-        record = self._record(job_id)
-        made = Job.from_json(record.content)
-        if began in made.begun:
-            others = list(made.begun)
-            others.remove(began)
-            changed = dataclasses.replace(made, begun=tuple(others))
-            self._storage.write_json(job.record_key(job_id), changed.to_json(), replacing=record)
-
-    def _failed(self, arrival: Arrival, job_id: str, error: RequestError) -> dict[str, Any]:
-        """Returns the content of a result that says why there is no transcript."""
-        logger.info("refused", job_id=job_id, code=error.code)
-        metrics.add_metric("FailedRecordings", MetricUnit.Count, 1)
-        refused(metrics, error.code)
-        return failed_result(arrival, int(time.time()), error)
-
-    def _outcome(self, arrival: Arrival, deadline: Deadline, job_id: str, decoding: Decoding) -> dict[str, Any] | None:
-        """Returns the content of the result; None where these bytes are no more and nobody waits for them."""
-        timings = Timings()
+    def _outcome(self, arrival: Arrival, deadline: Deadline, record: Json | None) -> dict[str, Any] | None:
+        """Returns the content of the result; None where these bytes are no more, or nobody waits for them."""
+        timings, job_id = Timings(), job.id_of_upload(arrival.key)
         try:
-            transcript = self._transcribe(arrival, deadline, timings, decoding)
+            transcript = self._transcribe(arrival, deadline, timings, record)
         except RequestError as error:
-            return self._failed(arrival, job_id, error)
-        except Superseded:
-            logger.info("superseded", job_id=job_id)
+            return self._ending.failed(arrival, error)
+        except (Superseded, Ended) as reason:
+            logger.info("superseded" if isinstance(reason, Superseded) else "ended meanwhile", job_id=job_id)
             return None
         except Gone:
             logger.info("gone", job_id=job_id)
@@ -262,7 +249,7 @@ class Worker:
         transcribed(metrics, transcript.duration_s, timings)
         return completed_result(arrival, int(time.time()), transcript, spec)
 
-    def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings, decoding: Decoding) -> Transcript:
+    def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings, record: Json | None) -> Transcript:
         if not arrival.size_bytes:
             raise InvalidBody("The recording is empty; upload the bytes of an audio file.")
         if arrival.size_bytes > self._settings.job_max_bytes:
@@ -270,6 +257,7 @@ class Worker:
                 f"The recording is larger than the limit of {self._settings.job_max_bytes} bytes; "
                 "compress it (Ogg Opus) or split it."
             )
+        decoding = Decoding.from_json(record.content.get("decoding", {})) if record else Decoding()
         decoder = self._decoders.decoder(decoding, self._recognizer.spec)
         writer = self._writers.writer(decoding)
         # Without a name: when the process ends, however it ends, the disk has its space back.
@@ -279,52 +267,13 @@ class Worker:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 limit_s = self._settings.job_max_audio_s
                 with deadline.watched(), _caused_by_the_recording():
-                    return transcribe(data, self._recognizer, limit_s, timings, decoding, deadline.check, decoder, writer)
+                    progress = Progress(self._storage, record, data)
 
-    def _settle(self, arrival: Arrival, result_key: str, content: dict[str, Any] | None) -> None:
-        """Writes the result, unless these bytes have one, or are not the ones that lie there now."""
-        job_id = job.id_of_upload(arrival.key)
-        for _ in range(_WRITE_ATTEMPTS if content else 0):
-            # In this order: who writes the result of newer bytes after our look makes our write fail.
-            result = self._storage.read_json(result_key)
-            if result and _is_final(result, arrival, job_id):
-                return
-            if not job_id and self._storage.etag(arrival.key) not in (arrival.etag, None):
-                return
-            if self._storage.write_json(result_key, content or {}, replacing=result):
-                metrics.add_metric("Results", MetricUnit.Count, 1)
-                return
-        if content:
-            raise LeftInQueue("Other workers keep writing the same result; it is tried again.")
+                    def before_block() -> None:
+                        deadline.check()
+                        progress.note(timings.read_s)
 
-    def _notify(self, job_id: str, status: str) -> None:
-        """Sends the webhook, if there is one and it was not sent. Whatever goes wrong here, the result is there."""
-        try:
-            record = self._record(job_id)
-            made = Job.from_json(record.content)
-            if not made.webhook_url or made.webhook or not self._settings.webhook_secret_arn:
-                return
-            told = self._send(made, status)
-            changed = dataclasses.replace(made, webhook=told)
-            self._storage.write_json(job.record_key(job_id), changed.to_json(), replacing=record)
-        except Exception as error:  # of S3 or Secrets Manager
-            logger.warning("webhook not settled", job_id=job_id, error=type(error).__name__)
-            metrics.add_metric("FailedWebhooks", MetricUnit.Count, 1)
-
-    def _send(self, made: Job, status: str) -> str:
-        try:
-            webhook.send(made.webhook_url, webhook_secret.read(self._settings.webhook_secret_arn), made.id, status)
-        except webhook.Undelivered as error:
-            logger.warning("webhook not delivered", job_id=made.id, reason=str(error))
-            metrics.add_metric("FailedWebhooks", MetricUnit.Count, 1)
-            return "failed"
-        return "delivered"
-
-
-_ENDS_WORKERS = NotTranscribed(
-    "The recording ended every worker that took it up, by its memory or its time; split it or convert it, for example "
-    "to WAV, and make another job."
-)
+                    return transcribe(data, self._recognizer, limit_s, timings, decoding, before_block, decoder, writer)
 
 
 @contextmanager
@@ -336,11 +285,12 @@ def _caused_by_the_recording() -> Iterator[None]:
     Raises:
         RequestError: the recording cannot be transcribed.
         LeftInQueue: others took its time.
+        Ended: its job has a result meanwhile.
         ModelError: a model cannot be read, which is the operator's to mend.
     """
     try:
         yield
-    except (RequestError, LeftInQueue, ModelError):
+    except (RequestError, LeftInQueue, Ended, ModelError):
         raise
     except MemoryError as error:
         raise TookTooMuchMemory(
@@ -352,11 +302,6 @@ def _caused_by_the_recording() -> Iterator[None]:
         raise NotTranscribed(
             "The server failed at this recording; convert it, for example to WAV, and make another job."
         ) from error
-
-
-def _is_final(result: Json, arrival: Arrival, job_id: str) -> bool:
-    """Says whether a result stays as it is: a job has one, an object of the inbox has one for each of its contents."""
-    return bool(job_id) or is_result_of(result.content, arrival)
 
 
 @cache
@@ -379,7 +324,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
     def take(record: SQSRecord) -> None:
         try:
-            worker.take(record.body, deadline)
+            worker.take(record.body, deadline, REDRIVEN in (record.raw_event.get("messageAttributes") or {}))
         except Exception as error:
             logger.warning("left in the queue", message_id=record.message_id, error=type(error).__name__)
             metrics.add_metric("Retries", MetricUnit.Count, 1)

@@ -178,6 +178,28 @@ class NotTranscribed(RequestError):
     code = "not_transcribed"
 
 
+class LaidAside(RequestError):
+    """Every try at a recording failed for a reason of the server's."""
+
+    status = 503
+    type = "server_error"
+    code = "laid_aside"
+
+
+class JobExpired(RequestError):
+    """Nothing was uploaded for a job in time, or its transcript is as old as transcripts get."""
+
+    status = 410
+    code = "job_expired"
+
+
+class JobBusy(RequestError):
+    """A job cannot be deleted since others keep writing its result."""
+
+    status = 409
+    code = "job_busy"
+
+
 class MethodNotAllowed(RequestError):
     """The path exists, the method does not."""
 

@@ -1,6 +1,6 @@
 """The logs of a stack, oldest first: `python -m operate.logs [--since 10m] [--of api] [--find TEXT] [--follow]`.
 
-`--of` is one of api, worker, authorizer, access; all by default. The time is what CloudWatch got the line at.
+`--of` is one of api, worker, closer, authorizer, access; all by default. The time is what CloudWatch got the line at.
 """
 
 import re
@@ -16,6 +16,7 @@ from operate.stack import OperationError, Stack, parser, run
 GROUPS = {
     "api": "ApiLogGroup",
     "worker": "WorkerLogGroup",
+    "closer": "CloserLogGroup",
     "authorizer": "AuthorizerLogGroup",
     "access": "AccessLogGroup",
 }

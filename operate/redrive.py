@@ -1,4 +1,8 @@
-"""Puts jobs that were laid aside back into the queue: `python -m operate.redrive [--list] [--most N] [--stack hark]`.
+"""Has jobs tried again that were laid aside: `python -m operate.redrive [--list] [--most N] [--stack hark]`.
+
+What lies there failed by a fault of the server's: its job has the result `failed` with the code `laid_aside`, and its
+webhook was told so. Messages that are put back are marked, and only for these may a worker replace such a result; then
+the webhook is told anew, in a message with an id of its own. A job that was deleted stays deleted.
 
 Each message is sent to the queue before it is deleted where it lay: if this is interrupted, one may be in both, which
 does no harm, since the worker makes one result of however many messages.
@@ -12,6 +16,8 @@ from urllib.parse import unquote_plus
 
 from operate.stack import OperationError, Stack, parser, run
 
+# What tells the worker that this is no late copy of an event (handler/worker.py).
+REDRIVEN = "redriven"
 # Messages that are looked at stay hidden from others for this long.
 _HIDDEN_S = 60
 _WAIT_S = 2
@@ -19,7 +25,7 @@ _BATCH = 10  # SQS gives no more at once
 
 
 class LaidAside:
-    """The jobs of a stack that failed for good.
+    """The jobs of a stack that failed by a fault of the server's.
 
     Args:
         stack: whose.
@@ -50,7 +56,8 @@ class LaidAside:
 
     def put_back(self, message: dict[str, Any]) -> None:
         """Moves a message to the queue of the worker."""
-        self._sqs.send_message(QueueUrl=self._jobs, MessageBody=message["Body"])
+        mark = {REDRIVEN: {"DataType": "String", "StringValue": "true"}}
+        self._sqs.send_message(QueueUrl=self._jobs, MessageBody=message["Body"], MessageAttributes=mark)
         self._sqs.delete_message(QueueUrl=self._laid_aside, ReceiptHandle=message["ReceiptHandle"])
 
     def show(self, message: dict[str, Any]) -> None:

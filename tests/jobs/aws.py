@@ -26,6 +26,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
 from handler.storage import Storage
+from operate.redrive import REDRIVEN
 from tests.patience import PATIENCE_S
 
 from . import post_policy
@@ -133,17 +134,19 @@ class Aws:
         found = self.storage.read_json(key)
         return found.content if found else None
 
-    def receive(self, most: int = 1) -> dict[str, Any]:
+    def receive(self, most: int = 1, queue: str = "") -> dict[str, Any]:
         """Returns the event that Lambda makes of the next messages; none in it when the queue is empty."""
-        reply = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=most)
+        reply = self.sqs.receive_message(
+            QueueUrl=queue or self.queue, MaxNumberOfMessages=most, MessageAttributeNames=["All"]
+        )
         return {"Records": [_record(message) for message in reply.get("Messages", [])]}
 
-    def acknowledge(self, event: dict[str, Any], reply: dict[str, Any] | None) -> None:
+    def acknowledge(self, event: dict[str, Any], reply: dict[str, Any] | None, queue: str = "") -> None:
         """Does what Lambda does after a call: deletes what is done; what failed, and all of a call that ended in an
         error (None), is delivered again, here without the wait."""
         failed = {failure["itemIdentifier"] for failure in (reply or {}).get("batchItemFailures", [])}
         for record in event["Records"]:
-            message = {"QueueUrl": self.queue, "ReceiptHandle": record["receiptHandle"]}
+            message = {"QueueUrl": queue or self.queue, "ReceiptHandle": record["receiptHandle"]}
             if reply is None or record["messageId"] in failed:
                 self.sqs.change_message_visibility(**message, VisibilityTimeout=0)
             else:
@@ -159,10 +162,11 @@ class Aws:
         return [json.loads(message["Body"]) for message in found]
 
     def redrive(self) -> int:
-        """Puts what is in the dead-letter queue back, as `aws sqs start-message-move-task` does."""
+        """Puts what is in the dead-letter queue back, as `operate/redrive.py` does."""
         dead = self.dead()
+        mark = {REDRIVEN: {"DataType": "String", "StringValue": "true"}}
         for body in dead:
-            self.sqs.send_message(QueueUrl=self.queue, MessageBody=json.dumps(body))
+            self.sqs.send_message(QueueUrl=self.queue, MessageBody=json.dumps(body), MessageAttributes=mark)
         return len(dead)
 
 
@@ -172,7 +176,10 @@ def _record(message: dict[str, Any]) -> dict[str, Any]:
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": {"ApproximateReceiveCount": "1"},
-        "messageAttributes": {},
+        "messageAttributes": {
+            name: {"dataType": value["DataType"], "stringValue": value.get("StringValue")}
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
         "eventSource": "aws:sqs",
         "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:recordings",
         "awsRegion": REGION,

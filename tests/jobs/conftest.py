@@ -10,7 +10,8 @@ import boto3
 import numpy as np
 import pytest
 
-from handler import app, worker
+from handler import app, closer, worker
+from handler.closer import Closer
 from handler.settings import Settings
 from handler.worker import Worker
 from hark.recognizer import Recognizer
@@ -68,20 +69,26 @@ def endpoint(aws: Aws, settings: Settings, recognizer: Recognizer, monkeypatch: 
     monkeypatch.setattr(app, "settings", settings)
     app._jobs.cache_clear()
     monkeypatch.setattr(worker, "_worker", lambda: Worker(settings, recognizer, aws.storage))
+    monkeypatch.setattr(closer, "_closer", lambda: Closer(settings, aws.storage))
     yield
     app._jobs.cache_clear()
 
 
-def ask(method: str, path: str, content: Any = None, query: str = "") -> tuple[int, dict[str, str], Any]:
-    """Sends a request with JSON to the API function."""
+def ask(
+    method: str, path: str, content: Any = None, query: str = "", authorizer: Any = None
+) -> tuple[int, dict[str, str], Any]:
+    """Sends a request with JSON to the API function, with what an authorizer says of the caller."""
     body = b"" if content is None else json.dumps(content).encode()
     headers = {"content-type": "application/json"} if body else {}
-    return invoke(http_event(method, path, headers, body, query))
+    event = http_event(method, path, headers, body, query)
+    if authorizer is not None:
+        event["requestContext"]["authorizer"] = authorizer
+    return invoke(event)
 
 
-def create(**fields: Any) -> dict[str, Any]:
+def create(authorizer: Any = None, **fields: Any) -> dict[str, Any]:
     """Makes a job; returns the reply."""
-    status, _, reply = ask("POST", "/v1/jobs", {"content_type": "audio/wav", **fields})
+    status, _, reply = ask("POST", "/v1/jobs", {"content_type": "audio/wav", **fields}, authorizer=authorizer)
     assert status == 201, reply
     made: dict[str, Any] = reply
     return made
@@ -99,6 +106,20 @@ def work_until_empty(aws: Aws, most: int = 1) -> None:
     """Calls the worker as long as there are messages."""
     while (event := aws.receive(most))["Records"]:
         aws.acknowledge(event, worker.lambda_handler(event, Context()))
+
+
+def close(aws: Aws) -> int:
+    """Lets the closer deal with all that was tried in vain, once; returns how much it leaves for the operator."""
+    event = aws.receive(10, aws.dead_letters)
+    reply = closer.lambda_handler(event, Context()) if event["Records"] else {"batchItemFailures": []}
+    aws.acknowledge(event, reply, aws.dead_letters)
+    return len(reply["batchItemFailures"])
+
+
+def sweep() -> int:
+    """Lets the closer look for what never came; returns how many jobs it ended."""
+    ended: int = closer.lambda_handler({"source": "aws.events"}, Context())["ended"]
+    return ended
 
 
 def tone(samples: int) -> bytes:

@@ -267,8 +267,7 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
     assert record is not None
     assert set(record) == {
         "id", "created_at", "upload_expires_at", "content_type", "webhook_url", "started_at", "webhook",
-        "begun",
-        "decoding",
+        "begun", "decoding", "progress", "status", "finished_at", "turn", "order",
     }  # fmt: skip
 
 
@@ -338,8 +337,8 @@ def test_a_body_of_another_type_or_of_great_length_is_refused() -> None:
 
 
 def test_the_path_answers_other_methods_with_the_right_ones() -> None:
-    assert ask("GET", "/v1/jobs")[1]["Allow"] == "POST"
-    assert ask("DELETE", "/v1/jobs/job_x")[1]["Allow"] == "GET, HEAD"
+    assert ask("PUT", "/v1/jobs")[1]["Allow"] == "GET, HEAD, POST"
+    assert ask("POST", "/v1/jobs/job_x", {})[1]["Allow"] == "GET, HEAD, DELETE"
     assert ask("OPTIONS", "/v1/jobs")[0] == 204
 
 

@@ -1,18 +1,15 @@
 // The page: one state at a time (idle, recording, working, result), and what leads from one to the next.
 
-import { FORMATS } from "./captions.js";
+import { clock } from "./clock.js";
 import { health, Refusal, transcribe } from "./endpoint.js";
 import { KeywordView } from "./keywords.js";
 import { LevelMeter, NoMicrophone, Recorder } from "./recorder.js";
-import { decode, pack, probe, RATE_HZ, wav } from "./sound.js";
-import { analyse, Spectrogram } from "./spectrogram.js";
-import { clock, TranscriptView } from "./transcript.js";
+import { ResultView } from "./result.js";
+import { decode, pack, probe } from "./sound.js";
 
 const $ = (id) => document.getElementById(id);
-const audio = $("audio");
 const meter = new LevelMeter($("level-canvas"));
-const spectrogram = new Spectrogram($("spectrogram"));
-const transcript = new TranscriptView($("transcript"), (start_s) => playFrom(start_s));
+const result = new ResultView(say);
 
 // The name under which sessionStorage, which ends with the tab, keeps the key of a visitor who ticks the box.
 const KEY_NAME = "hark-key";
@@ -21,7 +18,6 @@ const SILENT_S = 3;
 const SILENT_LEVEL = 0.02;
 // Whoever pressed twice by mistake said nothing.
 const SHORTEST_S = 0.3;
-const ARROW_STEP_S = 2;
 const COMPRESS = "Compress it, as MP3 or M4A for example, or send a part of it.";
 
 const state = {
@@ -35,7 +31,6 @@ const state = {
   again: () => {},
   /** Ends the work in progress: an AbortController, a new one for each step. */
   step: new AbortController(),
-  reply: null,
 };
 
 const keywords = new KeywordView(
@@ -79,7 +74,7 @@ function say(text) {
 }
 
 function startAgain() {
-  audio.pause();
+  result.leave();
   settle();
   show("idle");
   $("record").focus();
@@ -154,7 +149,7 @@ $("record").addEventListener("click", async () => {
 function watch(recorder, memory) {
   if (recorder !== state.recorder) return;
   const [level, elapsed_s] = [recorder.level(), recorder.elapsed_s];
-  meter.add(level, elapsed_s, colour("--record"));
+  meter.add(level, elapsed_s, getComputedStyle(document.documentElement).getPropertyValue("--record").trim());
   $("level").setAttribute("aria-valuenow", Math.round(100 * level));
   $("elapsed").textContent = clock(elapsed_s);
   if (level > SILENT_LEVEL) memory.heard_s = elapsed_s;
@@ -236,7 +231,7 @@ function limitBytes() {
 /** Takes a file: refuses what cannot work before anything is sent. */
 async function take(file) {
   if (isBusy()) return;
-  audio.pause();
+  result.leave();
   state.recording = { name: file.name, blob: file, samples: null };
   const signal = work(file.name, "Reading");
   const most_s = state.endpoint?.limits?.audio_s ?? Infinity;
@@ -330,136 +325,10 @@ $("cancel").addEventListener("click", () => {
 // --- result -------------------------------------------------------------------------------------------------------
 
 function present(reply, recording) {
-  state.reply = reply;
   show("result");
-  $("result-title").textContent = recording.name;
-  $("transcript").hidden = !reply.words.length;
-  $("nothing").hidden = reply.words.length > 0;
-  $("legend").hidden = !transcript.show(reply);
-  load(recording);
+  result.show(reply, recording);
   const count = reply.words.length === 1 ? "1 word" : `${reply.words.length} words`;
   say(`Transcribed: ${count}.`);
-  $("result-title").focus();
-}
-
-function load({ blob, samples }) {
-  URL.revokeObjectURL(audio.src);
-  // A short recording is played from the samples themselves: browsers seek in WAV to the sample.
-  audio.src = URL.createObjectURL(samples && blob.type !== "audio/wav" && samples.length < 600 * RATE_HZ ? wav(samples) : blob);
-  spectrogram.set(samples && analyse(samples, RATE_HZ));
-  $("position").setAttribute("aria-valuemax", state.reply.duration.toFixed(1));
-  $("end").textContent = clock(state.reply.duration);
-  $("player").hidden = !samples;
-  $("unplayable").hidden = Boolean(samples);
-  draw();
-}
-
-/** Shows the moment being played: playhead, clock, the word being said. */
-function draw() {
-  if (!state.reply) return;
-  const { duration } = state.reply;
-  const now_s = Math.min(audio.currentTime, duration);
-  const word = transcript.light(audio.paused && !now_s ? -1 : now_s);
-  $("now").textContent = clock(now_s);
-  $("position").setAttribute("aria-valuenow", now_s.toFixed(1));
-  $("position").setAttribute("aria-valuetext", `${clock(now_s)} of ${clock(duration)}`);
-  const share = [word?.start / duration, word?.end / duration];
-  spectrogram.draw(now_s / duration, word && share, { heard: colour("--accent"), ahead: colour("--soft"), ground: colour("--wash") });
-}
-
-function follow() {
-  draw();
-  if (!audio.paused) requestAnimationFrame(follow);
-}
-
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-async function playFrom(start_s) {
-  if ($("player").hidden) return;
-  audio.currentTime = start_s;
-  await audio.play().catch(() => {}); // paused again before it began
-}
-
-function seek(now_s) {
-  audio.currentTime = Math.min(Math.max(0, now_s), state.reply.duration);
-}
-
-for (const type of ["play", "pause", "ended"]) {
-  audio.addEventListener(type, () => {
-    const playing = !audio.paused && !audio.ended;
-    $("play").toggleAttribute("data-playing", playing);
-    $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    follow();
-  });
-}
-audio.addEventListener("seeked", draw);
-$("play").addEventListener("click", () => (audio.paused ? audio.play().catch(() => {}) : audio.pause()));
-new ResizeObserver(draw).observe($("position"));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-
-$("position").addEventListener("pointerdown", (event) => {
-  $("position").setPointerCapture(event.pointerId);
-  seekTo(event);
-});
-$("position").addEventListener("pointermove", (event) => {
-  if ($("position").hasPointerCapture(event.pointerId)) seekTo(event);
-});
-
-function seekTo(event) {
-  const { left, width } = $("position").getBoundingClientRect();
-  seek(((event.clientX - left) / width) * state.reply.duration);
-}
-
-$("position").addEventListener("keydown", (event) => {
-  const { currentTime } = audio;
-  const { duration } = state.reply;
-  const page_s = duration / 10;
-  const places = {
-    ArrowLeft: currentTime - ARROW_STEP_S,
-    ArrowDown: currentTime - ARROW_STEP_S,
-    ArrowRight: currentTime + ARROW_STEP_S,
-    ArrowUp: currentTime + ARROW_STEP_S,
-    PageDown: currentTime - page_s,
-    PageUp: currentTime + page_s,
-    Home: 0,
-    End: duration,
-  };
-  if (event.key === " " || event.key === "Enter") $("play").click();
-  else if (event.key in places) seek(places[event.key]);
-  else return;
-  event.preventDefault();
-});
-
-// --- taking it along ----------------------------------------------------------------------------------------------
-
-$("copy").addEventListener("click", async () => {
-  try {
-    await navigator.clipboard.writeText(state.reply.text);
-    confirmCopy("Copied");
-  } catch {
-    confirmCopy("Not allowed here");
-  }
-});
-
-function confirmCopy(text) {
-  say(text);
-  $("copy").textContent = text;
-  setTimeout(() => ($("copy").textContent = "Copy text"), 2000);
-}
-
-for (const button of document.querySelectorAll("[data-download]")) {
-  button.addEventListener("click", async () => {
-    const { download: extension } = button.dataset;
-    const [type, render] = FORMATS[extension];
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([render(state.reply)], { type }));
-    link.download = `${state.recording.name.replace(/\.\w{1,5}$/, "").replace(/[^\w .-]+/g, "-") || "transcript"}.${extension}`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    say(`${extension.toUpperCase()} downloaded.`);
-  });
 }
 
 $("again").addEventListener("click", startAgain);

@@ -13,6 +13,11 @@ const LEAST_HOP_SAMPLES = 64;
 // Where a column stands for a long time, its loudest of a few looks is drawn, so that short words do not fall between.
 const LOOKS = 3;
 
+// Enough pieces for a few screens.
+export const PIECE_COLUMNS = 256;
+const MOST_PIECES = 96;
+const WINDOW = Float32Array.from({ length: WINDOW_SAMPLES }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / WINDOW_SAMPLES));
+
 const mel = (hz) => 2595 * Math.log10(1 + hz / 700);
 const hz = (mels) => 700 * (10 ** (mels / 2595) - 1);
 
@@ -53,43 +58,86 @@ class Transform {
   }
 }
 
-/**
- * Computes the picture.
- * @param {Float32Array} samples mono
- * @param {number} rate_hz
- * @returns {{columns: number, rows: number, ink: Uint8ClampedArray}} ink: [rows, columns], top row the highest band.
- */
-export function analyse(samples, rate_hz) {
-  const columns = Math.max(1, Math.min(MOST_COLUMNS, Math.ceil(samples.length / LEAST_HOP_SAMPLES)));
-  const hop = samples.length / columns;
-  const looks = hop > WINDOW_SAMPLES ? LOOKS : 1;
-  const window = Float32Array.from({ length: WINDOW_SAMPLES }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / WINDOW_SAMPLES));
-  const edges = Array.from({ length: BANDS + 1 }, (_, i) => {
-    const [low, high] = [mel(LOWEST_HZ), mel(HIGHEST_HZ)];
-    return (hz(low + ((high - low) * i) / BANDS) * FFT_SIZE) / rate_hz;
-  });
-  const transform = new Transform();
-  const frame = new Float32Array(FFT_SIZE);
-  const power = new Float32Array(FFT_SIZE / 2 + 1);
-  const level_db = new Float32Array(columns * BANDS).fill(-Infinity);
-  let loudest_db = -Infinity;
-  for (let column = 0; column < columns; column++) {
-    for (let look = 0; look < looks; look++) {
-      const middle = (column + (look + 0.5) / looks) * hop;
-      const start = Math.round(middle - WINDOW_SAMPLES / 2);
-      for (let i = 0; i < WINDOW_SAMPLES; i++) frame[i] = (samples[start + i] ?? 0) * window[i];
-      transform.power(frame, power);
-      for (let band = 0; band < BANDS; band++) {
-        const at = (BANDS - 1 - band) * columns + column;
-        level_db[at] = Math.max(level_db[at], 10 * Math.log10(mean(power, edges[band], edges[band + 1]) + 1e-10));
-        loudest_db = Math.max(loudest_db, level_db[at]);
+/** What a recording looks like: all of it at once, and pieces as fine as they are looked at, made when they are. */
+export class SoundPicture {
+  #samples;
+  #rate_hz;
+  #transform = new Transform();
+  #frame = new Float32Array(FFT_SIZE);
+  #power = new Float32Array(FFT_SIZE / 2 + 1);
+  #edges;
+  #loudest_db = -Infinity;
+  #pieces = new Map();
+  #overview;
+
+  /** @param {Float32Array} samples mono @param {number} rate_hz */
+  constructor(samples, rate_hz) {
+    this.#samples = samples;
+    this.#rate_hz = rate_hz;
+    this.#edges = Array.from({ length: BANDS + 1 }, (_, i) => {
+      const [low, high] = [mel(LOWEST_HZ), mel(HIGHEST_HZ)];
+      return (hz(low + ((high - low) * i) / BANDS) * FFT_SIZE) / rate_hz;
+    });
+    const columns = Math.max(1, Math.min(MOST_COLUMNS, Math.ceil(samples.length / LEAST_HOP_SAMPLES)));
+    const level_db = this.#levels(samples.length / columns, 0, columns);
+    for (const db of level_db) this.#loudest_db = Math.max(this.#loudest_db, db);
+    this.#overview = this.#stencil(level_db, columns);
+  }
+
+  /** All of it, however long: a canvas whose opacity is the sound's energy, top row the highest band. */
+  get overview() {
+    return this.#overview;
+  }
+
+  /**
+   * A piece of PIECE_COLUMNS columns.
+   * @param {number} column_s how long a column lasts
+   * @param {number} number of the piece, from 0
+   * @param {boolean} make whether it is made if it is not there yet
+   * @returns {OffscreenCanvas | null}
+   */
+  piece(column_s, number, make) {
+    const hop = Math.max(LEAST_HOP_SAMPLES / 2, column_s * this.#rate_hz);
+    const key = `${hop} ${number}`;
+    const found = this.#pieces.get(key);
+    if (found || !make) return found ?? null;
+    const made = this.#stencil(this.#levels(hop, number * PIECE_COLUMNS, PIECE_COLUMNS), PIECE_COLUMNS);
+    this.#pieces.set(key, made);
+    // The oldest is looked at least.
+    if (this.#pieces.size > MOST_PIECES) this.#pieces.delete(this.#pieces.keys().next().value);
+    return made;
+  }
+
+  // [BANDS, columns] levels in dB of columns of `hop` samples each.
+  #levels(hop, first, columns) {
+    const looks = hop > WINDOW_SAMPLES ? LOOKS : 1;
+    const level_db = new Float32Array(columns * BANDS).fill(-Infinity);
+    for (let column = 0; column < columns; column++) {
+      for (let look = 0; look < looks; look++) {
+        const middle = (first + column + (look + 0.5) / looks) * hop;
+        const start = Math.round(middle - WINDOW_SAMPLES / 2);
+        for (let i = 0; i < WINDOW_SAMPLES; i++) this.#frame[i] = (this.#samples[start + i] ?? 0) * WINDOW[i];
+        this.#transform.power(this.#frame, this.#power);
+        for (let band = 0; band < BANDS; band++) {
+          const at = (BANDS - 1 - band) * columns + column;
+          const db = 10 * Math.log10(mean(this.#power, this.#edges[band], this.#edges[band + 1]) + 1e-10);
+          if (db > level_db[at]) level_db[at] = db;
+        }
       }
     }
+    return level_db;
   }
-  const ink = new Uint8ClampedArray(level_db.length);
-  // Silence has no loudest sound to compare with: it stays paper.
-  if (loudest_db > -60) level_db.forEach((db, i) => (ink[i] = 255 * Math.max(0, 1 + (db - loudest_db) / RANGE_DB) ** 1.6));
-  return { columns, rows: BANDS, ink };
+
+  #stencil(level_db, columns) {
+    const stencil = new OffscreenCanvas(columns, BANDS);
+    const image = new ImageData(columns, BANDS);
+    // Silence has no loudest sound to compare with: it stays paper.
+    if (this.#loudest_db > -60) {
+      level_db.forEach((db, i) => (image.data[4 * i + 3] = 255 * Math.max(0, 1 + (db - this.#loudest_db) / RANGE_DB) ** 1.6));
+    }
+    stencil.getContext("2d").putImageData(image, 0, 0);
+    return stencil;
+  }
 }
 
 // The mean between two places on the axis of bins, which in the lowest bands are closer than two bins.
@@ -103,75 +151,4 @@ function mean(power, from, to) {
   let sum = 0;
   for (let bin = first; bin < last; bin++) sum += power[bin];
   return sum / (last - first);
-}
-
-/** The picture on a canvas: what has been heard in one colour, what comes in another, the word being said on a ground. */
-export class Spectrogram {
-  #canvas;
-  #stencil = null;
-  #inks = {};
-
-  constructor(canvas) {
-    this.#canvas = canvas;
-  }
-
-  /** Takes a new picture, or null for none. */
-  set(picture) {
-    this.#stencil = null;
-    this.#inks = {};
-    if (!picture) return;
-    const { columns, rows, ink } = picture;
-    this.#stencil = new OffscreenCanvas(columns, rows);
-    const image = new ImageData(columns, rows);
-    for (let i = 0; i < ink.length; i++) image.data[4 * i + 3] = ink[i];
-    this.#stencil.getContext("2d").putImageData(image, 0, 0);
-  }
-
-  /**
-   * Draws it.
-   * @param {number} at where the playhead is, 0..1 of the width
-   * @param {[number, number] | null} word where the word being said begins and ends, 0..1
-   * @param {{heard: string, ahead: string, ground: string}} colours
-   */
-  draw(at, word, colours) {
-    const { clientWidth: width, clientHeight: height } = this.#canvas;
-    const ratio = window.devicePixelRatio || 1;
-    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (this.#canvas.width !== wide || this.#canvas.height !== high) Object.assign(this.#canvas, { width: wide, height: high });
-    const context = this.#canvas.getContext("2d");
-    context.clearRect(0, 0, wide, high);
-    if (word) {
-      context.fillStyle = colours.ground;
-      context.beginPath();
-      context.roundRect(word[0] * wide, 0, Math.max(ratio, (word[1] - word[0]) * wide), high, 4 * ratio);
-      context.fill();
-    }
-    const playhead = Math.round(at * wide);
-    if (this.#stencil) {
-      this.#drawPart(context, this.#inked(colours.ahead), playhead, wide, high);
-      this.#drawPart(context, this.#inked(colours.heard), 0, playhead, high);
-    }
-    context.fillStyle = colours.heard;
-    const thick = 2 * ratio;
-    context.fillRect(Math.min(Math.max(0, playhead - thick / 2), wide - thick), 0, thick, high);
-  }
-
-  #drawPart(context, picture, from, to, high) {
-    if (to <= from) return;
-    const scale = picture.width / this.#canvas.width;
-    context.drawImage(picture, from * scale, 0, (to - from) * scale, picture.height, from, 0, to - from, high);
-  }
-
-  #inked(colour) {
-    if (!this.#inks[colour]) {
-      const picture = new OffscreenCanvas(this.#stencil.width, this.#stencil.height);
-      const context = picture.getContext("2d");
-      context.drawImage(this.#stencil, 0, 0);
-      context.globalCompositeOperation = "source-in";
-      context.fillStyle = colour;
-      context.fillRect(0, 0, picture.width, picture.height);
-      this.#inks[colour] = picture;
-    }
-    return this.#inks[colour];
-  }
 }

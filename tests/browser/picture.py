@@ -27,7 +27,7 @@ def main() -> int:
         page.set_input_files("#file", SAMPLE)
         page.wait_for_selector("#result:not([hidden])")
         page.evaluate(f"document.getElementById('audio').currentTime = {MOMENT_S}")
-        page.wait_for_selector('.word[aria-selected="true"]')
+        page.wait_for_selector('.word[aria-current="true"]')
         OUTPUT.parent.mkdir(exist_ok=True)
         page.screenshot(path=OUTPUT)
         browser.close()

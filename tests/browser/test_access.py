@@ -9,6 +9,16 @@ from playwright.sync_api import Page, expect
 from .conftest import SAMPLE, Open, drop, give, until, wait_for
 
 STATES = ("intake", "recording", "working", "result", "problem")
+# What the result has besides, and what brings it there.
+EDITING = {
+    "correcting": lambda page: page.keyboard.press("F2"),
+    "naming": lambda page: page.keyboard.press("n"),
+    "named": lambda page: name_speaker(page, "Anna"),
+    "finding": lambda page: find(page, "the"),
+    "keys": lambda page: page.keyboard.press("?"),
+    "repeating": lambda page: page.keyboard.press("r"),
+    "closer": lambda page: page.keyboard.press("+"),
+}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -26,6 +36,49 @@ def bring_to(page: Page, state: str) -> None:
     elif state == "problem":
         drop(page, b"notes", "notes.txt", "text/plain")
     wait_for(page, state)
+
+
+def name_speaker(page: Page, name: str) -> None:
+    page.keyboard.press("n")
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")
+    expect(page.locator(".speaker")).to_have_text(name)
+
+
+def find(page: Page, text: str) -> None:
+    page.keyboard.press("f")
+    page.fill("#query", text)
+
+
+def bring_to_editing(page: Page, state: str) -> None:
+    """Leads the page to something done with a transcript."""
+    bring_to(page, "result")
+    page.keyboard.press("Tab")
+    EDITING[state](page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", EDITING)
+def test_axe_finds_no_barrier_to_editing(open_page: Open, scheme: Any, state: str) -> None:
+    page = open_page(color_scheme=scheme)
+    bring_to_editing(page, state)
+    page.wait_for_timeout(300)
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("state", EDITING)
+def test_editing_needs_no_sideways_scrolling_and_no_small_fingers(open_page: Open, state: str) -> None:
+    page = open_page(viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True)
+    bring_to_editing(page, state)
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for button in page.locator("button:visible, input:visible:not([type=checkbox])").all():
+            box = button.bounding_box()
+            assert box
+            assert min(box["width"], box["height"]) >= 43.9, button.get_attribute("id")
+            assert box["x"] + box["width"] <= width, button.get_attribute("id")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -46,7 +99,7 @@ def test_nothing_needs_sideways_scrolling_on_a_phone(open_page: Open, width: int
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     too_wide = page.evaluate(
         """(width) => [...document.querySelectorAll("main *")]
-            .filter((element) => element.checkVisibility() && !element.closest(".unseen"))
+            .filter((element) => element.checkVisibility() && !element.closest(".unseen, .position"))
             .filter((element) => element.getBoundingClientRect().right > width + 0.5)
             .map((element) => element.outerHTML)""",
         width,
@@ -86,13 +139,17 @@ def test_recording_and_listening_need_only_the_keyboard(page: Page) -> None:
     page.keyboard.press("Space")
     wait_for(page, "result")
     expect(page.locator("#result-title")).to_be_focused()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    expect(page.locator("#play")).to_be_focused()
+    for stop in ("#again", "#position", "#back", "#play"):
+        page.keyboard.press("Tab")
+        expect(page.locator(stop)).to_be_focused()
     page.keyboard.press("Space")
     until(page, "document.getElementById('audio').currentTime > 0.2")
-    page.keyboard.press("Tab")
-    expect(page.locator("#position")).to_be_focused()
+    for stop in ("#forward", "#speed", "#loop", "#zoom-out", "#zoom-in"):
+        page.keyboard.press("Tab")
+        expect(page.locator(stop)).to_be_focused()
+    for stop in ("#correct", "#split", "#join", "#speaker", "#doubtful", "#search", "#undo", "#redo", "#help"):
+        page.keyboard.press("Tab")
+        expect(page.locator(stop)).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator(".word").first).to_be_focused()
     page.keyboard.press("Tab")  # the whole transcript is one stop

@@ -33,9 +33,10 @@ def test_words_light_up_as_the_audio_plays(result: Page, reply: dict[str, Any]) 
         """() => new Promise((resolve) => {
             const audio = document.getElementById("audio");
             const seen = [];
+            const words = [...document.querySelectorAll("#transcript .word")];
             const look = () => {
-                const lit = document.querySelectorAll('.word[aria-selected="true"]');
-                seen.push([audio.currentTime, [...lit].map((word) => Number(word.dataset.index))]);
+                const lit = document.querySelectorAll('.word[aria-current="true"]');
+                seen.push([audio.currentTime, [...lit].map((word) => words.indexOf(word))]);
                 if (audio.currentTime < 4.5) requestAnimationFrame(look);
                 else resolve(seen);
             };
@@ -124,18 +125,45 @@ def test_the_spectrogram_is_as_fine_as_the_screen(open_page: Open, ratio: int) -
     assert wide == ratio * css
 
 
-def test_words_more_likely_wrong_than_right_are_marked_and_explained(page: Page, reply: dict[str, Any]) -> None:
+def test_words_are_marked_in_three_grades_which_are_explained(page: Page, reply: dict[str, Any]) -> None:
     # What the model is unsure of changes with every model: the confidences here are the test's.
-    words = [{**word, "confidence": 0.49 if i == 3 else 0.5} for i, word in enumerate(reply["words"])]
-    page.route("**/transcribe", lambda route: route.fulfill(json={**reply, "words": words}))
-    give(page, SAMPLE)
-    wait_for(page, "result")
-    marked = page.locator("#transcript .unsure")
-    assert marked.count() == 1
-    assert marked.get_attribute("data-index") == "3"
-    assert "49 % sure" in (marked.get_attribute("title") or "")
-    assert "dotted" in marked.evaluate("(word) => getComputedStyle(word).textDecoration")
-    assert page.is_visible("#legend")
+    graded = {3: 0.01, 5: 0.5}
+    shown(page, {**reply, "words": [{**word, "confidence": graded.get(i, 1)} for i, word in enumerate(reply["words"])]})
+    words = page.locator("#transcript .word")
+    lines = words.evaluate_all(
+        "(words) => words.map((word) => getComputedStyle(word.firstElementChild ?? word).textDecorationStyle)"
+    )
+    assert {i: line for i, line in enumerate(lines) if line != "solid"} == {3: "wavy", 5: "dotted"}
+    assert "1 % sure" in (words.nth(3).get_attribute("title") or "")
+    assert page.is_visible("#doubts")
+    expect(page.locator("#doubtful-count")).to_have_text("2")
+
+
+def test_what_is_certain_needs_no_explanation(page: Page, reply: dict[str, Any]) -> None:
+    shown(page, {**reply, "words": [{**word, "confidence": 1} for word in reply["words"]]})
+    assert page.is_hidden("#doubts")
+    expect(page.locator("#doubtful")).to_have_attribute("aria-disabled", "true")
+
+
+def test_a_screen_reader_finds_running_text(result: Page, reply: dict[str, Any]) -> None:
+    snapshot = result.locator("#transcript").aria_snapshot()
+    assert f"paragraph: {reply['text']}" in snapshot
+    assert "option" not in snapshot
+
+
+def test_keys_go_from_one_doubtful_word_to_the_next(page: Page, reply: dict[str, Any]) -> None:
+    words = [{**word, "confidence": 0.1 if i in (3, 9) else 1} for i, word in enumerate(reply["words"])]
+    shown(page, {**reply, "words": words})
+    elements = page.locator("#transcript .word")
+    for key, i in {"d": 3, "D": 3}.items():
+        page.keyboard.press(key)
+        expect(elements.nth(i)).to_be_focused()
+    page.keyboard.press("d")
+    expect(elements.nth(9)).to_be_focused()
+    expect(page.locator("#status")).to_contain_text("likely wrong, 10 % sure")
+    assert now_s(page) == pytest.approx(reply["words"][9]["start"], abs=0.05)
+    page.keyboard.press("d")
+    expect(page.locator("#status")).to_have_text("No more doubtful words in this direction")
 
 
 def test_segments_are_read_as_paragraphs_that_end_at_pauses(page: Page, reply: dict[str, Any]) -> None:
@@ -205,23 +233,23 @@ def test_words_that_are_one_number_are_one_to_choose_with_the_times_of_all(page:
     assert words.all_inner_texts() == ["We", "leave", "at", "9:30 a.m.,", "Ishmael."]
     number = words.nth(3)
     assert number.get_attribute("title") == "0:01, 30 % sure, spoken “nine thirty a m”"
-    assert number.get_attribute("aria-label") == "9:30 a.m., doubtful"
     assert words.nth(4).get_attribute("title") == "0:03, 100 % sure"  # but for a capital it was spoken so
     page.evaluate("document.getElementById('audio').currentTime = 2.7")
-    expect(number).to_have_attribute("aria-selected", "true")
+    expect(number).to_have_attribute("aria-current", "true")
     page.evaluate("document.getElementById('audio').currentTime = 3.5")
-    expect(words.nth(4)).to_have_attribute("aria-selected", "true")
+    expect(words.nth(4)).to_have_attribute("aria-current", "true")
     number.click()
     until(page, "!document.getElementById('audio').paused")
     assert 1.4 <= now_s(page) < 2.9
 
 
 def test_marks_are_not_underlined_with_doubtful_words(page: Page, reply: dict[str, Any]) -> None:
-    words = [{**word, "confidence": 0.1} for word in reply["words"]]
+    words = [{**word, "confidence": 0.01} for word in reply["words"]]
     shown(page, {**reply, "words": words})
-    marks = page.locator("#transcript .unsure .mark")
-    assert marks.last.inner_text() == "."
-    assert {mark.evaluate("(mark) => getComputedStyle(mark).display") for mark in marks.all()} == {"inline-block"}
+    last = page.locator("#transcript .wrong").last
+    assert last.inner_text() == "station."
+    assert last.locator(".text").inner_text() == "station"
+    assert last.evaluate("(word) => getComputedStyle(word).textDecorationLine") == "none"
 
 
 def test_paragraphs_end_with_sentences(page: Page, reply: dict[str, Any]) -> None:
@@ -261,7 +289,7 @@ def test_a_transcript_longer_than_the_screen_scrolls_on_as_it_is_heard(open_page
     words.nth(2).click()
     until(page, "document.getElementById('audio').currentTime > 4")
     page.evaluate("document.getElementById('audio').pause()")
-    expect(page.locator('.word[aria-selected="true"]')).to_be_in_viewport()
+    expect(page.locator('.word[aria-current="true"]')).to_be_in_viewport()
 
 
 def test_the_text_is_copied(result: Page, reply: dict[str, Any]) -> None:

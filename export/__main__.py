@@ -29,11 +29,13 @@ from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
 from hark.command import command
 from hark.recognizer import Recognizer
+from training.attention.checkpoint import digest_of
 from training.checkpoint import load_checkpoint, save_weights
 from training.config import model_spec
 from training.evaluate import evaluate
 from training.manifest import Utterance, read_manifests
 from training.text import normalise
+from training.whisper import WhisperCtc
 
 # Largest loss against fp32, in WER (or accuracy) on the dev manifests; a file that loses more is refused.
 MAX_WER_LOSS = 0.005
@@ -52,6 +54,8 @@ def export(
     """
     model, config = load_checkpoint(checkpoint)
     spec = model_spec(config)
+    if isinstance(model, WhisperCtc):
+        spec = dataclasses.replace(spec, encoder=digest_of(model.encoder))
     utterances = read_manifests(dev)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     print(f"{checkpoint}: {spec.name} {spec.version}, {parameters:,} parameters")

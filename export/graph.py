@@ -8,8 +8,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES
+from hark.recognizer import FEATURES_NAME, INPUT_NAMES, OUTPUT_NAMES
 from hark.spec import METADATA_KEY, ModelSpec
+from training.whisper import WhisperCtc
 
 # ONNX Runtime fuses LayerNormalization, which is an operator from opset 17 on.
 OPSET = 17
@@ -21,7 +22,8 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Writes the network as an fp32 ONNX file.
 
     The graph takes log_mel [batch, frames, n_mels] float32 and lengths [batch] int64, and gives log_probs
-    [batch, output_frames, labels] float32 and output_lengths [batch] int64.
+    [batch, output_frames, labels] float32 and output_lengths [batch] int64; with `spec.encoder`, features
+    [batch, output_frames, size] float32 as well.
     """
     example: tuple[Tensor, Tensor] = (
         torch.randn(len(EXAMPLE_LENGTHS), max(EXAMPLE_LENGTHS), spec.feature_size),
@@ -33,7 +35,24 @@ def trace(model: nn.Module, spec: ModelSpec, path: Path) -> None:
         "log_probs": {0: "batch", 1: "output_frames"},
         "output_lengths": {0: "batch"},
     }
-    write_graph(model, example, path, INPUT_NAMES, OUTPUT_NAMES, axes)
+    outputs: tuple[str, ...] = OUTPUT_NAMES
+    if spec.encoder:
+        assert isinstance(model, WhisperCtc)
+        model, outputs = _WithFeatures(model), (*OUTPUT_NAMES, FEATURES_NAME)
+        axes[FEATURES_NAME] = {0: "batch", 1: "output_frames"}
+    write_graph(model, example, path, INPUT_NAMES, outputs, axes)
+
+
+class _WithFeatures(nn.Module):
+    """A network with a Whisper encoder that also gives the encoder's features."""
+
+    def __init__(self, model: WhisperCtc) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, log_mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        layers, lengths = self.model.encode(log_mel, lengths)
+        return self.model.label(layers[-1]), lengths, layers[0]
 
 
 def write_graph(

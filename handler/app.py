@@ -17,10 +17,10 @@ from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import contract, memory, options, render, routes
-from handler.metrics import collector, refused, transcribed
+from handler.metrics import collector, refused, transcribed, used_by_key
 from handler.options import Options
 from handler.render import Body
-from handler.router import Response, Router
+from handler.router import Response, Route, Router
 from handler.settings import Settings
 from handler.tracing import traced
 from hark import formats
@@ -48,6 +48,7 @@ from hark.written import Writers
 # What only some requests need is imported where it is needed: a cold start waits for every import.
 if TYPE_CHECKING:
     from handler.jobs import Jobs
+    from handler.permit import Permit
     from handler.storage import Objects
 
 memory.bound(os.environ)
@@ -57,7 +58,7 @@ metrics = collector()
 # Loaded once, while Lambda initialises the environment, not with the first request.
 recognizer = Recognizer(settings.model_path, "transcription")
 decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
-decoders.load()
+decoders.load(recognizer.spec)
 writers = Writers(settings.punctuation_path)
 writers.load()
 
@@ -75,6 +76,18 @@ _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "ima
 _MAX_QUERY_FIELDS = 160
 # Lambda sends back 6 MB, in which the body is a string of JSON; headers and status need a little too.
 _MAX_REPLY_BYTES = 6_000_000
+
+
+@app.before
+def check_permit(route: Route) -> None:
+    """Holds whoever asks to what their key is for."""
+    permit = app.request.permit
+    if permit.name and route.needs_key:
+        permit.check(app.request.path)
+        if permit.minutes_per_day is not None:
+            from handler import allowance
+
+            allowance.check(permit, route, app.request.method)
 
 
 @app.answers(routes.PAGE)
@@ -221,6 +234,19 @@ def _log_work(message: str, audio_s: float, timings: Timings, model: Recognizer)
         model_version=model.spec.version,
     )
     transcribed(metrics, audio_s, timings)
+    if app.request.permit.name:
+        _log_use(app.request.permit, audio_s)
+
+
+def _log_use(permit: "Permit", audio_s: float) -> None:
+    used_by_key(permit.name, audio_s)
+    if permit.minutes_per_day is not None:
+        from handler import allowance, signed
+
+        try:
+            allowance.count(permit, audio_s)
+        except signed.CallError:  # the transcript is there, and goes out
+            logger.exception("what a key has used is not kept", key_name=permit.name)
 
 
 def _check_size(body: str | bytes, remedy: str, param: str | None) -> None:

@@ -147,7 +147,7 @@ class Worker:
     def __init__(self, settings: Settings, recognizer: Runner, storage: Objects) -> None:
         self._settings = settings
         self._decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
-        self._decoders.load()
+        self._decoders.load(recognizer.spec)
         self._writers = Writers(settings.punctuation_path)
         self._writers.load()
         self._recognizer = recognizer

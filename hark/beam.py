@@ -203,6 +203,25 @@ class _Knowledge:
         gains = self._end_words(ints, floats)[0] if self._lm else np.zeros(ints.shape[1])
         return gains + (self._weights.hotword_letter * self._hot.end_gains[ints[_HOT]] if self._hot else 0.0)
 
+    def of_text(self, labels: Sequence[int]) -> float:
+        """Returns what is added to the score of a whole text."""
+        ints, floats = self.start()
+        score = 0.0
+        for label in labels:
+            new_ints, new_floats = np.empty_like(ints), np.empty_like(floats)
+            score += float(self.extend(ints, floats, np.array([label]), new_ints, new_floats)[0])
+            ints, floats = new_ints, new_floats
+        return score + float(self.finish(ints, floats)[0])
+
+    def hot_end(self, labels: Sequence[int]) -> float:
+        """Returns what hot words earn at the end of a text; a part of `of_text`."""
+        if not self._hot:
+            return 0.0
+        state = 0
+        for label in labels:
+            state = int(self._hot.next[state, label])
+        return float(self._weights.hotword_letter * self._hot.end_gains[state])
+
     def _end_words(
         self, ints: NDArray[np.int64], floats: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
@@ -281,6 +300,12 @@ class BeamSearch:
             if len(distinct) == best:
                 break
         return list(distinct.values())
+
+    def text_score(self, labels: Sequence[int]) -> float:
+        """Returns what language model and hot words add to the score of a whole text, by its labels without blanks."""
+        if not self._compiled:
+            return self._knowledge.of_text(labels)
+        return self._compiled.text_score(np.array(labels, np.int64)) + self._knowledge.hot_end(labels)
 
 
 class _Hypotheses:

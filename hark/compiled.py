@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 PATH = Path(__file__).with_name("native") / "libhark.so"
 # Of the functions and what they take; a library of another version is left alone.
-_VERSION = 3
+_VERSION = 4
 _INTEGER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 
 
@@ -29,9 +29,12 @@ def library() -> ctypes.CDLL | None:
         return None
     loaded.hark_band_energies.argtypes = [_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _ADDRESS]
     loaded.hark_beam_search.argtypes = [_ADDRESS, _ADDRESS, _INTEGER, _ADDRESS]
+    loaded.hark_text_score.argtypes = [_ADDRESS, _ADDRESS, _INTEGER]
+    loaded.hark_text_score.restype = ctypes.c_double
     loaded.hark_beam_free.argtypes = [_ADDRESS]
     loaded.hark_beam_free.restype = None
     loaded.hark_align.argtypes = [_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS]
+    loaded.hark_ctc_log_prob.argtypes = loaded.hark_align.argtypes
     return loaded
 
 

@@ -67,6 +67,56 @@ def greedy(log_probs: NDArray[np.float32], blank: int) -> Tokens:
     return Tokens(best[starts], starts, ends, np.exp(peaks.astype(np.float64)))
 
 
+def log_prob(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> float:
+    """Returns how likely a text is: the logarithm of the sum over all paths that spell it.
+
+    Source: Graves et al. (2006), section 4.1.
+
+    Args:
+        log_probs: [frames, labels] natural log-probabilities.
+        labels: [tokens] indices of labels, none of them the blank.
+        blank: index of the blank label.
+
+    Returns:
+        a natural logarithm; minus infinity where there are too few frames for so many tokens.
+    """
+    states = _states(labels, blank)
+    if library := compiled.library():
+        emitted, order, score = np.ascontiguousarray(log_probs, np.float32), states.astype(np.int64), np.empty(1)
+        if not library.hark_ctc_log_prob(
+            compiled.address(emitted), *emitted.shape, compiled.address(order), len(order), compiled.address(score)
+        ):
+            raise MemoryError("not enough memory to score a text")
+        return float(score[0])
+    if not len(log_probs):
+        return -np.inf if labels else 0.0
+    skipping = _skipping(states)
+    emitted = log_probs[:, states].astype(np.float64)
+    scores = np.full(len(states) + 2, -np.inf)
+    scores[2] = 0.0
+    for emission in emitted:
+        sums = np.logaddexp(np.logaddexp(scores[2:], scores[1:-1]), scores[:-2] + skipping)
+        scores[2:] = sums + emission
+    return float(np.logaddexp(scores[-1], scores[-2] if len(states) > 1 else -np.inf))
+
+
+def _states(labels: Sequence[int] | NDArray[np.intp], blank: int) -> NDArray[np.intp]:
+    """Blanks before, between and after the tokens.
+
+    A path goes to the next of them or stays, and leaves a blank out where the tokens around it differ.
+    """
+    states = np.full(2 * len(labels) + 1, blank, np.intp)
+    states[1::2] = labels
+    return states
+
+
+def _skipping(states: NDArray[np.intp]) -> NDArray[np.float64]:
+    """[states] what it adds to come from the state but one before: 0 where a path may, else minus infinity."""
+    skips = np.zeros(len(states), bool)
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    return np.where(skips, 0.0, -np.inf)
+
+
 def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> Tokens:
     """Finds where a text is: the frames of each token on the likeliest path that spells it.
 
@@ -87,10 +137,7 @@ def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> 
         raise ValueError(f"{spelt.tolist()} are not all among {log_probs.shape[1]} labels")
     if not len(spelt):
         return Tokens(spelt, spelt, spelt, np.zeros(0, np.float64))
-    # Blanks before, between and after the tokens: a path goes to the next of them or stays, and leaves a blank out
-    # where the tokens around it differ.
-    states = np.full(2 * len(spelt) + 1, blank, np.intp)
-    states[1::2] = spelt
+    states = _states(spelt, blank)
     find = _compiled_path if compiled.library() else _path
     path = find(log_probs, states)
     if path is None:
@@ -107,9 +154,7 @@ def align(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) -> 
 
 def _path(log_probs: NDArray[np.float32], states: NDArray[np.intp]) -> NDArray[np.intp] | None:
     """Returns [frames] indices into `states`: the likeliest path through them; None where frames are too few."""
-    skips = np.zeros(len(states), bool)
-    skips[3::2] = states[3::2] != states[1:-2:2]
-    skipping = np.where(skips, 0.0, -np.inf)
+    skipping = _skipping(states)
     emitted = log_probs[:, states].astype(np.float64)
     # In front two states that nothing is in, so that each state has two before it.
     scores = np.full(len(states) + 2, -np.inf)

@@ -1,7 +1,8 @@
-"""How log-probabilities become text: greedily, or by a beam search with a language model and hot words.
+"""How log-probabilities become text: greedily, by a beam search with a language model and hot words, or jointly.
 
-Which of the two can be done depends on what is there: without a language model everything is decoded greedily, and
-the rest is refused.
+Joint decoding (`hark.joint`) lets an attention decoder choose among what the search finds, and add to it. What can be
+done depends on what is there: without a language model everything is decoded greedily, without an attention decoder
+nothing jointly, and the rest is refused.
 """
 
 import dataclasses
@@ -17,17 +18,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import ctc, hotwords
+from hark import ctc, hotwords, model_files
+from hark.attention import AttentionDecoder
 from hark.beam import BeamSearch, Weights
 from hark.ctc import Tokens
 from hark.errors import ConflictingParameters, InvalidParameter, ModelError
+from hark.joint import Joint, JointWeights
 from hark.language_model import LanguageModel
 from hark.spec import CONFIDENCE_FEATURES, ModelSpec
 from hark.transcript import Alternative
 
-DECODERS = ("greedy", "beam")
-# A third fewer word errors (docs/decoding.md) for a few milliseconds of work per second of audio.
-DEFAULT_DECODER = "beam"
+# From the fastest to the best, each of which needs a further file.
+DECODERS = ("greedy", "beam", "joint")
+# Of those that can be done here, the last up to this one answers who names none.
+DEFAULT_DECODER = "joint"
 _WEIGHTS_FORMAT = 1
 # No search is better for more hypotheses than this, and one that asks for a billion would never end.
 _WIDEST_BEAM = 10_000
@@ -159,25 +163,39 @@ class Decoder(Protocol):
     """A way to decode.
 
     Attributes:
+        reads_features: whether it needs the encoder's features, too.
         word_confidence: weights of `hark.spec.CONFIDENCE_FEATURES` for its words; none for the model's own.
         alternatives: how many of the best texts are wanted.
     """
 
+    reads_features: bool
     word_confidence: Mapping[str, float]
     alternatives: int
 
-    def __call__(self, log_probs: NDArray[np.float32], spec: ModelSpec) -> tuple[Tokens, tuple[Alternative, ...]]:
-        """Decodes [frames, labels] log-probabilities of one window: its tokens, and the best texts if wanted."""
+    def __call__(
+        self, log_probs: NDArray[np.float32], spec: ModelSpec, features: NDArray[np.float32] | None = None
+    ) -> tuple[Tokens, tuple[Alternative, ...]]:
+        """Decodes [frames, labels] log-probabilities of one window: its tokens, and the best texts if wanted.
+
+        `features` are the encoder's, [frames, size], for a decoder that reads them.
+        """
 
 
 class Greedy:
     """The best label of every frame."""
 
+    reads_features = False
+
     def __init__(self) -> None:
         self.word_confidence: Mapping[str, float] = {}
         self.alternatives = 0
 
-    def __call__(self, log_probs: NDArray[np.float32], spec: ModelSpec) -> tuple[Tokens, tuple[Alternative, ...]]:
+    def __call__(
+        self,
+        log_probs: NDArray[np.float32],
+        spec: ModelSpec,
+        features: NDArray[np.float32] | None = None,  # noqa: ARG002  # those of `Decoder`
+    ) -> tuple[Tokens, tuple[Alternative, ...]]:
         """Decodes a window; it knows of no other text."""
         return ctc.greedy(log_probs, spec.blank), ()
 
@@ -194,6 +212,8 @@ class Beam:
         word_confidence: see `Decoder`.
     """
 
+    reads_features = False
+
     def __init__(
         self, search: BeamSearch, alternatives: int = 0, word_confidence: Mapping[str, float] | None = None
     ) -> None:
@@ -201,7 +221,12 @@ class Beam:
         self.alternatives = alternatives
         self.word_confidence = word_confidence or {}
 
-    def __call__(self, log_probs: NDArray[np.float32], spec: ModelSpec) -> tuple[Tokens, tuple[Alternative, ...]]:
+    def __call__(
+        self,
+        log_probs: NDArray[np.float32],
+        spec: ModelSpec,
+        features: NDArray[np.float32] | None = None,  # noqa: ARG002  # those of `Decoder`
+    ) -> tuple[Tokens, tuple[Alternative, ...]]:
         """Decodes a window; its tokens are those of the best text, on the likeliest path that spells it."""
         hypotheses = self._search(log_probs, max(self.alternatives, 1))
         tokens = ctc.align(log_probs, hypotheses[0].labels, spec.blank)
@@ -223,11 +248,15 @@ class Tuning:
         word_confidence: weights of `hark.spec.CONFIDENCE_FEATURES` for words that the beam search found.
         measured: `model`, whose figures these are; `wer`, `cer` and `held_out_wer` on the recordings that chose the
             weights; and `sets`, which `python -m benchmarks.error_rates` adds: each test set's figures by decoder.
+        joint: weights of joint decoding.
+        joint_confidence: as `word_confidence`, for words that joint decoding found.
     """
 
     weights: Weights = field(default_factory=Weights)
     word_confidence: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)
+    joint: JointWeights = field(default_factory=JointWeights)
+    joint_confidence: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises ValueError where no recording could be decoded by it."""
@@ -236,10 +265,11 @@ class Tuning:
             raise ValueError(f"beams are whole numbers up to {_WIDEST_BEAM}")
         if min(weights.beam_width, weights.label_width) <= 0:
             raise ValueError("widths are above 0")
-        if not set(self.word_confidence) <= set(CONFIDENCE_FEATURES) or not all(
-            isinstance(weight, float | int) and math.isfinite(weight) for weight in self.word_confidence.values()
-        ):
-            raise ValueError("word_confidence has a finite number for each of its features")
+        for confidence in (self.word_confidence, self.joint_confidence):
+            if not set(confidence) <= set(CONFIDENCE_FEATURES) or not all(
+                isinstance(weight, float | int) and math.isfinite(weight) for weight in confidence.values()
+            ):
+                raise ValueError("word_confidence has a finite number for each of its features")
         figures_of_sets = self.measured.get("sets", {}).values()
         if not all(isinstance(figures, dict) for of_set in figures_of_sets for figures in of_set.values()):
             raise ValueError("measured has figures for each set and decoder")
@@ -258,7 +288,10 @@ class Tuning:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.pop("format") != _WEIGHTS_FORMAT:
                 raise ValueError("another format")
-            return cls(**{**content, "weights": Weights(**content["weights"])})
+            content["weights"] = Weights(**content["weights"])
+            if "joint" in content:
+                content["joint"] = JointWeights(**content["joint"])
+            return cls(**content)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ModelError(
                 f"{path} cannot be read ({error}); make it with `python -m benchmarks.decoding`."
@@ -283,16 +316,17 @@ class Tuning:
 
 
 class Decoders:
-    """The decoders of an acoustic model. The language model is loaded when it is first asked for, or by `load`.
+    """The decoders of an acoustic model. What they need is loaded when it is first asked for, or by `load`.
 
     Args:
-        model_path: the acoustic model, beside which the weights of its search lie.
+        model_path: the acoustic model, beside which the weights of its search lie, and its attention decoder.
         language_model_path: need not be there.
-        default: one of `DECODERS`, for who names none.
+        default: one of `DECODERS`, for who names none; the last one up to it that can be done here.
     """
 
     def __init__(self, model_path: Path, language_model_path: Path, default: str = DEFAULT_DECODER) -> None:
         self._path, self._model_path, self._default = language_model_path, model_path, default
+        self._attention_path = model_files.attention_beside(model_path)
         # The last search and what it was made for: most recordings ask for what the one before did.
         self._made: tuple[tuple[object, ...], BeamSearch] | None = None
 
@@ -300,14 +334,28 @@ class Decoders:
     def _loaded(self) -> tuple[LanguageModel, Tuning]:
         return LanguageModel(self._path), Tuning.beside(self._model_path)
 
-    def load(self) -> None:
+    @cached_property
+    def _attention(self) -> AttentionDecoder:
+        return AttentionDecoder(self._attention_path)
+
+    @property
+    def default(self) -> str:
+        """What answers who names no decoder."""
+        if self._default == "greedy" or not self._path.is_file():
+            return "greedy"
+        return self._default if self._attention_path.is_file() else "beam"
+
+    def load(self, spec: ModelSpec) -> None:
         """Loads what the default decoder needs, so that a file that cannot be read is found at the start.
 
         Raises:
-            ModelError: the language model, or the file beside the acoustic one, cannot be read.
+            ModelError: the language model, the attention decoder, or the file beside the acoustic model cannot be
+                read, or the attention decoder belongs to another model.
         """
-        if self._default == "beam" and self._path.is_file():
+        if self.default != "greedy":
             _ = self._loaded
+        if self.default == "joint":
+            self._attention.spec.check(spec, str(self._model_path))
 
     def error_rates(self, spec: ModelSpec) -> dict[str, dict[str, Any]]:
         """Returns the error rates of the model with its default decoder, as `Tuning.error_rates` does.
@@ -315,11 +363,10 @@ class Decoders:
         Raises:
             ModelError: the file beside the model cannot be read.
         """
-        decoder = self._default if self._path.is_file() else "greedy"
         try:
-            return Tuning.beside(self._model_path).error_rates(spec, decoder)
+            return Tuning.beside(self._model_path).error_rates(spec, self.default)
         except ModelError:
-            if self._default == "beam":
+            if self._default != "greedy":
                 raise
             return {}  # whoever decodes greedily does without the file
 
@@ -327,29 +374,34 @@ class Decoders:
         """Looks at whether what is asked for can be done, without loading anything.
 
         Raises:
-            InvalidParameter: there is no language model, and a beam search was asked for.
+            InvalidParameter: there is no language model, and a search was asked for, or no attention decoder.
         """
         if self._searches(asked) and not self._path.is_file():
             raise _nothing_to_search_with(asked)
+        if asked.decoder == "joint" and not self._attention_path.is_file():
+            raise InvalidParameter(
+                "There is no attention decoder here, so nothing can be decoded jointly; set decoder to beam, or leave "
+                "it out.",
+                param="decoder",
+            )
 
     def decoder(self, asked: Decoding, spec: ModelSpec) -> Decoder:
         """Returns what decodes as is asked for.
 
         Raises:
             InvalidParameter: see `check`; also where the language model cannot be read and the default is "greedy".
-            ModelError: the language model cannot be read.
+            ModelError: the language model or the attention decoder cannot be used.
         """
         self.check(asked)
         # A prompt that names nobody, and one that comes where there is nothing to search with, changes nothing.
         prompted = bool(asked.prompted) and asked.decoder != "greedy" and self._path.is_file()
         searches = self._searches(asked) or prompted
-        default = not asked.decoder and self._default == "beam" and self._path.is_file()
-        if not searches and not default:
+        if not searches and (asked.decoder or self.default) == "greedy":
             return GREEDY
         try:
             language_model, tuning = self._loaded
         except ModelError as error:
-            if self._default == "beam":
+            if self._default != "greedy":
                 raise
             # Whoever runs this decodes greedily, which needs none. A prompt asks for no search.
             if not self._searches(asked):
@@ -361,11 +413,14 @@ class Decoders:
         if not made or made[0] != wanted:
             made = wanted, BeamSearch(spec.labels, spec.blank, tuning.weights, language_model, hot)
             self._made = made
-        return Beam(made[1], asked.alternatives, tuning.word_confidence)
+        if (asked.decoder or self.default) != "joint":
+            return Beam(made[1], asked.alternatives, tuning.word_confidence)
+        self._attention.spec.check(spec, str(self._model_path))
+        return Joint(made[1], self._attention, tuning.joint, hot, asked.alternatives, tuning.joint_confidence)
 
     @staticmethod
     def _searches(asked: Decoding) -> bool:
-        return asked.decoder == "beam" or bool(asked.hotwords) or asked.alternatives > 0
+        return asked.decoder in DECODERS[1:] or bool(asked.hotwords) or asked.alternatives > 0
 
 
 def _nothing_to_search_with(asked: Decoding) -> InvalidParameter:

@@ -9,3 +9,8 @@ RECOGNISER = FOLDER / "asr.onnx"
 LANGUAGE_MODEL = FOLDER / "lm.bin"
 KEYWORDS = FOLDER / "keywords.onnx"
 PUNCTUATION = FOLDER / "punctuation.onnx"
+
+
+def attention_beside(recognizer: Path) -> Path:
+    """Returns where the attention decoder of a recogniser lies, if it has one."""
+    return recognizer.with_suffix(".attention.onnx")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,15 @@ class Runner(Protocol):
 
     def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """[frames, n_mels] windows -> [output frames, labels] log-probabilities of each."""
+
+
+class FeaturesRunner(Runner, Protocol):
+    """A model that also gives what an attention decoder reads; `spec.encoder` names it."""
+
+    def run_with_features(
+        self, log_mels: Sequence[NDArray[np.float32]]
+    ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """As `run`, and the encoder's features, [output frames, size] of each window."""
 
 
 @dataclass
@@ -220,12 +229,16 @@ def heard(batch: Sequence[Window], recognizer: Runner, timings: Timings, decoder
     with timings.stage("features"):
         log_mels = [features.log_mel(window.samples, spec) for window in batch]
     with timings.stage("recognize"):
-        log_probs = recognizer.run(log_mels)
-    for window, heard_in_it in zip(batch, log_probs, strict=True):
+        encoded: Sequence[NDArray[np.float32] | None] = [None] * len(batch)
+        if decoder.reads_features:
+            log_probs, encoded = cast("FeaturesRunner", recognizer).run_with_features(log_mels)
+        else:
+            log_probs = recognizer.run(log_mels)
+    for window, heard_in_it, of_encoder in zip(batch, log_probs, encoded, strict=True):
         with timings.stage("ctc"):
             if _is_noise(heard_in_it, spec):
                 continue
-            tokens, alternatives = decoder(heard_in_it, spec)
+            tokens, alternatives = decoder(heard_in_it, spec, of_encoder)
         yield DecodedWindow(window.start / spec.sample_rate_hz, tokens, window.silences_s, alternatives)
 
 

@@ -14,6 +14,8 @@ from hark.spec import METADATA_KEY, NO_BLANK, SILENCE, ModelSpec
 # Names of the graph's inputs and outputs, in order; `export` gives them.
 INPUT_NAMES = ("log_mel", "lengths")
 OUTPUT_NAMES = ("log_probs", "output_lengths")
+# A further output of networks with a Whisper encoder, [batch, output frames, size]: what the head reads.
+FEATURES_NAME = "features"
 
 # Seconds of padded audio that run through the network together: short windows share a call, long ones go alone. On one
 # thread more at once is no faster (4x LSTM: 68 s take 7 % longer and 55 MB more), and a Lambda is paid for its memory.
@@ -105,17 +107,35 @@ class Recognizer:
         Returns:
             [output frames, labels] log-probabilities of each window, none of them infinite or NaN.
         """
-        results: list[NDArray[np.float32]] = [np.zeros((0, len(self.spec.labels)), np.float32)] * len(log_mels)
+        return self._run(log_mels, OUTPUT_NAMES)[0]
+
+    def run_with_features(
+        self, log_mels: Sequence[NDArray[np.float32]]
+    ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """As `run`, of a model whose spec names its `encoder`.
+
+        Returns:
+            [output frames, labels] log-probabilities of each window, and [output frames, size] the encoder's features.
+        """
+        log_probs, features = self._run(log_mels, (*OUTPUT_NAMES, FEATURES_NAME))
+        return log_probs, features
+
+    def _run(self, log_mels: Sequence[NDArray[np.float32]], outputs: Sequence[str]) -> list[list[NDArray[np.float32]]]:
+        """Returns the outputs that belong to frames, each for every window."""
+        nothing = np.zeros((0, len(self.spec.labels)), np.float32)
+        results = [[nothing] * len(log_mels) for name in outputs if name != OUTPUT_NAMES[1]]
         for batch in self._batches([len(log_mel) for log_mel in log_mels]):
             lengths = np.array([len(log_mels[i]) for i in batch], np.int64)
             padded = np.zeros((len(batch), lengths.max(), self.spec.feature_size), np.float32)
             for row, i in zip(padded, batch, strict=True):
                 row[: len(log_mels[i])] = log_mels[i]
-            log_probs, output_lengths = self._session.run(
-                OUTPUT_NAMES, dict(zip(INPUT_NAMES, (padded, lengths), strict=True))
+            log_probs, output_lengths, *more = self._session.run(
+                outputs, dict(zip(INPUT_NAMES, (padded, lengths), strict=True))
             )
-            for i, row, length in zip(batch, log_probs, output_lengths, strict=True):
-                results[i] = _finite(row[:length], self.spec)
+            for row, (i, length) in enumerate(zip(batch, output_lengths.tolist(), strict=True)):
+                results[0][i] = _finite(log_probs[row, :length], self.spec)
+                for of_windows, output in zip(results[1:], more, strict=True):
+                    of_windows[i] = output[row, :length]
         return results
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -136,7 +156,8 @@ def _misfit(session: ort.InferenceSession, spec: ModelSpec) -> str:
     """Returns in what a network is not as its spec says; "" where it is. Open dimensions are not looked at."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     names = tuple(each.name for each in inputs), tuple(each.name for each in outputs)
-    if names != (INPUT_NAMES, OUTPUT_NAMES):
+    gives = (*OUTPUT_NAMES, FEATURES_NAME) if spec.encoder else OUTPUT_NAMES
+    if names != (INPUT_NAMES, gives):
         return f"its inputs and outputs are {', '.join([*names[0], *names[1]])}"
     for what, shape, size in (
         ("features", inputs[0].shape, spec.feature_size),

@@ -30,7 +30,7 @@ _HIGHEST_RATE_HZ, _MOST_SAMPLES, _LONGEST_WINDOW_S = 192_000, 1 << 16, 600.0
 
 # What the fields of a spec are; those that are compared with numbers fail by themselves where they are none.
 _KINDS: dict[str, type] = {
-    **dict.fromkeys(("name", "version", "normalisation", "task", "feature_kind", "training_data"), str),
+    **dict.fromkeys(("name", "version", "normalisation", "task", "feature_kind", "training_data", "encoder"), str),
     **dict.fromkeys(("mel_scale", "mel_norm"), str),
     **dict.fromkeys(("sample_rate_hz", "n_fft", "window_samples", "hop_samples", "n_mels", "n_mfcc"), int),
     **dict.fromkeys(("blank", "time_subsampling"), int),
@@ -73,6 +73,8 @@ class ModelSpec:
             none is.
         unknown_excess: of a keyword model, how much likelier `unknown` is in running speech than where somebody says a
             word for it to be known, as a logarithm; the model's scores are for the latter.
+        encoder: digest of the encoder whose features the graph gives beside the log-probabilities, for an attention
+            decoder (`hark.attention`); "" where it gives none.
         training_data: what the model learned from, in words.
         measured: figures of the evaluation that came with the model, for example {"wer": 0.25, "cer": 0.1}.
     """
@@ -104,6 +106,7 @@ class ModelSpec:
     word_confidence: dict[str, float] = field(default_factory=dict)
     least_log_prob: float | None = None
     unknown_excess: float = 0.0
+    encoder: str = ""
     training_data: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
 

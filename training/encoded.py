@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from training import processes
 from training.audio_cache import JoinedAudio
 from training.config import AugmentConfig
 from training.dataset import ItemKey, masked
@@ -183,14 +184,19 @@ class Chained(Dataset[tuple[Any, ...]]):
 
 
 def encode_all(datasets: Sequence[EncodedDataset], trainer: L.Trainer | None) -> None:
-    """Encodes what is missing, each process of a run its share, in the run's precision."""
+    """Encodes what is missing, each process of a run its share, in the run's precision.
+
+    Without a trainer, the processes are those that joined (`training.processes`), and the precision is the caller's.
+    """
     device = trainer.strategy.root_device if trainer else torch.device("cpu")
-    rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+    rank, count = (trainer.global_rank, trainer.world_size) if trainer else processes.numbered()
     with trainer.precision_plugin.forward_context() if trainer else nullcontext():
         for each in datasets:
-            each.encode(device, rank, processes)
+            each.encode(device, rank, count)
     if trainer:
         trainer.strategy.barrier()
+    else:
+        processes.wait()
 
 
 def _write(path: Path, write: object) -> None:

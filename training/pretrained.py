@@ -13,7 +13,7 @@ import dataclasses
 import json
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -135,12 +135,12 @@ def load_pretrained(source: str) -> PretrainedEncoder:
             return _from_openai(path, source)
         if path.suffix == ".pt":
             raise CheckpointError(f"There is no file {source}.")
-        return _from_transformers(_fetch(source), source)
+        return _from_transformers(fetch(source), source)
     except (OSError, struct.error, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{source} cannot be read as a Whisper model: {error!r}.") from error
 
 
-def _fetch(name: str) -> Path:
+def fetch(name: str, files: Sequence[str] = HUB_FILES) -> Path:
     """Returns the folder of a model of the Hugging Face hub, downloaded if it is not in the cache.
 
     Raises:
@@ -151,13 +151,13 @@ def _fetch(name: str) -> Path:
 
     repository = name if "/" in name else f"{_OWNER}/{name}"
     try:
-        return Path([hf_hub_download(repository, file) for file in HUB_FILES][-1]).parent
+        return Path([hf_hub_download(repository, file) for file in files][-1]).parent
     except RepositoryNotFoundError as error:
         raise CheckpointError(f"The Hugging Face hub has no public model {repository}.") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise CheckpointError(
             f"{name} is neither here nor, as {repository}, in the local cache of the Hugging Face hub, which cannot be "
-            f"reached. Where it can, run `hf download {repository} {' '.join(HUB_FILES)} --local-dir "
+            f"reached. Where it can, run `hf download {repository} {' '.join(files)} --local-dir "
             f"{Path(name).name}`, and give that folder instead."
         ) from error
 
@@ -174,7 +174,7 @@ def _from_transformers(folder: Path, source: str) -> PretrainedEncoder:
     }
     weights = {}
     for theirs, ours in (("conv1", "conv1"), ("conv2", "conv2"), ("layer_norm", "norm")):
-        weights.update(_layer(tensors.__getitem__, theirs, ours))
+        weights.update(layer(tensors.__getitem__, theirs, ours))
     for i in range(config["encoder_layers"]):
         weights.update(
             _block(
@@ -212,7 +212,7 @@ def _from_openai(path: Path, source: str) -> PretrainedEncoder:
     tensors = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
     weights = {}
     for theirs, ours in (("conv1", "conv1"), ("conv2", "conv2"), ("ln_post", "norm")):
-        weights.update(_layer(tensors.__getitem__, theirs, ours))
+        weights.update(layer(tensors.__getitem__, theirs, ours))
     for i in range(dims["n_audio_layer"]):
         weights.update(
             _block(
@@ -236,13 +236,11 @@ def _from_openai(path: Path, source: str) -> PretrainedEncoder:
 
 
 def _from_ctranslate2(folder: Path, source: str) -> PretrainedEncoder:
-    with (folder / "model.bin").open("rb") as file:
-        arrays = _read_ctranslate2(file)
-    tensors = {name.removeprefix("encoder/"): torch.from_numpy(value) for name, value in arrays.items()}
+    tensors = read_ctranslate2(folder / "model.bin", "encoder")
     layers = len([name for name in tensors if re.fullmatch(r"layer_\d+/ffn/linear_0/bias", name)])
     weights = {}
     for theirs, ours in (("conv1", "conv1"), ("conv2", "conv2"), ("layer_norm", "norm")):
-        weights.update(_ct2_layer(tensors, theirs, ours))
+        weights.update(ct2_layer(tensors, theirs, ours))
     for i in range(layers):
         for theirs, ours in {
             "self_attention/layer_norm": "attention_norm",
@@ -252,18 +250,19 @@ def _from_ctranslate2(folder: Path, source: str) -> PretrainedEncoder:
             "ffn/linear_0": "widen",
             "ffn/linear_1": "narrow",
         }.items():
-            weights.update(_ct2_layer(tensors, f"layer_{i}/{theirs}", f"blocks.{i}.{ours}"))
+            weights.update(ct2_layer(tensors, f"layer_{i}/{theirs}", f"blocks.{i}.{ours}"))
     _check_positions(tensors["position_encodings/encodings"], source)
     size, n_mels = weights["conv1.weight"].shape[:2]
     return PretrainedEncoder(source, n_mels, size, int(tensors["num_heads"]), layers, weights)
 
 
-def _layer(read: Callable[[str], Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
+def layer(read: Callable[[str], Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
+    """Reads weight and bias of one layer."""
     return {f"{ours}.{part}": read(f"{theirs}.{part}").float() for part in ("weight", "bias")}
 
 
-def _ct2_layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
-    """CTranslate2 calls the weights of a LayerNorm gamma and beta."""
+def ct2_layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
+    """As `layer`; CTranslate2 calls the weights of a LayerNorm gamma and beta."""
     names = ("gamma", "beta") if theirs.endswith("layer_norm") else ("weight", "bias")
     return {f"{ours}.{part}": tensors[f"{theirs}/{name}"] for part, name in zip(("weight", "bias"), names, strict=True)}
 
@@ -279,7 +278,7 @@ def _block(
         f"{ours}.query_key_value.bias": torch.cat([bias, torch.zeros_like(bias), read(f"{value}.bias").float()]),
     }
     for name, own in layers.items():
-        weights.update(_layer(read, f"{theirs}.{name}", f"{ours}.{own}"))
+        weights.update(layer(read, f"{theirs}.{name}", f"{ours}.{own}"))
     return weights
 
 
@@ -289,9 +288,21 @@ def _check_positions(positions: Tensor, source: str) -> None:
         raise CheckpointError(f"{source} has other position encodings than Whisper's sinusoids.")
 
 
-def _read_ctranslate2(file: BinaryIO) -> dict[str, NDArray[np.float32]]:
-    """Reads the variables of an encoder; the format is that of CTranslate2's `ModelSpec.save`, version 6."""
+def read_ctranslate2(path: Path, part: str) -> dict[str, Tensor]:
+    """Reads the variables of "encoder" or "decoder", by their names in it.
 
+    The format is that of CTranslate2's `ModelSpec.save`, version 6. Numbers of the specification are left out, but for
+    `num_heads`.
+
+    Raises:
+        ValueError: it is another model, or its weights are quantised.
+    """
+    with path.open("rb") as file:
+        arrays = _ct2_variables(file, f"{part}/")
+    return {name: torch.from_numpy(value) for name, value in arrays.items()}
+
+
+def _ct2_variables(file: BinaryIO, prefix: str) -> dict[str, NDArray[np.float32]]:
     def number(kind: str) -> int:
         (value,) = struct.unpack(f"<{kind}", file.read(struct.calcsize(f"<{kind}")))
         return int(value)
@@ -307,14 +318,15 @@ def _read_ctranslate2(file: BinaryIO) -> dict[str, NDArray[np.float32]]:
         variable, rank = name(), number("B")
         shape = [number("I") for _ in range(rank)]
         code, size = number("B"), number("I")
-        if not variable.startswith("encoder/"):
+        own = variable.removeprefix(prefix)
+        if own == variable or (not shape and own != "num_heads") or own.startswith("alignment_"):
             file.seek(size, 1)
             continue
         content = file.read(size)
-        if variable == "encoder/num_heads":
-            weights[variable] = np.array(int.from_bytes(content, "little"), np.float32)
+        if own == "num_heads":
+            weights[own] = np.array(int.from_bytes(content, "little"), np.float32)
             continue
-        if variable.endswith("_scale") or code not in _CT2_TYPES:
+        if own.endswith("_scale") or code not in _CT2_TYPES:
             raise ValueError("its weights are quantised: convert it without")
-        weights[variable] = np.frombuffer(content, _CT2_TYPES[code]).reshape(shape).astype(np.float32)
+        weights[own] = np.frombuffer(content, _CT2_TYPES[code]).reshape(shape).astype(np.float32)
     return weights

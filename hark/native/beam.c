@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Raised with every change of the structs or of what a function does. */
-#define VERSION 3
+#define VERSION 4
 
 static const double NEVER = -1e30;
 static const uint64_t HASH_BASE = 0x9E3779B97F4A7C15u;
@@ -387,6 +387,15 @@ void hark_beam_free(Found *found) {
     free(found->chain_labels);
     free(found->chain_links);
     memset(found, 0, sizeof(*found));
+}
+
+/* What the models add to the score of a whole text of labels, as they do in a search; but for what hot words earn at its
+ * end, which is added outside. */
+double hark_text_score(const Search *search, const int64_t *labels, int64_t count) {
+    Hypothesis one = {.word = -1, .bigram = -1};
+    double score = 0.0;
+    for (int64_t i = 0; i < count; i++) score += extend(search, &one, labels[i]);
+    return search->model ? score + end_word(search, &one, one.hot) : score;
 }
 
 /* Searches a window of [frames, labels] log-probabilities. Returns 1, or 0 where there is not enough memory.

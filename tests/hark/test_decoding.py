@@ -137,10 +137,10 @@ def damaged(path: Path, tmp_path: Path) -> Path:
 
 
 def test_a_damaged_language_model_is_found_at_the_start_by_whom_it_is_for(damaged: Path, path: Path) -> None:
-    decoders_with(path, "beam").load()
-    decoders_with(damaged, "greedy").load()
+    decoders_with(path, "beam").load(SPEC)
+    decoders_with(damaged, "greedy").load(SPEC)
     with pytest.raises(ModelError, match=r"damaged\.bin is cut short or damaged; .*HARK_DECODER=greedy"):
-        decoders_with(damaged, "beam").load()
+        decoders_with(damaged, "beam").load(SPEC)
 
 
 @pytest.mark.parametrize("asked", [Decoding(), Decoding("greedy"), Decoding(prompted=("ahab",))])
@@ -165,10 +165,10 @@ def test_a_search_with_a_damaged_language_model_is_refused_by_name(damaged: Path
 def test_damaged_weights_are_found_at_the_start_by_whom_they_are_for(path: Path, tmp_path: Path) -> None:
     (tmp_path / "asr.json").write_text('{"format": 1, "weights": {"alpha": NaN}}')
     greedy, beam = (Decoders(tmp_path / "asr.onnx", path, decoder) for decoder in ("greedy", "beam"))
-    greedy.load()
+    greedy.load(SPEC)
     assert greedy.error_rates(SPEC) == {}
     with pytest.raises(ModelError, match=r"asr\.json cannot be read"):
-        beam.load()
+        beam.load(SPEC)
 
 
 @pytest.mark.parametrize(("decoder", "code"), [("beam", 1), ("greedy", 0)])
@@ -242,9 +242,9 @@ def test_any_byte_of_a_language_model_may_be_wrong(path: Path, tmp_path: Path) -
 
 
 def test_the_decoder_of_the_endpoint_is_a_setting() -> None:
-    assert Settings.from_environment({}).decoder == "beam"
+    assert Settings.from_environment({}).decoder == "joint"
     assert Settings.from_environment({"HARK_DECODER": "beam", "HARK_LM": "a.bin"}).language_model_path == Path("a.bin")
-    with pytest.raises(SettingsError, match="HARK_DECODER must be greedy or beam"):
+    with pytest.raises(SettingsError, match="HARK_DECODER must be greedy or beam or joint"):
         Settings.from_environment({"HARK_DECODER": "viterbi"})
 
 

@@ -1,0 +1,320 @@
+"""The attention decoder of a recogniser: how likely a text is for what was heard, and a text of its own.
+
+The CTC search spells what it hears, letter by letter, and knows which words often follow each other. An attention
+decoder reads the encoder's features and what was said so far, and knows far more of both. It can also run away or stop
+early, which CTC cannot, so neither is believed alone; see `hark.rescoring`.
+
+The graph does two things, and computes both each time. It prepares what was heard: `features` to `heard_keys` and
+`heard_values`. And it reads tokens: `log_probs` of the token after each of `tokens`, given `keys` and `values` of what
+was heard and those of the tokens before. Whoever wants one gives the other the smallest input there is.
+"""
+
+import base64
+import dataclasses
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hark.errors import ModelError
+from hark.recognizer import open_session
+from hark.spec import ModelSpec
+from hark.subwords import Subwords
+
+METADATA_KEY = "hark.attention"
+INPUT_NAMES = ("features", "tokens", "past_keys", "past_values", "keys", "values", "lengths")
+OUTPUT_NAMES = ("heard_keys", "heard_values", "log_probs", "all_keys", "all_values")
+# Features come in pairs of the frames that are attended to.
+_JOINED = 2
+# Nobody says more subwords in a second: fast speakers say five words, of 1.2 subwords each. A text that goes on beyond
+# is a decoder that has run away.
+_MOST_PER_S = 9.0
+_LEAST = 8
+# How far from its place in a draft a subword is looked for, and how much is guessed where none is found.
+_BACK, _AHEAD = 3, 6
+_UNSURE = 3
+
+
+@dataclass(frozen=True)
+class AttentionSpec:
+    """How to feed one decoder, and how to read what it answers.
+
+    Attributes:
+        name: what it is called.
+        version: changes whenever the weights do.
+        encoder: digest of the encoder whose features it reads, `ModelSpec.encoder`.
+        joined: see `hark.subwords.Subwords`.
+        kept: likewise; their ids are the first ones.
+        starts: how many ids, after those of the subwords, begin a text; the one after them ends it.
+        layers, heads, size, positions: its shape; `positions` is the most ids that it reads.
+        language: BCP 47 tag of the language that it writes.
+        training_data: what it learned from, in words.
+    """
+
+    name: str
+    version: str
+    encoder: str
+    joined: tuple[str, ...]
+    kept: tuple[str, ...]
+    starts: int
+    layers: int
+    heads: int
+    size: int
+    positions: int
+    language: str = "en"
+    training_data: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ModelError where the values cannot belong together."""
+        try:
+            numbers = (self.starts, self.layers, self.heads, self.size, self.positions)
+            right = min(numbers) > 0 and self.size % self.heads == 0 and len(self.subwords) > 0
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                "The attention decoder's spec has values that cannot be right; export it again."
+            ) from error
+        if not right:
+            raise ModelError("The attention decoder's spec has values that cannot be right; export it again.")
+
+    @cached_property
+    def subwords(self) -> Subwords:
+        """Its vocabulary."""
+        return Subwords(self.joined, self.kept)
+
+    @property
+    def start(self) -> list[int]:
+        """The ids that begin a text."""
+        return list(range(len(self.kept), self.end))
+
+    @property
+    def end(self) -> int:
+        """The id that ends a text."""
+        return len(self.kept) + self.starts
+
+    def check(self, recognizer: ModelSpec, path: str) -> None:
+        """Looks at whether it reads the features of this recogniser.
+
+        Raises:
+            ModelError: it reads those of another.
+        """
+        if not recognizer.encoder or recognizer.encoder != self.encoder:
+            raise ModelError(
+                f"The attention decoder {self.name} {self.version} reads the features of another encoder than {path} "
+                "has; train one for this recogniser (docs/training.md), or remove the file."
+            )
+
+    def to_json(self) -> str:
+        """Writes the spec as JSON; the vocabulary is compressed."""
+        content = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        kept = set(content.pop("kept"))
+        marked = "\n".join(f"{'+' if token in kept else '-'}{token}" for token in content["joined"])
+        content["joined"] = base64.b64encode(zlib.compress(marked.encode(), 9)).decode()
+        return json.dumps(content, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "AttentionSpec":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ModelError: it is none.
+        """
+        try:
+            content = json.loads(text)
+            marked = zlib.decompress(base64.b64decode(content.pop("joined"))).decode().split("\n")
+            joined = tuple(each[1:] for each in marked)
+            kept = tuple(each[1:] for each in marked if each[0] == "+")
+            return cls(joined=joined, kept=kept, **content)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, zlib.error) as error:
+            raise ModelError("The attention decoder has no readable spec; export it again.") from error
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard in a window, ready to be attended to.
+
+    Attributes:
+        keys, values: [layers, 1, heads, double frames, size / heads].
+        frames: [1] pairs of frames.
+    """
+
+    keys: NDArray[np.float32]
+    values: NDArray[np.float32]
+    frames: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """How likely a text is.
+
+    Attributes:
+        ids: its subwords, without the marks.
+        log_probs: [subwords + 1] natural log-probability of each, and of the text's end.
+    """
+
+    ids: tuple[int, ...]
+    log_probs: NDArray[np.float64] = field(compare=False)
+
+    @property
+    def score(self) -> float:
+        """All of it."""
+        return float(self.log_probs.sum())
+
+
+class _Draft:
+    """Guesses how a text goes on, by another text that is much like it.
+
+    Args:
+        subwords: the vocabulary.
+        text: the other text.
+    """
+
+    def __init__(self, subwords: Subwords, text: str) -> None:
+        self._ids = subwords.ids(text) or []
+        self._begins = [subwords.tokens[each].startswith(" ") for each in self._ids]
+        self._place = 0
+        self._sure = True
+
+    def next(self) -> list[int]:
+        """The subwords that are likely to follow."""
+        return self._ids[self._place :] if self._sure else self._ids[self._place : self._place + _UNSURE]
+
+    def took(self, taken: int, written: int) -> None:
+        """Hears how many of them did, and what was written then."""
+        place = self._place + taken
+        near = range(max(place - _BACK, 0), min(place + _AHEAD, len(self._ids)))
+        found = [each for each in near if self._ids[each] == written]
+        self._sure = bool(found)
+        if found:
+            self._place = min(found, key=lambda each: abs(each - place)) + 1
+        else:  # another word instead: the draft may go on with its next one
+            later = (each for each in range(place + 1, len(self._ids)) if self._begins[each])
+            self._place = next(later, len(self._ids))
+
+
+class AttentionDecoder:
+    """An ONNX Runtime session and the spec that came with it. Safe to use from several threads.
+
+    Args:
+        path: a file that `export.attention` wrote.
+
+    Raises:
+        ModelError: the file is missing, is no attention decoder, or carries no readable spec or that of another one.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        if not Path(path).is_file():
+            raise ModelError(f"There is no attention decoder at {path}.")
+        self._session = open_session(Path(path))
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        names = tuple(
+            tuple(each.name for each in side) for side in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        if METADATA_KEY not in metadata or names != (INPUT_NAMES, OUTPUT_NAMES):
+            raise ModelError(f"{path} is no attention decoder; make one with `python -m export.attention`.")
+        self.spec = AttentionSpec.from_json(metadata[METADATA_KEY])
+        try:
+            self.write(self.hear(np.zeros((1, _JOINED * self.spec.size), np.float32)), 1)
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise ModelError(f"The spec in {path} does not fit its network; export it again.") from error
+
+    def hear(self, features: NDArray[np.float32]) -> Heard:
+        """Prepares a window's features, [frames, 2 * size] as `Recognizer.hear` gives them."""
+        spec = self.spec
+        none = self._past(1)
+        one = np.zeros((spec.layers, 1, spec.heads, _JOINED, spec.size // spec.heads), np.float32)
+        keys, values = self._run(
+            OUTPUT_NAMES[:2], features[None], np.array([[spec.end]]), none, none, one, one, np.array([1])
+        )
+        return Heard(keys, values, np.array([len(features)]))
+
+    def opinions(self, heard: Heard, texts: Sequence[str]) -> list[Opinion | None]:
+        """Says how likely texts are for what was heard.
+
+        Returns:
+            one for each; None for a text with characters that it cannot write, or that is longer than it reads.
+        """
+        spec = self.spec
+        spelt = [spec.subwords.ids(text) for text in texts]
+        fit = [ids is not None and len(ids) + spec.starts <= spec.positions for ids in spelt]
+        rows = [[*spec.start, *(ids or ())] for ids, fits in zip(spelt, fit, strict=True) if fits]
+        if not rows:
+            return [None] * len(texts)
+        tokens = np.full((len(rows), max(map(len, rows))), spec.end)
+        for padded, row in zip(tokens, rows, strict=True):
+            padded[: len(row)] = row
+        none = self._past(len(rows))
+        [log_probs] = self._read(OUTPUT_NAMES[2:3], heard, tokens, none, none)
+        found = []
+        for row, scores in zip(rows, log_probs, strict=True):
+            said = (*row[spec.starts :], spec.end)
+            at = np.arange(spec.starts - 1, len(row))
+            found.append(Opinion(said[:-1], scores[at, said].astype(np.float64)))
+        opinions = iter(found)
+        return [next(opinions) if fits else None for fits in fit]
+
+    def write(self, heard: Heard, seconds: float, draft: str = "") -> Opinion:
+        """Writes a text of its own: the likeliest subword after those before it, until it ends.
+
+        To read some subwords at once takes hardly longer than to read one. So a draft is read, and taken as far as each
+        of its subwords is the likeliest; from there on what remains of it is the next draft. The text is the same
+        without one, and takes longer (Leviathan et al., "Fast Inference from Transformers via Speculative Decoding",
+        ICML 2023).
+
+        Args:
+            heard: what was heard.
+            seconds: how long it is.
+            draft: a text that may be much like it.
+        """
+        spec = self.spec
+        most = min(spec.positions - spec.starts, round(_LEAST + _MOST_PER_S * seconds))
+        past_keys, past_values = self._past(1), self._past(1)
+        ids: list[int] = []
+        log_probs: list[float] = []
+        unread = spec.start
+        guesses = _Draft(spec.subwords, draft)
+        while True:
+            guess = guesses.next()[: most - len(ids)]
+            tokens = np.array([[*unread, *guess]])
+            scores, past_keys, past_values = self._read(OUTPUT_NAMES[2:], heard, tokens, past_keys, past_values)
+            after = scores[0, len(unread) - 1 :]
+            # The marks that begin a text are nothing that can follow.
+            after[:, spec.end - spec.starts : spec.end] = -np.inf
+            likeliest = after.argmax(axis=1).tolist()
+            taken = next((i for i, (a, b) in enumerate(zip(guess, likeliest, strict=False)) if a != b), len(guess))
+            ids += guess[:taken]
+            log_probs += after[np.arange(taken), guess[:taken]].tolist()
+            best = spec.end if len(ids) == most else likeliest[taken]
+            log_probs.append(float(after[taken, best]))
+            if best == spec.end:
+                return Opinion(tuple(ids), np.array(log_probs))
+            ids.append(best)
+            read = spec.starts + len(ids) - 1
+            past_keys, past_values = past_keys[:, :, :, :read], past_values[:, :, :, :read]
+            unread = [best]
+            guesses.took(taken, best)
+
+    def _past(self, texts: int) -> NDArray[np.float32]:
+        """The keys, or values, of no tokens."""
+        spec = self.spec
+        return np.zeros((spec.layers, texts, spec.heads, 0, spec.size // spec.heads), np.float32)
+
+    def _read(
+        self,
+        outputs: Sequence[str],
+        heard: Heard,
+        tokens: NDArray[np.int64],
+        past_keys: NDArray[np.float32],
+        past_values: NDArray[np.float32],
+    ) -> list[NDArray[np.float32]]:
+        unheard = np.zeros((1, 1, _JOINED * self.spec.size), np.float32)
+        return self._run(outputs, unheard, tokens, past_keys, past_values, heard.keys, heard.values, heard.frames)
+
+    def _run(self, outputs: Sequence[str], *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+        found: list[NDArray[np.float32]] = self._session.run(outputs, dict(zip(INPUT_NAMES, inputs, strict=True)))
+        return found

@@ -1,0 +1,212 @@
+"""Joint CTC/attention decoding: what the CTC search finds, what the attention decoder writes, and the best of both.
+
+The search's best texts and the decoder's own are candidates, and so is every text that has one difference from the
+best of them. All are scored by everything there is: how likely the frames are for the text (CTC), how likely it is by
+the language model and hot words, and how likely for the attention decoder. Where a decoder runs away, stops early or
+repeats itself, its text is far from what the frames say, and loses.
+
+Sources: Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition" (IEEE JSTSP, 2017), for
+the sum of scores; Zhang et al., "WeNet" (Interspeech 2021), for rescoring what CTC finds.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hark import ctc
+from hark.attention import AttentionDecoder, Heard
+from hark.beam import BeamSearch
+from hark.ctc import Tokens
+from hark.spec import ModelSpec
+from hark.transcript import Alternative
+
+
+@dataclass(frozen=True)
+class JointWeights:
+    """How the scores of a text are weighed; that of CTC counts 1. `benchmarks.decoding` finds them.
+
+    Attributes:
+        attention: factor of the attention decoder's log-probability.
+        language: factor of what the search's language model and hot words add.
+        word: what each word earns.
+        candidates: how many of the search's texts are looked at.
+        variants: how many texts with a difference from the best one are.
+        hotword_log_prob: the least log-probability of a hot word by the attention decoder.
+    """
+
+    attention: float = 1.0
+    language: float = 0.5
+    word: float = 0.0
+    candidates: int = 6
+    variants: int = 12
+    hotword_log_prob: float = -4.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where nothing could be decoded by them."""
+        numbers = (self.attention, self.language, self.word, self.hotword_log_prob)
+        if not all(map(math.isfinite, numbers)) or min(self.candidates, self.variants) < 1:
+            raise ValueError("joint weights are finite numbers, with a candidate and a variant at least")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A candidate.
+
+    Attributes:
+        text: words apart by single spaces.
+        score: of all that knows of it.
+    """
+
+    text: str
+    score: float
+
+
+class Joint:
+    """The decoder: a beam search, and an attention decoder that reads the encoder's features.
+
+    Args:
+        search: for the model's labels.
+        attention: for the model's features.
+        weights: see `JointWeights`.
+        hot: hot words, as `hark.hotwords.spelt` writes them.
+        alternatives: how many texts to return beside the tokens.
+        word_confidence: see `hark.decoding.Decoder`.
+    """
+
+    reads_features = True
+
+    def __init__(
+        self,
+        search: BeamSearch,
+        attention: AttentionDecoder,
+        weights: JointWeights,
+        hot: Iterable[str] = (),
+        alternatives: int = 0,
+        word_confidence: Mapping[str, float] | None = None,
+    ) -> None:
+        self._search, self._attention, self._weights = search, attention, weights
+        self._hot = frozenset(word for phrase in hot for word in phrase.split())
+        self.alternatives = alternatives
+        self.word_confidence = word_confidence or {}
+
+    def __call__(
+        self, log_probs: NDArray[np.float32], spec: ModelSpec, features: NDArray[np.float32] | None = None
+    ) -> tuple[Tokens, tuple[Alternative, ...]]:
+        """Decodes a window, as `hark.decoding.Decoder`."""
+        assert features is not None
+        scored = self.candidates(log_probs, spec, features)
+        labels = _labels(scored[0].text, spec)
+        tokens = ctc.align(log_probs, labels, spec.blank)
+        best = scored[: self.alternatives]
+        return tokens, tuple(Alternative(each.text, each.score) for each in best)
+
+    def candidates(
+        self, log_probs: NDArray[np.float32], spec: ModelSpec, features: NDArray[np.float32]
+    ) -> list[Scored]:
+        """Returns the texts that were looked at, the best first; at least one."""
+        weights = self._weights
+        found = self._search(log_probs, max(weights.candidates, self.alternatives))
+        texts = ["".join(spec.labels[label] for label in each.labels) for each in found]
+        texts = list(dict.fromkeys(" ".join(text.split()) for text in texts))
+        if not len(log_probs):
+            return [Scored(text, 0.0) for text in texts]
+        heard = self._attention.hear(features)
+        seconds = len(log_probs) / spec.output_frames_per_second
+        own = self._attention.spec.subwords.text(self._attention.write(heard, seconds, texts[0]).ids)
+        known = set(spec.labels)
+        if own and set(own) <= known:
+            texts.append(own)
+        scores = {each.text: each.score for each in self._scored(dict.fromkeys(texts), log_probs, spec, heard)}
+        best = max(scores, key=scores.__getitem__)
+        others = sorted(scores, key=scores.__getitem__, reverse=True)[1:]
+        while variants := [each for each in _variants(best, others, weights.variants) if each not in scores]:
+            gains = [each for each in self._scored(variants, log_probs, spec, heard) if each.score > scores[best]]
+            scores |= {each.text: each.score for each in gains} | {
+                text: -math.inf for text in variants if text not in {each.text for each in gains}
+            }
+            if not gains:
+                break
+            # All that are better alone, together if that is better still; else the best of them.
+            together = _merged(best, [each.text for each in gains])
+            if together not in scores:
+                scores |= {each.text: each.score for each in self._scored([together], log_probs, spec, heard)}
+            best = max(scores, key=scores.__getitem__)
+            others = [text for text in others if text != best]
+        ranked = sorted((text for text in scores if scores[text] > -math.inf), key=lambda text: -scores[text])
+        return [Scored(text, scores[text]) for text in ranked] or [Scored(texts[0], -math.inf)]
+
+    def _scored(
+        self, texts: Iterable[str], log_probs: NDArray[np.float32], spec: ModelSpec, heard: Heard
+    ) -> Iterator[Scored]:
+        """Scores texts; one that cannot be spelt in the frames there are is left out."""
+        weights = self._weights
+        texts = list(texts)
+        for text, opinion in zip(texts, self._attention.opinions(heard, texts), strict=True):
+            labels = _labels(text, spec)
+            heard_as = ctc.log_prob(log_probs, labels, spec.blank)
+            if opinion is None or heard_as == -math.inf:
+                continue
+            said = self._said(text, opinion.log_probs)
+            yield Scored(
+                text,
+                heard_as
+                + weights.language * self._search.text_score(labels)
+                + weights.attention * said
+                + weights.word * len(text.split()),
+            )
+
+    def _said(self, text: str, log_probs: NDArray[np.float64]) -> float:
+        """The attention decoder's log-probability of a text, in which hot words are not unlikely."""
+        words = text.split()
+        if not self._hot.intersection(words):
+            return float(log_probs.sum())
+        ends = np.cumsum([len(self._attention.spec.subwords.ids(word) or ()) for word in words])
+        of_words = [part.sum() for part in np.split(log_probs, ends)]
+        least = self._weights.hotword_log_prob
+        raised = [
+            max(score, least) if word in self._hot else score for word, score in zip(words, of_words, strict=False)
+        ]
+        return float(sum(raised) + of_words[-1])
+
+
+def _labels(text: str, spec: ModelSpec) -> list[int]:
+    return [spec.labels.index(character) for character in text]
+
+
+def _differences(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int, tuple[str, ...]]]:
+    """Returns where words of `one` are others in `other`: from, to, and what is there instead."""
+    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    return [
+        (start, end, tuple(other[other_start:other_end]))
+        for kind, start, end, other_start, other_end in matcher.get_opcodes()
+        if kind != "equal"
+    ]
+
+
+def _variants(best: str, others: Iterable[str], most: int) -> list[str]:
+    """Returns texts that differ from the best one in one place, as the others do there."""
+    words = best.split()
+    found: dict[str, None] = {}
+    for other in others:
+        for start, end, instead in _differences(words, other.split()):
+            found[" ".join([*words[:start], *instead, *words[end:]])] = None
+            if len(found) == most:
+                return list(found)
+    return list(found)
+
+
+def _merged(best: str, variants: Iterable[str]) -> str:
+    """Puts the differences of several variants into the best text; of those that overlap, the first."""
+    words = best.split()
+    taken: list[tuple[int, int, tuple[str, ...]]] = []
+    for variant in variants:
+        for difference in _differences(words, variant.split()):
+            if all(difference[1] < start or end < difference[0] for start, end, _ in taken):
+                taken.append(difference)
+    for start, end, instead in sorted(taken, reverse=True):
+        words[start:end] = instead
+    return " ".join(words)

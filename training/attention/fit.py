@@ -1,0 +1,272 @@
+r"""Trains an attention decoder: `python -m training.attention.fit CONFIG [field=value ...] --text FILE ...`.
+
+    python -m training.attention.fit training/configs/base.yaml --recognizer models/asr.fp16.ckpt \
+        --init-from whisper-tiny.en --text data/text/sentences.txt.gz
+
+`--recognizer` has a Whisper encoder (`training/configs/base.yaml`), and `--init-from` is the model whose decoder is to
+read its features. The decoder keeps the subwords that the texts and the transcripts need most, and
+learns to write lower case without punctuation, as the recogniser does. It learns from the config's manifests, on
+features that the encoder computes once (`training.encoded`).
+
+In two processes, each on a share of the cores, put `OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m` in place of
+`python -m`; a step then learns from two batches.
+
+The checkpoint with the lowest mean word error rate of the dev sets is kept: `best.ckpt`. The same command continues an
+interrupted run from `last.ckpt`.
+"""
+
+import argparse
+import dataclasses
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hark.command import command
+from training import processes
+from training.attention.checkpoint import Checkpoint, Vocabulary, digest_of, load_checkpoint
+from training.attention.generate import generate
+from training.attention.network import AttentionDecoder
+from training.attention.pretrained import load_decoder
+from training.checkpoint import load_checkpoint as load_recognizer
+from training.config import Config, load_config
+from training.dataset import Batch
+from training.errors import CheckpointError
+from training.lines import read_lines
+from training.metrics import error_rates
+from training.task import SpeechData
+from training.whisper import WhisperCtc, WhisperEncoder
+
+# Subwords and positions of a decoder; with seven thousand a word of English has 1.2 of them.
+SUBWORDS = 7000
+POSITIONS = 256
+# A transcript's word counts as much as this many of a text's: the decoder has to spell it in any case.
+_TRANSCRIPTS_COUNT = 3
+_WORD = re.compile("[a-z']*[a-z][a-z']*")
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the decoder learns.
+
+    Attributes:
+        steps: of the optimiser.
+        max_lr: highest learning rate, after the first twentieth of the steps; it falls to 0.
+        weight_decay: of AdamW.
+        dropout: of what each part of a layer adds.
+        smoothing: of the labels.
+        validate_every: steps.
+    """
+
+    steps: int = 1500
+    max_lr: float = 1e-4
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    smoothing: float = 0.1
+    validate_every: int = 250
+
+
+def count_words(texts: Iterable[Path], transcripts: Iterable[str]) -> Counter[str]:
+    """Counts the words of text files and transcripts."""
+    counts: Counter[str] = Counter()
+    for path in texts:
+        for line in read_lines(path):
+            counts.update(_words(line))
+    for transcript in transcripts:
+        for word in _words(transcript):
+            counts[word] += _TRANSCRIPTS_COUNT
+    return counts
+
+
+def _words(text: str) -> Iterator[str]:
+    for found in _WORD.findall(text.lower()):
+        if word := found.strip("'"):
+            yield word
+
+
+def targets_of(texts: Sequence[str], vocabulary: Vocabulary, positions: int) -> tuple[Tensor, Tensor]:
+    """Returns what the decoder reads and what it should write, [batch, tokens] each.
+
+    What no text has is `_IGNORED`, as are the marks that begin it. Texts that are too long end early.
+    """
+    start, end = vocabulary.start, vocabulary.end
+    ids = [vocabulary.subwords.ids(text) or [] for text in texts]
+    rows = [[*start, *each, end][: positions + 1] for each in ids]
+    longest = max(map(len, rows)) - 1
+    read = torch.full((len(rows), longest), end)
+    write = torch.full((len(rows), longest), _IGNORED)
+    for row, (into, out) in zip(rows, zip(read, write, strict=True), strict=True):
+        into[: len(row) - 1] = torch.tensor(row[:-1])
+        out[len(start) - 1 : len(row) - 1] = torch.tensor(row[len(start) :])
+    return read, write
+
+
+def loss_of(network: AttentionDecoder, batch: Batch, vocabulary: Vocabulary, smoothing: float) -> Tensor:
+    """Returns the cross-entropy of a batch's tokens."""
+    read, write = targets_of(batch.texts, vocabulary, network.shape.positions)
+    log_probs = network(batch.log_mel, batch.lengths, read)
+    kept = write != _IGNORED
+    log_probs, write = log_probs[kept], write[kept]
+    of_truth = log_probs.gather(1, write[:, None]).mean()
+    loss: Tensor = -((1 - smoothing) * of_truth + smoothing * log_probs.mean())
+    return loss
+
+
+def measure(network: AttentionDecoder, data: SpeechData, vocabulary: Vocabulary) -> list[float]:
+    """Returns the word error rate of the decoder alone on each dev set."""
+    network.eval()
+    rates = []
+    for loader in data.val_dataloader():
+        heard, said = [], []
+        for batch in loader:
+            said += batch.texts
+            heard += generate(network, batch.log_mel, batch.lengths, vocabulary, network.shape.positions - 8)
+        rates.append(error_rates(said, heard).wer or 0.0)
+    network.train()
+    return rates
+
+
+def fit(
+    config: Config,
+    checkpoint: Checkpoint,
+    data: SpeechData,
+    schedule: Schedule,
+    output: Path,
+) -> None:
+    """Trains, measures now and then and keeps checkpoints in `output`."""
+    rank, count = processes.numbered()
+    torch.manual_seed(config.seed + rank)
+    network, vocabulary = checkpoint.network, checkpoint.vocabulary
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = schedule.dropout
+    network.train()
+    optimiser = torch.optim.AdamW(network.parameters(), schedule.max_lr, weight_decay=schedule.weight_decay)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, schedule.max_lr, total_steps=schedule.steps + 1, pct_start=0.05, anneal_strategy="linear"
+    )
+    first, best = 0, float("inf")
+    last = output / "last.ckpt"
+    output.mkdir(parents=True, exist_ok=True)
+    if last.exists():
+        saved = torch.load(last, weights_only=True)
+        network.load_state_dict(saved["attention_decoder"])
+        optimiser.load_state_dict(saved["optimiser"])
+        cycle.load_state_dict(saved["cycle"])
+        first, best = saved["step"], saved["best"]
+    since, total = time.monotonic(), 0.0
+    for step, batch in zip(range(first, schedule.steps), _batches(data, rank, count, first), strict=False):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = loss_of(network, batch, vocabulary, schedule.smoothing)
+        if not torch.isfinite(loss):
+            raise CheckpointError(f"The loss of step {step + 1} is {loss.item()}; lower the learning rate.")
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        processes.average_gradients(network, count)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        cycle.step()
+        total += loss.item()
+        done = step + 1
+        if rank == 0 and done % 50 == 0:
+            print(f"  {done}/{schedule.steps} loss {total / 50:.4f}  {time.monotonic() - since:.0f} s", flush=True)
+            total = 0.0
+        if done % schedule.validate_every and done != schedule.steps:
+            continue
+        if rank == 0:
+            rates = measure(network, data, vocabulary)
+            mean = sum(rates) / len(rates)
+            shown = "  ".join(f"{rate:.4f}" for rate in rates)
+            print(f"step {done}: WER of the dev sets {shown}  {time.monotonic() - since:.0f} s", flush=True)
+            saved = checkpoint.content()
+            if mean < best:
+                best = mean
+                torch.save(saved, output / "best.ckpt")
+            state = {"optimiser": optimiser.state_dict(), "cycle": cycle.state_dict(), "step": done, "best": best}
+            torch.save({**saved, **state}, last)
+        processes.wait()
+
+
+def _batches(data: SpeechData, rank: int, count: int, done: int) -> Iterator[Batch]:
+    """Yields this process's batches, epoch after epoch, but for the first `done`."""
+    epoch = 0
+    while True:
+        loader = data.train_dataloader()
+        sampler = loader.batch_sampler
+        sampler.rank, sampler.processes = rank, count  # type: ignore[union-attr]
+        sampler.set_epoch(epoch)  # type: ignore[union-attr]
+        here = len(loader)
+        if done >= here:
+            done -= here
+        else:
+            sampler.skip(done)  # type: ignore[union-attr]
+            yield from loader
+            done = 0
+        epoch += 1
+
+
+def _data(config: Config, encoder: WhisperEncoder) -> SpeechData:
+    """Computes the features that are missing, each process a share of them, and returns the batches."""
+    rank, _ = processes.numbered()
+    data = SpeechData(config, encoder)
+    if rank == 0:
+        data.prepare_data()
+    processes.wait()
+    with torch.autocast("cpu", torch.bfloat16):
+        data.setup("fit")
+    return data
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path, help="names the recordings and how they are augmented")
+    parser.add_argument("overrides", nargs="*", metavar="field=value", help="in the config")
+    parser.add_argument("--recognizer", type=Path, default=Path("models/asr.fp16.ckpt"), help="with a Whisper encoder")
+    parser.add_argument("--init-from", default="whisper-tiny.en", help="a Whisper model, or a decoder's checkpoint")
+    parser.add_argument("--text", type=Path, nargs="+", default=[], help="texts that the vocabulary is chosen by")
+    parser.add_argument("--output", type=Path, default=Path("runs/attention"))
+    parser.add_argument("--name", default="hark-attention")
+    parser.add_argument("--version", default="1.0.0")
+    parser.add_argument("--training-data", default="")
+    for each in dataclasses.fields(Schedule):
+        parser.add_argument(f"--{each.name.replace('_', '-')}", type=type(each.default), default=each.default)
+    options = parser.parse_intermixed_args(arguments)
+    processes.join()
+    config = load_config(options.config, ["data.shortest_first=false", *options.overrides])
+    recognizer, trained = load_recognizer(options.recognizer)
+    if not isinstance(recognizer, WhisperCtc):
+        raise CheckpointError(
+            f"{options.recognizer} has no Whisper encoder, whose features a Whisper decoder could read."
+        )
+    if trained.features != config.features:
+        raise CheckpointError(f"{options.recognizer} has other features than {options.config}; take the one's over.")
+    data = _data(config, recognizer.encoder)
+    encoder = digest_of(recognizer.encoder)
+    if Path(options.init_from).suffix == ".ckpt":
+        start = load_checkpoint(options.init_from)
+        if start.encoder != encoder:
+            raise CheckpointError(
+                f"{options.init_from} reads the features of another encoder than {options.recognizer} has."
+            )
+    else:
+        decoder = load_decoder(options.init_from)
+        counts = count_words(options.text, (utterance.text for utterance in data.train))
+        network, subwords = decoder.reduced(counts, SUBWORDS, POSITIONS)
+        start = Checkpoint(network, Vocabulary(subwords, (*decoder.start, decoder.end)), encoder, "", "", "")
+    named = dataclasses.replace(start, name=options.name, version=options.version, training_data=options.training_data)
+    schedule = Schedule(**{each.name: getattr(options, each.name) for each in dataclasses.fields(Schedule)})
+    fit(config, named, data, schedule, options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

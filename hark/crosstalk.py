@@ -22,8 +22,9 @@ from hark import vad
 BLOCK_S = 0.5
 # Echoes come back within this, and recorders start their channels within this of each other.
 _FURTHEST_S = 0.5
-# What is below half of this is compared: voices differ there, and above there is more noise. Hum is taken away.
-_RATE_HZ = 4_000
+# What is below half of this is compared: voices differ there, and above there is more noise. What is lower than voices
+# is taken away: hum may be the same in all channels, and whatever changes slowly is like all that does.
+_RATE_HZ, _LOWEST_HZ = 4_000, 100
 _EMPHASIS = 0.95
 # The filter, of which a part lies before the delay at which it fits best: rooms, telephones and codecs smear sounds.
 _TAPS, _TAPS_BEFORE = 24, 6
@@ -36,6 +37,8 @@ _FIRST_LOOK = 0.1
 _COPY = 0.6
 # Where noise covers a copy, this will do at the delay that copies have in these channels.
 _COVERED_COPY = 0.25
+# The end of a word is like many others; copies that last no longer are known by a delay that longer ones have, too.
+_BRIEF_S = 0.125
 # Such a delay has been found so often, and in so many of all cases; it is the same within so many samples.
 _SEEN_TIMES, _SEEN_SHARE, _SAME_DELAY = 5, 0.5, 8
 # What is neither explained nor noise, as a share of the energy: above this, somebody speaks into the copy.
@@ -46,6 +49,8 @@ _CLOSE, _CLOSE_OWN = 4.0, 0.1
 _LOUDER, _AUDIBLE = 2.0, 0.2
 # What has so much less energy than another channel at the same time is what codecs and converters leak: -60 dB.
 _LEAK = 1e-6
+# What is so much fainter than the loudest of its channel, -50 dB, is no speech.
+_FAINT = 1e-5
 # Noise is what the energy falls below a tenth of the time, as voices do between sounds; by chance it is twice that.
 _FRAME_S, _NOISE_SHARE, _NOISE_SPREAD = 0.025, 0.1, 2.0
 # A copy that differs from what it is of by less than this factor in energy, 12 dB, is dual mono, where there is so much
@@ -93,11 +98,13 @@ class _Likeness:
     Attributes:
         delay: by how many samples the block comes later, and a constant.
         explained: the share of the block's energy that the filter makes.
+        is_brief: whether the block holds so little that this may be by chance.
         is_own: whether there is something else in the block than that and noise, or it is the original.
     """
 
     delay: int = 0
     explained: float = 0.0
+    is_brief: bool = False
     is_own: bool = False
 
 
@@ -116,14 +123,18 @@ class _Copies:
     delays: Counter[int] = field(default_factory=Counter)
     gains: list[float] = field(default_factory=list)
 
+    def times(self, delay: int) -> int:
+        """Returns how often a delay was found, or nearly that."""
+        about = delay // _SAME_DELAY
+        return sum(self.delays[each] for each in (about - 1, about, about + 1))
+
     def usual_delay(self) -> int | None:
         """Returns the delay that copies have, in samples; None if there is no such delay."""
         if not self.delays:
             return None
-        about, _ = self.delays.most_common(1)[0]
-        times = sum(self.delays[each] for each in (about - 1, about, about + 1))
-        is_usual = times >= _SEEN_TIMES and times >= _SEEN_SHARE * self.delays.total()
-        return about * _SAME_DELAY if is_usual else None
+        delay = self.delays.most_common(1)[0][0] * _SAME_DELAY
+        times = self.times(delay)
+        return delay if times >= _SEEN_TIMES and times >= _SEEN_SHARE * self.delays.total() else None
 
     @property
     def gain(self) -> float:
@@ -140,15 +151,17 @@ class Crosstalk:
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._every = max(1, round(sample_rate_hz / _RATE_HZ))
-        smooth = np.hanning(3 * self._every + 1)[1:-1]
-        before = np.zeros(self._every)
-        self._kernel = (np.r_[smooth, before] - _EMPHASIS * np.r_[before, smooth]).astype(np.float32) / smooth.sum()
         rate_hz = sample_rate_hz / self._every
+        self._smooth = np.hanning(3 * self._every + 1)[1:-1].astype(np.float32) / np.float32(1.5 * self._every)
+        low = np.hanning(round(rate_hz / _LOWEST_HZ) | 1)[1:-1]
+        high = -low / low.sum()
+        high[len(high) // 2] += 1
+        self._high = (np.r_[high, 0] - _EMPHASIS * np.r_[0, high]).astype(np.float32)
         self._block, self._frame = round(BLOCK_S * rate_hz), round(_FRAME_S * rate_hz)
         self._reach = round(_FURTHEST_S * rate_hz) + _TAPS
         # Of each channel, thinned out: from so far before the next block as copies reach.
         self._held: list[NDArray[np.float32]] = []
-        self._rest: list[NDArray[np.float32]] = []
+        self._rest: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []  # what filters still need
         self._copied: list[list[int]] = []  # of each channel and block: the number of the channel it repeats, or 0
         self._leaked: list[list[bool]] = []  # ... and whether it is so quiet that nobody can have meant it
         self._active: list[int] = []  # blocks with more than noise
@@ -158,12 +171,12 @@ class Crosstalk:
     def add(self, channels: list[NDArray[np.float32]], last: bool) -> None:
         """Takes [samples] of each channel, all as long; nothing comes after the last. Channels may be added."""
         held = len(self._held[0]) if self._held else self._reach
-        rest = len(self._rest[0]) if self._rest else len(self._kernel) // 2
+        rest = [len(each) for each in self._rest[0]] if self._rest else [len(self._smooth) // 2, len(self._high) // 2]
         done = len(self._copied[0]) if self._copied else 0
         for number, samples in enumerate(channels):
             if number == len(self._held):
                 self._held.append(np.zeros(held, np.float32))
-                self._rest.append(np.zeros(rest, np.float32))
+                self._rest.append((np.zeros(rest[0], np.float32), np.zeros(rest[1], np.float32)))
                 self._copied.append([0] * done)
                 self._leaked.append([False] * done)
                 self._active.append(0)
@@ -174,8 +187,14 @@ class Crosstalk:
             blocks = -(-there // self._block)
             missing = blocks * self._block + self._reach - there
             self._held = [np.pad(each, (0, missing)) for each in self._held]
+        starts = range(self._reach, self._reach + blocks * self._block, self._block)
         noises = [self._noise(each[self._reach :][:there]) for each in self._held]
-        found = [self._compare(block * self._block, noises) for block in range(blocks)]
+        peaks = [max((self._energy(number, at) for at in starts), default=0.0) for number in range(len(channels))]
+        leasts = [
+            max(_NOISE_SPREAD * noise, _FAINT * peak, _NOTHING * self._block)
+            for noise, peak in zip(noises, peaks, strict=True)
+        ]
+        found = [self._compare(block * self._block, noises, leasts) for block in range(blocks)]
         for block, likenesses in enumerate(found):
             self._decide(block * self._block, noises, likenesses)
         self._held = [each[blocks * self._block :] for each in self._held]
@@ -198,12 +217,12 @@ class Crosstalk:
         return None
 
     def _take(self, number: int, samples: NDArray[np.float32]) -> None:
-        samples = np.concatenate([self._rest[number], samples])
-        thinned = np.zeros(0, np.float32)
-        if len(samples) >= len(self._kernel):
-            thinned = np.convolve(samples, self._kernel, "valid")[:: self._every]
-        self._rest[number] = samples[len(thinned) * self._every :]
-        self._held[number] = np.concatenate([self._held[number], thinned]).astype(np.float32, copy=False)
+        samples = np.concatenate([self._rest[number][0], samples])
+        thinned = _filtered(samples, self._smooth)[:: self._every]
+        low_too = np.concatenate([self._rest[number][1], thinned])
+        kept = _filtered(low_too, self._high)
+        self._rest[number] = samples[len(thinned) * self._every :], low_too[len(kept) :]
+        self._held[number] = np.concatenate([self._held[number], kept])
 
     def _noise(self, samples: NDArray[np.float32]) -> float:
         """Returns the energy of a block of noise."""
@@ -213,19 +232,19 @@ class Crosstalk:
         at = int(_NOISE_SHARE * (len(frames) - 1))
         return float(np.partition(np.einsum("ij,ij->i", frames, frames), at)[at]) * self._block / self._frame
 
-    def _compare(self, at: int, noises: list[float]) -> dict[tuple[int, int], _Likeness]:
+    def _compare(self, at: int, noises: list[float], leasts: list[float]) -> dict[tuple[int, int], _Likeness]:
         """Compares the blocks of all channels that begin at `at`, in samples of what is held behind the reach.
 
         Returns:
-            how well one channel is made of another, by both, where there is something in them.
+            how well one channel is made of another, by both, where there is more energy in them than the least.
         """
         energies = [self._energy(number, self._reach + at) for number in range(len(self._held))]
-        least = _LEAK * max(energies)
+        leak = _LEAK * max(energies)
         blocks = {}
-        for number, (energy, noise) in enumerate(zip(energies, noises, strict=True)):
-            leaks = 0 < energy < least
+        for number, (energy, least) in enumerate(zip(energies, leasts, strict=True)):
+            leaks = 0 < energy < leak
             self._leaked[number].append(leaks)
-            if not leaks and energy > max(_NOISE_SPREAD * noise, _NOTHING * self._block):
+            if not leaks and energy > least:
                 self._active[number] += 1
                 blocks[number] = _Block.of(self._held[number][at:][: self._block + 2 * self._reach], self._reach)
         return {pair: self._likeness(*pair, blocks, noises[pair[0]]) for pair in permutations(blocks, 2)}
@@ -259,12 +278,14 @@ class Crosstalk:
             return _UNLIKE
         if own > (_CLOSE_OWN if is_close else _OWN):
             return _ORIGINAL
-        # Two channels of one level do not take turns to be the copy.
-        self._second[pair] = second
         copies = self._copies[second, first]
-        copies.delays[delay // _SAME_DELAY] += 1
-        copies.gains.append(max(block.energy - noise, 0.0) / float(other.energies[delay]))
-        return _Likeness(delay, explained)
+        is_brief = self._lasts(block.samples) < _BRIEF_S
+        if not is_brief:
+            # Two channels of one level do not take turns to be the copy.
+            self._second[pair] = second
+            copies.delays[delay // _SAME_DELAY] += 1
+            copies.gains.append(max(block.energy - noise, 0.0) / float(other.energies[delay]))
+        return _Likeness(delay, explained, is_brief)
 
     def _decide(self, at: int, noises: list[float], likenesses: dict[tuple[int, int], _Likeness]) -> None:
         """Says of a block of each channel whether it is a copy, and of which other one."""
@@ -272,6 +293,8 @@ class Crosstalk:
         for pair in list(self._copies):
             likeness, usual = likenesses.get(pair, _UNLIKE), self._copies[pair].usual_delay()
             is_copy = likeness.explained >= _COPY
+            if likeness.is_brief:
+                is_copy &= self._copies[pair].times(likeness.delay) > 0
             if usual is not None and likeness.explained:
                 is_copy |= abs(likeness.delay - usual) <= 2 * _SAME_DELAY
             elif usual is not None and not likeness.is_own:
@@ -290,6 +313,16 @@ class Crosstalk:
             copy > _AUDIBLE * noise and self._energy(second, self._reach + at) < _NOISE_SPREAD * noise + _LOUDER * copy
         )
 
+    def _lasts(self, samples: NDArray[np.float32]) -> float:
+        """Returns for how many seconds the sound of a block would last if it had the same energy all the time."""
+        frames = samples[: len(samples) // self._frame * self._frame].reshape(-1, self._frame)
+        energies = np.einsum("ij,ij->i", frames, frames)
+        return float(energies.sum() ** 2 / max(float(np.dot(energies, energies)), _NOTHING**2)) * _FRAME_S
+
     def _energy(self, number: int, at: int) -> float:
         block = self._held[number][at:][: self._block]
         return float(np.dot(block, block))
+
+
+def _filtered(samples: NDArray[np.float32], taps: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.convolve(samples, taps, "valid") if len(samples) >= len(taps) else samples[:0]

@@ -25,6 +25,11 @@ _ASF_DATA = b"\x36\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
 # The boxes that stand at the top of an ISO base media file; old QuickTime files do not begin with "ftyp".
 _FIRST_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 _TOP_BOXES = _FIRST_BOXES | {b"uuid", b"meta", b"mfra", b"sidx", b"ssix", b"prft", b"emsg", b"udta", b"pdin", b"junk"}
+# The boxes of an index that count samples without a field for each, and that of a packed one.
+_COUNTS = re.compile(rb"stsz|trun|cmvd")
+_SAMPLES_HAVE_FIELDS = 0xF00
+# Old codecs of QuickTime count samples of sound, several to a byte.
+_SAMPLES_PER_BYTE, _HARMLESS_SAMPLES, _HARMLESS_INDEX_BYTES = 8, 1_000_000, 1 << 24
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 # Boxes, elements and tags hold more than themselves. A file in which they do not, on average, is made to take long.
 _HARMLESS_ELEMENTS = 10_000
@@ -197,12 +202,15 @@ def check_complete(data: Data) -> None:
     where the frames are found; see `hark.frames`.
 
     Raises:
-        InvalidAudio: bytes are missing at the end, or another file follows, which a decoder would leave out.
+        InvalidAudio: bytes are missing at the end, another file follows, which a decoder would leave out, or an index
+            claims far more than there is, for which a decoder would take the time and the memory.
     """
     name, start = found(data)
     if name == "mp3" and start == 0 and frames.id3_bytes(data, 0) > len(data):
         raise_cut_short(frames.id3_bytes(data, 0) - len(data))
     missing = _MISSING[name](data, start) if name in _MISSING else 0
+    if name == "mov":
+        _check_index(data, start)
     if missing > 0:
         raise_cut_short(missing)
     # Behind where the file says it ends, or anywhere behind its own beginning where it does not say it.
@@ -365,6 +373,35 @@ def _missing_in_iso_media(data: Data, start: int) -> int:
         at += max(size, 8)
     # Recorders that cannot seek write the index last: without it nothing can be read.
     return max(at - len(data), 1 if media and not index else 0)
+
+
+def _check_index(data: Data, start: int) -> None:
+    """Refuses an index that says in a few bytes that there are millions of samples, or unpacks to as many bytes.
+
+    Readers know its boxes wherever they lie in it, so they are searched for.
+    """
+    claimed, unpacked = 0, 0
+    at = start
+    for _ in _few_for(data):
+        if at + 8 > len(data):
+            break
+        size, name = struct.unpack_from(">I4s", data, at)
+        if size == 1 and at + 16 <= len(data):
+            size = struct.unpack_from(">Q", data, at + 8)[0]
+        end = len(data) if size == 0 else min(len(data), at + max(size, 8))
+        for match in _COUNTS.finditer(data, at + 8, end) if name != b"mdat" else ():
+            first, second, third = (
+                int.from_bytes(data[place : place + 4], "big") for place in range(match.end(), match.end() + 12, 4)
+            )
+            if match[0] == b"cmvd":  # how much it unpacks to
+                unpacked += first
+            elif match[0] == b"trun":  # flags, and how many samples
+                claimed += second if not first & _SAMPLES_HAVE_FIELDS else 0
+            else:  # flags, the size of each sample if they have one, and how many there are
+                claimed += third if second else 0
+        at = end
+    if claimed > _HARMLESS_SAMPLES + _SAMPLES_PER_BYTE * len(data) or unpacked > _HARMLESS_INDEX_BYTES + len(data):
+        raise InvalidAudio("The file's index claims far more than there is in the file; export it again.")
 
 
 def _missing_in_matroska(data: Data, start: int) -> int:

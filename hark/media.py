@@ -41,7 +41,9 @@ _SAFE_PLANES = 7
 # Seconds of processor time that reading a file may take, and more of it for what it brings: bytes, and sound, whose
 # seconds have this many values in stereo. Speech in AAC takes half a millisecond for each of its seconds.
 _VALUES_PER_S = 2 * 48_000
-_READING_S, _READING_S_PER_BYTE, _READING_S_PER_S = 1.0, 2e-8, 0.02
+# Whoever counts things that are not there reads on at the end of a file; others do so a few times.
+_MOST_READS_AT_END = 1_000
+_READING_S, _READING_S_PER_BYTE, _READING_S_PER_S = 0.5, 2e-8, 0.02
 
 # Of several tracks, the first is taken that has at least this share of the speech that the best one has, ...
 _SPEECH_SHARE = 0.5
@@ -87,7 +89,12 @@ class _Patience:
         """Refuses the file when its time is up."""
         running_s = max(0.0, time.thread_time() - self._since_s)
         if self._spent_s + running_s > self._allowed_s:
-            raise InvalidAudio("The file takes too long to read for what can be heard in it; export it again as WAV.")
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Refuses the file, now and whenever it is asked for again."""
+        self._allowed_s = -math.inf
+        raise InvalidAudio("The file takes too long to read for what can be heard in it; export it again as WAV.")
 
 
 class _WatchedFile(io.RawIOBase):
@@ -96,6 +103,8 @@ class _WatchedFile(io.RawIOBase):
     def __init__(self, data: Data, start: int, end: int | None, patience: _Patience) -> None:
         self._file = opened(data, start, end)
         self._patience = patience
+        self._read_at_end = 0
+        self._given_up = False
 
     def readable(self) -> bool:
         return True
@@ -110,8 +119,20 @@ class _WatchedFile(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        self._patience.check()
-        return self._file.read(size)
+        if self._given_up:
+            return b""
+        try:
+            self._patience.check()
+            data = self._file.read(size)
+            if not data:
+                self._read_at_end += 1
+                if self._read_at_end > _MOST_READS_AT_END:
+                    self._patience.give_up()
+        except InvalidAudio:
+            # FFmpeg goes on with what it is at, and every further exception would be written to the log.
+            self._given_up = True
+            raise
+        return data
 
 
 def duration_s(data: Data, kind: str, enough_s: float, start: int = 0) -> float:

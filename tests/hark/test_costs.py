@@ -17,7 +17,9 @@ from hark import frames
 from hark.audio import decode
 from hark.errors import RequestError
 from tests.conftest import encode
-from tests.hark.bombs import packed_blocks
+from tests.handler.structure import Part, parsed, written
+from tests.hark.bombs import BOMBS, packed_blocks, table_of_samples
+from tests.hark.recordings import RECORDINGS
 from tests.hark.test_audio import RATE
 from tests.hark.test_frames import RUBBISH, of_frames
 
@@ -65,7 +67,21 @@ def short_frames_between_rubbish() -> bytes:
     return (frame * 3 + b"\1") * (SIZE // 73)
 
 
+def counts_of_wma(objects: int) -> bytes:
+    """WMA whose header has descriptions that are said to be many, and are not there."""
+    data = RECORDINGS["WMA"](np.zeros(RATE, np.float32))
+    file = parsed(data, "asf")
+    header = file.parts[0]
+    described = bytes.fromhex("40a4d0d207e3d21197f000a0c95ea850")
+    header.parts += [Part("asf", described) for _ in range(objects)]
+    header.head = struct.pack("<I", len(header.parts)) + header.head[4:]
+    return written(file)
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
+    "WMA that counts what is not there": lambda: counts_of_wma(10),
+    "WMA that counts what is not there, again and again": lambda: counts_of_wma(5_000),
+    **{name: BOMBS[name] for name in BOMBS if "Matroska" not in name},
     "packed subtitles": packed_subtitles,
     "packed sound": lambda: packed_blocks(200, 9),
     "Matroska of empty elements": lambda: (
@@ -127,3 +143,16 @@ def test_no_file_takes_more_than_twice_the_time_of_as_many_bytes_of_sound(name: 
     data = HOSTILE[name]()
     taken_s = cost_s(data)
     assert taken_s < BASE_S + 2 * plain_s_per_byte() * len(data), f"{taken_s:.2f} s"
+
+
+def test_giving_up_is_written_to_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RequestError, match="takes too long"):
+        decode(counts_of_wma(50), RATE, 3900)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("in_fragment", [False, True])
+@pytest.mark.parametrize("samples", [2_000_000, 0xFFFFFFFF])
+def test_an_index_of_more_samples_than_bytes_is_refused(samples: int, in_fragment: bool) -> None:
+    with pytest.raises(RequestError, match="claims far more than there is"):
+        decode(table_of_samples(samples, in_fragment), RATE, 3900)

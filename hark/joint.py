@@ -13,6 +13,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,27 @@ class JointWeights:
         if not all(map(math.isfinite, numbers)) or min(self.candidates, self.variants) < 1:
             raise ValueError("joint weights are finite numbers, with a candidate and a variant at least")
 
+    def total(self, parts: "Parts") -> float:
+        """Returns the score of a text with these parts."""
+        known = self.language * parts.language + self.attention * parts.attention
+        return parts.frames + known + self.word * parts.words
+
+
+class Parts(NamedTuple):
+    """What is known of a text: natural logarithms of probabilities, but for `words`.
+
+    Attributes:
+        frames: of the frames, by CTC.
+        language: of the text, by what the search knows: its language model and hot words.
+        attention: of the text, by the attention decoder.
+        words: how many it has.
+    """
+
+    frames: float
+    language: float
+    attention: float
+    words: int
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -59,10 +81,12 @@ class Scored:
     Attributes:
         text: words apart by single spaces.
         score: of all that knows of it.
+        parts: of the score.
     """
 
     text: str
     score: float
+    parts: Parts
 
 
 class Joint:
@@ -113,51 +137,47 @@ class Joint:
         texts = ["".join(spec.labels[label] for label in each.labels) for each in found]
         texts = list(dict.fromkeys(" ".join(text.split()) for text in texts))
         if not len(log_probs):
-            return [Scored(text, 0.0) for text in texts]
+            return [Scored(text, 0.0, Parts(0.0, 0.0, 0.0, 0)) for text in texts]
         heard = self._attention.hear(features)
         seconds = len(log_probs) / spec.output_frames_per_second
         own = self._attention.spec.subwords.text(self._attention.write(heard, seconds, texts[0]).ids)
         known = set(spec.labels)
         if own and set(own) <= known:
             texts.append(own)
-        scores = {each.text: each.score for each in self._scored(dict.fromkeys(texts), log_probs, spec, heard)}
-        best = max(scores, key=scores.__getitem__)
-        others = sorted(scores, key=scores.__getitem__, reverse=True)[1:]
-        while variants := [each for each in _variants(best, others, weights.variants) if each not in scores]:
-            gains = [each for each in self._scored(variants, log_probs, spec, heard) if each.score > scores[best]]
-            scores |= {each.text: each.score for each in gains} | {
-                text: -math.inf for text in variants if text not in {each.text for each in gains}
-            }
-            if not gains:
+        scored = {each.text: each for each in self._scored(dict.fromkeys(texts), log_probs, spec, heard)}
+        if not scored:  # there are too few frames for any of them
+            return [Scored("", 0.0, Parts(0.0, 0.0, 0.0, 0))]
+        tried = set(texts)
+        best = max(scored.values(), key=lambda each: each.score)
+        others = [each.text for each in sorted(scored.values(), key=lambda each: -each.score) if each is not best]
+        while variants := [each for each in _variants(best.text, others, weights.variants) if each not in tried]:
+            tried.update(variants)
+            found_now = list(self._scored(variants, log_probs, spec, heard))
+            scored |= {each.text: each for each in found_now}
+            better = sorted((each for each in found_now if each.score > best.score), key=lambda each: -each.score)
+            if not better:
                 break
-            # All that are better alone, together if that is better still; else the best of them.
-            together = _merged(best, [each.text for each in gains])
-            if together not in scores:
-                scores |= {each.text: each.score for each in self._scored([together], log_probs, spec, heard)}
-            best = max(scores, key=scores.__getitem__)
-            others = [text for text in others if text != best]
-        ranked = sorted((text for text in scores if scores[text] > -math.inf), key=lambda text: -scores[text])
-        return [Scored(text, scores[text]) for text in ranked] or [Scored(texts[0], -math.inf)]
+            # All that are better alone may be better still together.
+            together = _merged(best.text, [each.text for each in better])
+            if together not in tried:
+                tried.add(together)
+                scored |= {each.text: each for each in self._scored([together], log_probs, spec, heard)}
+            best = max(scored.values(), key=lambda each: each.score)
+        return sorted(scored.values(), key=lambda each: -each.score)
 
     def _scored(
         self, texts: Iterable[str], log_probs: NDArray[np.float32], spec: ModelSpec, heard: Heard
     ) -> Iterator[Scored]:
         """Scores texts; one that cannot be spelt in the frames there are is left out."""
-        weights = self._weights
         texts = list(texts)
         for text, opinion in zip(texts, self._attention.opinions(heard, texts), strict=True):
             labels = _labels(text, spec)
-            heard_as = ctc.log_prob(log_probs, labels, spec.blank)
-            if opinion is None or heard_as == -math.inf:
+            frames = ctc.log_prob(log_probs, labels, spec.blank)
+            if opinion is None or frames == -math.inf:
                 continue
-            said = self._said(text, opinion.log_probs)
-            yield Scored(
-                text,
-                heard_as
-                + weights.language * self._search.text_score(labels)
-                + weights.attention * said
-                + weights.word * len(text.split()),
-            )
+            language = self._search.text_score(labels)
+            parts = Parts(frames, language, self._said(text, opinion.log_probs), len(text.split()))
+            yield Scored(text, self._weights.total(parts), parts)
 
     def _said(self, text: str, log_probs: NDArray[np.float64]) -> float:
         """The attention decoder's log-probability of a text, in which hot words are not unlikely."""

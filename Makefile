@@ -26,7 +26,7 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run serve setup test test-clients test-browser test-wheel test-container fuzz fuzz-structure sanitize check audit \
-        format contract lock clean train evaluate export image deploy smoke key logs redrive destroy bench \
+        format contract lock clean train evaluate export image deploy smoke key keys logs redrive destroy bench \
         bench-check bench-peers bench-sizes cost named-manifest named-checkpoint
 
 help:  ## list the commands
@@ -142,9 +142,12 @@ smoke: $(VENV)/local.done  ## try a deployed endpoint: make smoke URL=https://..
 	@test -n "$(URL)" || { echo "error: say where it answers: make smoke URL=https://... KEY=hark_..."; exit 2; }
 	@$(if $(KEY),HARK_KEY="$(KEY)") $(BIN)/python -m operate.smoke "$(URL)" $(ARGS)
 
-key: $(VENV)/local.done  ## make an API key and print it, this once: make key NAME=alice [STACK=hark]
+key: $(VENV)/local.done  ## make an API key and print it, this once: make key NAME=alice [ARGS="--expires 2027-01-31"]
 	@test -n "$(NAME)" || { echo "error: say whose key it is: make key NAME=alice"; exit 2; }
-	@$(BIN)/python -m operate.keys $(OF) add "$(NAME)"
+	@$(BIN)/python -m operate.keys $(OF) add "$(NAME)" $(ARGS)
+
+keys: $(VENV)/local.done  ## show the keys' names, limits and last use; the command has more: make keys ARGS="remove alice --now"
+	@$(BIN)/python -m operate.keys $(OF) $(or $(ARGS),list)
 
 logs: $(VENV)/local.done  ## the stack's logs: make logs [ARGS="--since 1h --of worker --follow"]
 	@$(BIN)/python -m operate.logs $(OF) $(ARGS)

@@ -73,6 +73,9 @@ def variables() -> list[Variable]:
             *(settings, "JobMaxBytes"),
         ),
         Variable("HARK_WEBHOOK_SECRET_ARN", "the secret that signs webhooks", "none: webhooks are refused", settings),
+        Variable(
+            "HARK_USAGE_TABLE", "the table with what keys were used for", "none: nothing is kept", "handler/usage.py"
+        ),
         Variable("HARK_KEYS_SECRET_ARN", "the secret with the keys of callers", "must be set", "handler/authorizer.py"),
         Variable(
             *("HARK_ANSWERS", "the file with what was answered to `make deploy`", "`samconfig.local.toml`"),

@@ -1,41 +1,55 @@
 """The key check in front of the API: an authorizer event (HTTP API, payload format 2.0) in, yes or no out.
 
-The keys' hashes are kept in Secrets Manager and read again after a minute, so that a key that is added or taken away
-there counts without a deployment. API Gateway keeps each answer for as long as the template says. Where the keys cannot
-be read, this raises: nobody gets in, API Gateway answers 500 and keeps no answer, and the alarm for errors rings.
+The keys' hashes are kept in Secrets Manager. Nobody is let in by what was read before: a key that was taken away is
+let in by nothing but the answer that API Gateway keeps, for as long as the template says. What is refused is refused
+for a minute by what was read, so that guessing costs no calls. Where the keys cannot be read, this raises: nobody gets
+in, API Gateway answers 500 and keeps no answer, and the alarm for errors rings.
 
-Source: AWS, "Control access to HTTP APIs with AWS Lambda authorizers".
+What a key may do depends on the path and the time, of which API Gateway's kept answer knows nothing: the function
+behind is told, and decides (see `handler.permit`).
+
+A function of its own, whose package is these few files (`operate/package.py`), so that it starts at once: it imports
+the standard library alone. Source: AWS, "Control access to HTTP APIs with AWS Lambda authorizers".
 """
 
+import json
 import os
-from functools import cache
+import time
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
+from handler import permit, signed, usage
+from handler.keys import Keyring, KeyringError, StoredKey
 
-from handler.keys import Keyring, KeyringError
-from handler.tracing import traced
-
+# So old may be what somebody is refused by, and what somebody is let in by: of calls at the same moment one reads.
 KEYS_FRESH_S = 60
+_LETS_IN_S = 1
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-logger = Logger(service="hark")
+_read: dict[str, tuple[float, str]] = {}
 
 
-@logger.inject_lambda_context
-@traced
-def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """What Lambda calls; the answer is API Gateway's simple response, with the key's name for the function behind.
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """What Lambda calls; the answer is API Gateway's simple response, with what the key may do for the function behind.
 
     Raises:
         KeyringError: the stored keys cannot be read.
     """
-    name = _keyring().name_of(_authorization(event))
-    logger.info("allowed" if name else "denied", key_name=name)
-    return {"isAuthorized": name is not None, "context": {"keyName": name or ""}}
+    request_id = str(getattr(context, "aws_request_id", ""))
+    try:
+        authorization = _authorization(event)
+        key = _keyring(KEYS_FRESH_S).find(authorization)
+        if key is not None:
+            key = _keyring(_LETS_IN_S).find(authorization)
+    except KeyringError as error:
+        _log("ERROR", "the stored keys cannot be read", request_id, error=str(error))
+        raise
+    if key is None or (key.expires is not None and time.time() >= key.expires):
+        _log("INFO", "denied", request_id, key_name=None, expired=key.name if key else None)
+        _count_refusal()
+        return {"isAuthorized": False, "context": {"keyName": ""}}
+    _log("INFO", "allowed", request_id, key_name=key.name)
+    _note_use(key, request_id)
+    return {"isAuthorized": True, "context": permit.context(key)}
 
 
 def _authorization(event: dict[str, Any]) -> str:
@@ -50,8 +64,8 @@ def _authorization(event: dict[str, Any]) -> str:
     return ""
 
 
-def _keyring() -> Keyring:
-    """Returns the stored keys as they are now, or were a minute ago at most.
+def _keyring(fresh_s: float) -> Keyring:
+    """Returns the stored keys as they were so many seconds ago at most.
 
     Raises:
         KeyringError: they cannot be read.
@@ -59,14 +73,49 @@ def _keyring() -> Keyring:
     arn = os.environ.get("HARK_KEYS_SECRET_ARN")
     if not arn:
         raise KeyringError("HARK_KEYS_SECRET_ARN is not set; name the secret that holds the keys.")
+    read_at_s, text = _read.get(arn, (0.0, ""))
+    if not text or time.monotonic() - read_at_s >= fresh_s:
+        try:
+            found = signed.call("secretsmanager", "GetSecretValue", {"SecretId": arn}).get("SecretString")
+        except signed.CallError as error:
+            raise KeyringError(f"Secrets Manager does not give the stored keys: {error}") from error
+        text = found if isinstance(found, str) else ""
+        _read[arn] = time.monotonic(), text
+    return Keyring.parse(text)
+
+
+def _note_use(key: StoredKey, request_id: str) -> None:
+    if not usage.table():
+        return
     try:
-        text = _secrets().get(arn, max_age=KEYS_FRESH_S)
-    except GetParameterError as error:
-        raise KeyringError("Secrets Manager does not give the stored keys; see the cause above.") from error
-    return Keyring.parse(text if isinstance(text, str) else "")
+        usage.note_use(key.name)
+    except signed.CallError as error:  # which is no reason to keep anybody out
+        _log("WARNING", "the key's last use is not kept", request_id, error=str(error))
 
 
-@cache
-def _secrets() -> SecretsProvider:
-    # API Gateway waits ten seconds for an authorizer: time for three attempts, none of which may hang.
-    return SecretsProvider(boto_config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 3}))
+def _count_refusal() -> None:
+    """Measures a refused key, in CloudWatch's embedded metric format; the alarm for bursts counts these."""
+    service = os.environ.get("POWERTOOLS_SERVICE_NAME", "hark")
+    metric = {
+        "Namespace": os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Hark"),
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": "RefusedKeys", "Unit": "Count"}],
+    }
+    aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}
+    print(json.dumps({"_aws": aws, "service": service, "RefusedKeys": 1}), flush=True)  # noqa: T201 (Lambda's log)
+
+
+def _log(level: str, message: str, request_id: str, **fields: Any) -> None:
+    """Writes a line as the other functions do; never a key or a header."""
+    least = os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO").upper()
+    if level in _LEVELS and least in _LEVELS and _LEVELS.index(level) < _LEVELS.index(least):
+        return
+    line = {
+        "level": level,
+        "message": message,
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S+0000", time.gmtime()),
+        "service": os.environ.get("POWERTOOLS_SERVICE_NAME", "hark"),
+        "function_request_id": request_id,
+        **fields,
+    }
+    print(json.dumps(line), flush=True)  # noqa: T201 (Lambda's log)

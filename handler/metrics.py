@@ -36,6 +36,11 @@ def transcribed(metrics: Metrics, duration_s: float, timings: Timings) -> None:
         _alone("StageTime", MetricUnit.Milliseconds, ms, stage=stage)
 
 
+def used_by_key(name: str, duration_s: float) -> None:
+    """Measures what a key was used for, under its name; never the key."""
+    _alone("KeyAudioDuration", MetricUnit.Seconds, duration_s, key=name)
+
+
 def refused(metrics: Metrics, code: str) -> None:
     """Measures a request that was refused, by the code its caller read."""
     metrics.add_metric("RefusedRequests", MetricUnit.Count, 1)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from handler import caller
+from handler.permit import Permit
 
 Answer = Callable[..., "Response"]
 OnError = Callable[[Any], "Response"]
@@ -60,6 +61,7 @@ class Request:
         body: None where there is none; base64 where `is_base64_encoded`.
         is_base64_encoded: see there.
         caller: who sends it; see `handler.caller`.
+        permit: what the key may do that it is sent with.
     """
 
     method: str
@@ -70,6 +72,7 @@ class Request:
     body: str | None
     is_base64_encoded: bool
     caller: str = ""
+    permit: Permit = field(default_factory=Permit)
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Request":
@@ -86,6 +89,7 @@ class Request:
             body=event.get("body"),
             is_base64_encoded=bool(event.get("isBase64Encoded")),
             caller=caller.of(event),
+            permit=Permit.of(event),
         )
 
 
@@ -128,6 +132,7 @@ class Router:
         self._answers: list[tuple[Route, Answer]] = []
         self._errors: list[tuple[type[Exception], OnError]] = []
         self._not_found: Callable[[], Response] | None = None
+        self._before: Callable[[Route], None] | None = None
 
     @property
     def routes(self) -> list[Route]:
@@ -146,6 +151,11 @@ class Router:
     def methods(self, path: str) -> list[str]:
         """Returns the methods that a path answers; none where there is no such path."""
         return [method for route in self.routes if route.match(path) is not None for method in route.methods]
+
+    def before(self, function: Callable[[Route], None]) -> Callable[[Route], None]:
+        """Decorates the function that is called before each that answers; it raises where it refuses."""
+        self._before = function
+        return function
 
     def not_found(self, function: Callable[[], Response]) -> Callable[[], Response]:
         """Decorates the function that answers what no other does."""
@@ -175,6 +185,8 @@ class Router:
     def _answer(self) -> Response:
         for route, function in self._answers:
             if self.request.method in route.methods and (names := route.match(self.request.path)) is not None:
+                if self._before:
+                    self._before(route)
                 return function(**names)
         assert self._not_found
         return self._not_found()

@@ -74,6 +74,29 @@ class InvalidKey(RequestError):
     code = "invalid_api_key"
 
 
+class RouteNotAllowed(RequestError):
+    """The key is right, and is for other paths."""
+
+    status = 403
+    code = "route_not_allowed"
+
+
+class AllowanceUsedUp(RequestError):
+    """The key's minutes of audio are used up for today."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+
+
+class AllowanceUnknown(RequestError):
+    """What a key has used cannot be read."""
+
+    status = 503
+    type = "server_error"
+    code = "allowance_unknown"
+
+
 class InvalidAudio(RequestError):
     """The audio cannot be read, is cut short, or holds no usable samples."""
 

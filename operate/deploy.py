@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operate import answers, images, keys, states
+from operate import answers, images, keys, package, states
 from operate import stack as stacks
 from operate.answers import ROOT, Answers
 from operate.stack import OperationError, Stack, parser, run
@@ -227,6 +227,7 @@ class Deployment:
         """
         exists = states.status(self.stack) not in ("", states.REVIEW)
         drift = states.Drift(self.stack) if exists else None
+        package.stage()
         if status := self._call("build", []):
             return status
         if drift:

@@ -94,6 +94,13 @@ def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
     `sam local` takes a reference for the resource's name, whose capital no bucket's name can have.
     """
     template = yaml.safe_load(built.read_text())
+    # The authorizer is a zip, for which `sam local` would pull AWS's image; its files are in ours, too.
+    image = template["Resources"]["ApiFunction"]["Properties"]["ImageUri"]
+    authorizer = template["Resources"]["AuthorizerFunction"]["Properties"]
+    command = {"Command": [authorizer["Handler"]]}
+    for name in ("CodeUri", "Handler", "Runtime"):
+        del authorizer[name]
+    authorizer |= {"PackageType": "Image", "ImageUri": image, "ImageConfig": command}
     route = template["Resources"]["GuardedRoute"]["Properties"]
     condition, authorizer, _ = route["AuthorizerId"]["Fn::If"]
     assert condition == "UsesKeys"  # true for the default of AuthMode

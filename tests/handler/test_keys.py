@@ -135,3 +135,45 @@ def test_every_stored_key_is_compared_in_constant_time_whichever_is_right(
     monkeypatch.setattr(hmac, "compare_digest", spy)
     RING.name_of(authorization)
     assert compared == [(64, key.sha256) for key in RING.keys]
+
+
+LIMITED = StoredKey("guest", keys.digest(KEY), 1_900_000_000, ("/v1/audio/*",), 60)
+
+
+def test_limits_are_stored_and_read_back_and_only_where_there_are_any() -> None:
+    ring = Keyring((LIMITED, StoredKey("alice", keys.digest(OTHER))))
+    assert Keyring.parse(ring.to_json()) == ring
+    limited, free = json.loads(ring.to_json())["keys"]
+    assert limited["expires"] == "2030-03-17T17:46:40Z"
+    assert set(free) == {"name", "sha256"}
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"expires": "tomorrow"},
+        {"expires": 5},
+        {"expires": None},
+        {"expires": "2030-03-17T17:46:40"},  # of which time zone?
+        {"routes": "/v1/*"},
+        {"routes": ["v1"]},
+        {"routes": ["/*x"]},
+        {"routes": [1]},
+        {"routes": ["/a"] * 11},
+        {"minutes_per_day": "60"},
+        {"minutes_per_day": 0},
+        {"minutes_per_day": -1},
+        {"minutes_per_day": True},
+        {"minutes_per_day": 1e9},
+        {"minuts_per_day": 60},
+    ],
+)
+def test_a_limit_that_is_not_understood_is_not_taken_for_none(limit: dict[str, object]) -> None:
+    entry = {"name": "guest", "sha256": keys.digest(KEY), **limit}
+    with pytest.raises(KeyringError):
+        Keyring.parse(json.dumps({"keys": [entry]}))
+
+
+def test_a_day_counts_to_its_end() -> None:
+    assert keys.moment(keys.seconds("2027-01-31")) == "2027-02-01T00:00:00Z"
+    assert keys.moment(keys.seconds("2027-01-31T01:00:00+01:00")) == "2027-01-31T00:00:00Z"

@@ -24,6 +24,17 @@ TEMPLATE: dict[str, Any] = {
         "LaidAsideQueue": {"Type": "AWS::SQS::Queue"},
         "ApiLogGroup": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/hark/smaller/api"}},
         "WorkerLogGroup": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/hark/smaller/worker"}},
+        "UsageTable": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("name", "day")],
+                "KeySchema": [
+                    {"AttributeName": "name", "KeyType": "HASH"},
+                    {"AttributeName": "day", "KeyType": "RANGE"},
+                ],
+            },
+        },
     },
     "Outputs": {
         "AuthMode": {"Value": "key"},

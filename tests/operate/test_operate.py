@@ -2,12 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
-from handler.keys import Keyring
+from handler import authorizer, usage
+from handler.keys import Keyring, StoredKey
 from operate import empty, keys, logs, redrive
 from operate import stack as stacks
 from operate.stack import NO_STACK, OperationError, Stack
@@ -70,6 +72,11 @@ def test_no_key_is_made_for_a_stack_that_wants_none(stack: Stack, capsys: pytest
         (["add", ""], "make key NAME=alice"),
         (["add", "a b"], "make key NAME=alice"),
         (["remove", "nobody"], "no key 'nobody'"),
+        (["limit", "nobody"], "no key 'nobody'"),
+        (["add", "bob", "--expires", "soon"], "is no time"),
+        (["add", "bob", "--expires", "2020-01-01"], "is past"),
+        (["add", "bob", "--route", "v1"], "is no path"),
+        (["add", "bob", "--minutes-per-day", "-1"], "above 0"),
     ],
 )
 def test_what_cannot_be_done_to_keys_is_told_and_changes_none(
@@ -80,6 +87,60 @@ def test_what_cannot_be_done_to_keys_is_told_and_changes_none(
     assert keys.main(arguments) == 2
     assert says in capsys.readouterr().err
     assert stored(stack) == before
+
+
+def test_a_key_gets_limits_and_loses_them(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--expires", "2090-01-31", "--route", "/v1/audio/*", "--route", "/transcribe", "--minutes-per-day", "60"]
+    assert keys.main(["add", "guest", *given]) == 0
+    (key,) = stored(stack).keys
+    assert key.routes == ("/v1/audio/*", "/transcribe")
+    assert (keys.keys.moment(key.expires or 0), key.minutes_per_day) == ("2090-02-01T00:00:00Z", 60)
+    assert keys.main(["limit", "guest", "--minutes-per-day", "5"]) == 0
+    assert stored(stack).keys[0] == replace(key, minutes_per_day=5)
+    assert keys.main(["limit", "guest", "--minutes-per-day", "0", "--expires", "never", "--route", "all"]) == 0
+    assert stored(stack).keys[0] == StoredKey("guest", key.sha256)
+    assert "no limits" in capsys.readouterr().err
+
+
+def test_the_list_shows_limits_last_use_and_todays_minutes(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys.main(["add", "guest", "--minutes-per-day", "60", "--expires", "2090-01-31"])
+    keys.main(["add", "never"])
+    monkeypatch.setenv("HARK_USAGE_TABLE", stack.resources("AWS::DynamoDB::Table")["UsageTable"])
+    usage.note_use("guest")
+    usage.add("guest", 90)
+    usage.add("guest", 30)
+    capsys.readouterr()
+    assert keys.main(["list"]) == 0
+    guest, never = capsys.readouterr().out.splitlines()
+    assert "2.0 of 60 minutes today" in guest
+    assert f"last used {time.strftime('%Y-%m-%d', time.gmtime())}" in guest
+    assert "expires 2090-02-01" in guest
+    assert "last used never" in never
+
+
+def test_a_key_that_must_be_gone_now_is_forgotten_by_the_gateway_after_the_authorizer(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.main(["add", "guest"])
+    done = []
+
+    class Gateway:
+        def reset_authorizers_cache(self, **given: str) -> None:
+            assert stored(stack).keys == ()
+            done.append(given)
+
+    client = Stack.client
+    monkeypatch.setattr(Stack, "client", lambda self, name: Gateway() if name == "apigatewayv2" else client(self, name))
+    resources = Stack.resources
+    api = {"AWS::ApiGatewayV2::Api": {"Api": "abc123"}}
+    monkeypatch.setattr(Stack, "resources", lambda self, type_: api.get(type_) or resources(self, type_))
+    monkeypatch.setattr(keys.time, "sleep", lambda seconds: done.append(seconds))
+    assert keys.main(["remove", "guest", "--now"]) == 0
+    waited_s, reset = done
+    assert waited_s > authorizer._LETS_IN_S
+    assert reset == {"ApiId": "abc123", "StageName": "$default"}
 
 
 def test_stored_keys_that_cannot_be_read_are_not_overwritten(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

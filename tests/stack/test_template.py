@@ -10,6 +10,7 @@ from cfnlint.decode import cfn_yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from local import gateway
+from operate import package
 from tests.conftest import ROOT
 
 TEMPLATE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
@@ -113,7 +114,8 @@ def test_every_resource_that_can_have_tags_has_one() -> None:
         type_ = resource["Type"]
         schema = {} if type_ in TAGGABLE_SAM else PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_).schema
         if type_ in TAGGABLE_SAM or schema.get("tagging", {}).get("taggable", schema.get("taggable", True)):
-            tags = resource["Properties"].get("Tags")
+            where = schema.get("tagging", {}).get("tagProperty", "/properties/Tags").rpartition("/")[2]
+            tags = resource["Properties"].get(where)
             stack = {"Ref": "AWS::StackName"}
             assert tags in ({"Application": stack}, [{"Key": "Application", "Value": stack}]), name
 
@@ -127,7 +129,9 @@ def test_no_name_is_fixed() -> None:
     }
     assert names[("Bucket", "BucketName")]
     for (name, key), value in names.items():
-        if (name, key) not in {("KeyAuthorizer", "Name"), ("TokenAuthorizer", "Name")}:  # within their API
+        # Those within their API, and what the operator chose.
+        chosen = value == {"Ref": "DomainName"} or name == "ApiDomainMapping"
+        if not chosen and (name, key) not in {("KeyAuthorizer", "Name"), ("TokenAuthorizer", "Name")}:
             assert resolve(value) != resolve(value).replace("Mine", "").replace(STACK_ID[-36:], ""), (name, key)
 
 
@@ -156,16 +160,23 @@ def allowed(role: str) -> dict[str, set[str]]:
     return rights
 
 
-def test_the_api_writes_no_results_and_the_worker_no_recordings_and_neither_deletes() -> None:
-    api, worker = allowed("ApiRole"), allowed("WorkerRole")
-    assert api == {
-        "s3:PutObject": {"uploads/*", "jobs/*"},
-        "s3:GetObject": {"jobs/*", "results/*"},
+def test_the_api_reads_no_recordings_the_worker_writes_none_and_nobody_deletes_transcripts_or_the_inbox() -> None:
+    assert allowed("ApiRole") == {
+        "s3:PutObject": {"uploads/*", "jobs/job_*", "callers/*", "results/job_*"},
+        "s3:GetObject": {"jobs/job_*", "results/job_*"},
+        "s3:DeleteObject": {"uploads/*", "callers/*"},
         "s3:ListBucket": set(),
     }
-    assert worker == {
+    assert allowed("WorkerRole") == {
         "s3:GetObject": {"uploads/*", "inbox/*", "jobs/*", "results/*"},
         "s3:PutObject": {"jobs/*", "results/*"},
+        "s3:DeleteObject": {"uploads/*"},
+        "s3:ListBucket": set(),
+    }
+    assert allowed("CloserRole") == {
+        "s3:GetObject": {"inbox/*", "jobs/*", "results/*"},
+        "s3:PutObject": {"jobs/job_*", "results/*"},
+        "s3:DeleteObject": {"uploads/*"},
         "s3:ListBucket": set(),
     }
     assert allowed("AuthorizerRole") == {}
@@ -188,7 +199,7 @@ def test_bucket_and_queues_refuse_who_does_not_encrypt() -> None:
         for name, statement in statements()
         if statement["Effect"] == "Deny" and statement["Condition"].get("Bool") == {"aws:SecureTransport": "false"}
     }
-    assert refusing == {"BucketPolicy", "JobsQueuePolicy", "LaidAsideQueuePolicy"}
+    assert refusing == {"BucketPolicy", "JobsQueuePolicy", "TriedInVainQueuePolicy", "LaidAsideQueuePolicy"}
 
 
 def test_a_job_stays_hidden_for_six_times_as_long_as_it_may_take() -> None:
@@ -206,10 +217,12 @@ def test_a_job_stays_hidden_for_six_times_as_long_as_it_may_take() -> None:
 
 
 def test_a_job_that_fails_alone_is_tried_again_and_then_laid_aside_for_longer_than_the_queue_keeps_it() -> None:
-    queue, laid_aside = (RESOURCES[name]["Properties"] for name in ("JobsQueue", "LaidAsideQueue"))
-    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["LaidAsideQueue", "Arn"]}
+    names = ("JobsQueue", "TriedInVainQueue", "LaidAsideQueue")
+    queue, in_vain, laid_aside = (RESOURCES[name]["Properties"] for name in names)
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["TriedInVainQueue", "Arn"]}
     assert queue["RedrivePolicy"]["maxReceiveCount"] == {"Ref": "JobAttempts"}
-    assert laid_aside["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+    assert in_vain["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["LaidAsideQueue", "Arn"]}
+    assert laid_aside["MessageRetentionPeriod"] == in_vain["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
     mapping = RESOURCES["WorkerQueueMapping"]["Properties"]
     assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
     # Every attempt may use its whole visibility timeout before the message is too old to be laid aside.
@@ -217,10 +230,27 @@ def test_a_job_that_fails_alone_is_tried_again_and_then_laid_aside_for_longer_th
     assert attempts * hidden_s < queue["MessageRetentionPeriod"]
 
 
+def test_what_was_tried_in_vain_reaches_the_closer_which_looks_for_what_never_came_too() -> None:
+    from handler import job
+
+    closer, queue = (RESOURCES[name]["Properties"] for name in ("CloserFunction", "TriedInVainQueue"))
+    mapping = RESOURCES["CloserQueueMapping"]["Properties"]
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["TriedInVainQueue", "Arn"]}
+    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    assert queue["VisibilityTimeout"] == 6 * closer["Timeout"]
+    assert [target["Arn"] for target in RESOURCES["CloserSchedule"]["Properties"]["Targets"]] == [
+        {"Fn::GetAtt": ["CloserFunction", "Arn"]}
+    ]
+    # No job counts as lost while its message may still lie in the workers' queue.
+    made = job.Job(job.new_id(), 0, 0, "audio/wav")
+    kept_s = RESOURCES["JobsQueue"]["Properties"]["MessageRetentionPeriod"]
+    assert made.lost_after - made.uploaded_until > kept_s + TEMPLATE["Parameters"]["WorkerTimeout"]["AllowedValues"][-1]
+
+
 def test_recordings_jobs_and_results_expire_and_what_others_dropped_does_not() -> None:
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
-    assert expiring == {"uploads/", "jobs/", "results/"}
+    assert expiring == {"uploads/", "jobs/", "results/", "callers/"}
     assert any(rule.get("AbortIncompleteMultipartUpload") and "Prefix" not in rule for rule in rules)
     notified = RESOURCES["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     prefixes = {rule["Value"] for each in notified for rule in each["Filter"]["S3Key"]["Rules"]}
@@ -233,13 +263,20 @@ def test_the_largest_recording_of_a_job_fits_the_workers_disk() -> None:
     assert parameters["JobMaxAudioSeconds"]["Default"] * 16_000 * 2 <= parameters["JobMaxBytes"]["Default"]
 
 
-def test_the_three_functions_are_one_image() -> None:
+def test_the_functions_are_one_image_and_the_authorizer_a_few_files() -> None:
     functions = {n: r for n, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
-    assert list(functions) == ["ApiFunction", "WorkerFunction", "AuthorizerFunction"]
+    assert list(functions) == ["ApiFunction", "WorkerFunction", "CloserFunction", "AuthorizerFunction"]
+    authorizer = functions.pop("AuthorizerFunction")
     assert len({json.dumps(resource["Metadata"], sort_keys=True) for resource in functions.values()}) == 1
     assert [function["Properties"]["ImageConfig"]["Command"] for function in functions.values()] == [
-        [f"handler.{module}.lambda_handler"] for module in ("app", "worker", "authorizer")
+        [f"handler.{module}.lambda_handler"] for module in ("app", "worker", "closer")
     ]
+    assert authorizer["Metadata"]["SkipBuild"] is True
+    assert ROOT / authorizer["Properties"]["CodeUri"] == package.FOLDER
+    assert authorizer["Properties"]["Handler"] == "handler.authorizer.lambda_handler"
+    # The Python of the image's base, with which it is tested.
+    base = TEMPLATE["Parameters"]["BaseImage"]["Default"]
+    assert authorizer["Properties"]["Runtime"].removeprefix("python") == base.rpartition(":")[2]
 
 
 def test_the_authorizer_answers_before_the_gateway_gives_up() -> None:
@@ -251,7 +288,13 @@ def test_what_callers_can_make_it_cost_is_bounded_by_parameters() -> None:
     limits = RESOURCES["ApiStage"]["Properties"]["DefaultRouteSettings"]
     assert limits["ThrottlingRateLimit"] == {"Ref": "ThrottlingRate"}
     assert limits["ThrottlingBurstLimit"] == {"Ref": "ThrottlingBurst"}
-    assert "RouteSettings" not in RESOURCES["ApiStage"]["Properties"]  # of one route, which would take it out of these
+    # The open paths have limits of their own, lest a stranger use up what callers share; all else is under the above.
+    of_routes = RESOURCES["ApiStage"]["Properties"]["RouteSettings"]
+    assert set(of_routes) == {f"ANY {path}" for path in gateway.OPEN_PATHS}
+    for route in of_routes.values():
+        assert 0 < route["ThrottlingRateLimit"] <= route["ThrottlingBurstLimit"] <= 10
+    open_routes = {name for name, route in RESOURCES.items() if route["Properties"].get("RouteKey") in of_routes}
+    assert set(RESOURCES["ApiStage"]["DependsOn"]) == open_routes
     reserved = RESOURCES["ApiFunction"]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"]
     assert reserved[1] == {"Ref": "MaxConcurrency"}
     scaling = RESOURCES["WorkerQueueMapping"]["Properties"]["ScalingConfig"]
@@ -263,9 +306,9 @@ def test_every_log_ends_with_its_retention_and_every_function_has_its_own() -> N
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
     functions = of_type("AWS::Serverless::Function").values()
     named = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
-    assert len(set(named)) == len(named) == 3
+    assert len(set(named)) == len(named) == 4
     assert set(named) <= set(groups)
-    assert [function["Tracing"] for function in functions] == [{"Ref": "Tracing"}] * 3
+    assert [function["Tracing"] for function in functions] == [{"Ref": "Tracing"}] * 4
 
 
 def test_every_exception_from_checkov_says_why() -> None:
@@ -288,7 +331,7 @@ def test_the_access_log_holds_neither_queries_nor_headers() -> None:
 def test_every_alarm_tells_somebody_and_has_its_section_in_the_guide() -> None:
     guide = (ROOT / "docs" / "operations.md").read_text()
     alarms = of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 7
+    assert len(alarms) == 8
     for name, alarm in alarms.items():
         section = re.search(r'"(.+?)"', alarm["AlarmDescription"])
         assert section, name

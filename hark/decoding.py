@@ -345,6 +345,12 @@ class Decoders:
             return "greedy"
         return self._default if self._attention_path.is_file() else "beam"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of `DECODERS` that can be done with the files that are here."""
+        files = (self._path.is_file(), self._path.is_file() and self._attention_path.is_file())
+        return (DECODERS[0], *(name for name, there in zip(DECODERS[1:], files, strict=True) if there))
+
     def load(self, spec: ModelSpec) -> None:
         """Loads what the default decoder needs, so that a file that cannot be read is found at the start.
 

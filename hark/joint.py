@@ -42,8 +42,8 @@ class JointWeights:
     attention: float = 1.0
     language: float = 0.5
     word: float = 0.0
-    candidates: int = 6
-    variants: int = 12
+    candidates: int = 3
+    variants: int = 4
     hotword_log_prob: float = -4.0
 
     def __post_init__(self) -> None:
@@ -122,16 +122,20 @@ class Joint:
     ) -> tuple[Tokens, tuple[Alternative, ...]]:
         """Decodes a window, as `hark.decoding.Decoder`."""
         assert features is not None
-        scored = self.candidates(log_probs, spec, features)
+        scored = self.candidates(log_probs, spec, features, thorough=bool(self.alternatives))
         labels = _labels(scored[0].text, spec)
         tokens = ctc.align(log_probs, labels, spec.blank)
         best = scored[: self.alternatives]
         return tokens, tuple(Alternative(each.text, each.score) for each in best)
 
     def candidates(
-        self, log_probs: NDArray[np.float32], spec: ModelSpec, features: NDArray[np.float32]
+        self, log_probs: NDArray[np.float32], spec: ModelSpec, features: NDArray[np.float32], thorough: bool = True
     ) -> list[Scored]:
-        """Returns the texts that were looked at, the best first; at least one."""
+        """Returns the texts that were looked at, the best first; at least one.
+
+        Where search and attention decoder find the same text, hardly ever another one is better: unless this is to be
+        thorough, it is the only one then, without a score.
+        """
         weights = self._weights
         found = self._search(log_probs, max(weights.candidates, self.alternatives))
         texts = ["".join(spec.labels[label] for label in each.labels) for each in found]
@@ -141,8 +145,9 @@ class Joint:
         heard = self._attention.hear(features)
         seconds = len(log_probs) / spec.output_frames_per_second
         own = self._attention.spec.subwords.text(self._attention.write(heard, seconds, texts[0]).ids)
-        known = set(spec.labels)
-        if own and set(own) <= known:
+        if own == texts[0] and not thorough:
+            return [Scored(own, 0.0, Parts(0.0, 0.0, 0.0, 0))]
+        if own and set(own) <= set(spec.labels):
             texts.append(own)
         scored = {each.text: each for each in self._scored(dict.fromkeys(texts), log_probs, spec, heard)}
         if not scored:  # there are too few frames for any of them

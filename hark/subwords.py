@@ -34,7 +34,7 @@ class Subwords:
         self._ids = {token: i for i, token in enumerate(kept)}
         if len(self._ranks) != len(joined) or len(self._ids) != len(kept):
             raise ValueError("a subword is there twice")
-        if missing := {character for token in joined for character in token} - set(self._ids):
+        if missing := set("".join(joined)) - set(self._ids):
             raise ValueError(f"these characters are no subwords: {' '.join(sorted(missing))}")
         if unknown := set(self._ids) - set(self._ranks):
             raise ValueError(f"it is not known when these are joined: {', '.join(sorted(unknown)[:5])}")

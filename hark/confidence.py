@@ -15,6 +15,8 @@ from hark.spec import CONFIDENCE_FEATURES, ModelSpec
 
 # Beyond these odds the network's probabilities differ by rounding.
 _LARGEST_LOG_ODDS = 9.2
+# Words that are less likely than this are alike.
+_LEAST_SAID = -12.0
 
 
 def of_words(tokens: Tokens, words: Sequence[slice], spec: ModelSpec) -> NDArray[np.float64]:
@@ -45,7 +47,12 @@ def features(tokens: Tokens, words: Sequence[slice]) -> NDArray[np.float64]:
     # A space that was doubtful may have cut a word in two; at the edges of the window there is none.
     around = np.concatenate([[0.0], log_probs, [0.0]])
     spaces = np.minimum(around[starts], around[stops + 1])
-    return np.stack([np.ones(len(words)), means, least, _log_odds(least), spaces, np.log(stops - starts)], axis=1)
+    letters = np.log(stops - starts)
+    # Of a word, by the attention decoder; nothing where none was asked.
+    said = np.zeros(len(words)) if tokens.said is None else np.maximum(tokens.said[starts], _LEAST_SAID)
+    sure = np.zeros(len(words)) if tokens.said is None else _log_odds(said)
+    of_all = [np.ones(len(words)), means, least, _log_odds(least), spaces, letters, said, sure]
+    return np.stack(of_all, axis=1)
 
 
 def _log_odds(log_probs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,12 +24,15 @@ class Tokens:
         starts: [tokens] int, first output frame of each token.
         ends: [tokens] int, one past the last output frame of each token.
         confidences: [tokens] float in 0..1, highest probability over the token's frames.
+        said: [tokens] natural logarithm of the probability of the token's word by an attention decoder; None where none
+            was asked.
     """
 
     labels: NDArray[np.intp]
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
     confidences: NDArray[np.float64]
+    said: NDArray[np.float64] | None = None
 
     @property
     def log_probs(self) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ Sources: Watanabe et al., "Hybrid CTC/Attention Architecture for End-to-End Spee
 the sum of scores; Zhang et al., "WeNet" (Interspeech 2021), for rescoring what CTC finds.
 """
 
+import dataclasses
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,9 @@ from hark.beam import BeamSearch
 from hark.ctc import Tokens
 from hark.spec import ModelSpec
 from hark.transcript import Alternative
+
+# The attention decoder reads each text that is looked at; it would never end with a billion.
+_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,9 @@ class JointWeights:
     def __post_init__(self) -> None:
         """Raises ValueError where nothing could be decoded by them."""
         numbers = (self.attention, self.language, self.word, self.hotword_log_prob)
-        if not all(map(math.isfinite, numbers)) or min(self.candidates, self.variants) < 1:
-            raise ValueError("joint weights are finite numbers, with a candidate and a variant at least")
+        counts = (self.candidates, self.variants)
+        if not all(map(math.isfinite, numbers)) or not all(type(each) is int and 0 < each <= _MOST for each in counts):
+            raise ValueError(f"joint weights are finite numbers, with 1 to {_MOST} candidates and variants")
 
     def total(self, parts: "Parts") -> float:
         """Returns the score of a text with these parts."""
@@ -82,11 +87,13 @@ class Scored:
         text: words apart by single spaces.
         score: of all that knows of it.
         parts: of the score.
+        said: [words] log-probability of each word by the attention decoder; empty where it could not read the text.
     """
 
     text: str
     score: float
     parts: Parts
+    said: tuple[float, ...] = ()
 
 
 class Joint:
@@ -125,6 +132,11 @@ class Joint:
         scored = self.candidates(log_probs, spec, features, thorough=bool(self.alternatives))
         labels = _labels(scored[0].text, spec)
         tokens = ctc.align(log_probs, labels, spec.blank)
+        if scored[0].said:
+            said = np.zeros(len(labels))
+            for word, log_prob in zip(ctc.words(tokens, spec.labels), scored[0].said, strict=True):
+                said[word] = log_prob
+            tokens = dataclasses.replace(tokens, said=said)
         best = scored[: self.alternatives]
         return tokens, tuple(Alternative(each.text, each.score) for each in best)
 
@@ -144,14 +156,19 @@ class Joint:
             return [Scored(text, 0.0, Parts(0.0, 0.0, 0.0, 0)) for text in texts]
         heard = self._attention.hear(features)
         seconds = len(log_probs) / spec.output_frames_per_second
-        own = self._attention.spec.subwords.text(self._attention.write(heard, seconds, texts[0]).ids)
+        opinion = self._attention.write(heard, seconds, texts[0])
+        own = self._attention.spec.subwords.text(opinion.ids)
         if own == texts[0] and not thorough:
-            return [Scored(own, 0.0, Parts(0.0, 0.0, 0.0, 0))]
+            *said, _ = self._of_words(own, opinion.log_probs)
+            return [Scored(own, 0.0, Parts(0.0, 0.0, 0.0, 0), tuple(said))]
         if own and set(own) <= set(spec.labels):
             texts.append(own)
         scored = {each.text: each for each in self._scored(dict.fromkeys(texts), log_probs, spec, heard)}
-        if not scored:  # there are too few frames for any of them
-            return [Scored("", 0.0, Parts(0.0, 0.0, 0.0, 0))]
+        if not scored:  # the decoder can read none of them, such as letters spelt one by one for half a minute
+            return [
+                Scored(text, each.score, Parts(each.score, 0.0, 0.0, 0))
+                for text, each in zip(texts, found, strict=False)
+            ]
         tried = set(texts)
         best = max(scored.values(), key=lambda each: each.score)
         others = [each.text for each in sorted(scored.values(), key=lambda each: -each.score) if each is not best]
@@ -173,7 +190,7 @@ class Joint:
     def _scored(
         self, texts: Iterable[str], log_probs: NDArray[np.float32], spec: ModelSpec, heard: Heard
     ) -> Iterator[Scored]:
-        """Scores texts; one that cannot be spelt in the frames there are is left out."""
+        """Scores texts, but for those that cannot be spelt in the frames there are, or that the decoder cannot read."""
         texts = list(texts)
         for text, opinion in zip(texts, self._attention.opinions(heard, texts), strict=True):
             labels = _labels(text, spec)
@@ -181,21 +198,25 @@ class Joint:
             if opinion is None or frames == -math.inf:
                 continue
             language = self._search.text_score(labels)
-            parts = Parts(frames, language, self._said(text, opinion.log_probs), len(text.split()))
-            yield Scored(text, self._weights.total(parts), parts)
+            *said, end = self._of_words(text, opinion.log_probs)
+            parts = Parts(frames, language, self._said(text, said) + end, len(said))
+            scored = Scored(text, self._weights.total(parts), parts, tuple(said))
+            if math.isfinite(scored.score):  # else a sum has overflowed in the network
+                yield scored
 
-    def _said(self, text: str, log_probs: NDArray[np.float64]) -> float:
-        """The attention decoder's log-probability of a text, in which hot words are not unlikely."""
-        words = text.split()
-        if not self._hot.intersection(words):
-            return float(log_probs.sum())
-        ends = np.cumsum([len(self._attention.spec.subwords.ids(word) or ()) for word in words])
-        of_words = [part.sum() for part in np.split(log_probs, ends)]
+    def _of_words(self, text: str, log_probs: NDArray[np.float64]) -> list[float]:
+        """Returns the log-probability of each word of a text, and of its end, from those of its subwords."""
+        subwords = self._attention.spec.subwords
+        ends = np.cumsum([len(subwords.ids(word) or ()) for word in text.split()], dtype=np.int64)
+        return [float(part.sum()) for part in np.split(log_probs, ends)]
+
+    def _said(self, text: str, of_words: Sequence[float]) -> float:
+        """The attention decoder's log-probability of a text's words, of which hot ones are not unlikely."""
         least = self._weights.hotword_log_prob
-        raised = [
-            max(score, least) if word in self._hot else score for word, score in zip(words, of_words, strict=False)
-        ]
-        return float(sum(raised) + of_words[-1])
+        return sum(
+            max(log_prob, least) if word in self._hot else log_prob
+            for word, log_prob in zip(text.split(), of_words, strict=True)
+        )
 
 
 def _labels(text: str, spec: ModelSpec) -> list[int]:

@@ -23,7 +23,16 @@ FEATURE_KINDS = ("log_mel", "mfcc", "samples")
 NO_BLANK = -1
 UNKNOWN, SILENCE = "unknown", "silence"
 # What word confidences are computed from; see `hark.confidence`.
-CONFIDENCE_FEATURES = ("bias", "mean_log_prob", "min_log_prob", "min_log_odds", "space_log_prob", "log_letters")
+CONFIDENCE_FEATURES = (
+    "bias",
+    "mean_log_prob",
+    "min_log_prob",
+    "min_log_odds",
+    "space_log_prob",
+    "log_letters",
+    "said_log_prob",
+    "said_log_odds",
+)
 
 # Beyond these nothing that hears speech is, and the first recording would take all the memory there is.
 _HIGHEST_RATE_HZ, _MOST_SAMPLES, _LONGEST_WINDOW_S = 192_000, 1 << 16, 600.0

@@ -1,5 +1,7 @@
 """The confidence of a word follows the weights in the model's spec, and is the letters' mean without them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -31,11 +33,15 @@ def test_each_feature_can_be_told_from_the_others() -> None:
     labels = np.array([spec.labels.index(character) for character in "ab cde f"], np.intp)
     tokens = Tokens(labels, labels, labels, np.array([0.9, 0.8, 0.5, 0.7, 0.6, 0.9, 0.3, 0.99]))
     rows = confidence.features(tokens, words(tokens, spec.labels))
-    expected = [1, np.log([0.7, 0.6, 0.9]).mean(), np.log(0.6), np.log(0.6 / 0.4), np.log(0.3), np.log(3)]
+    expected = [1, np.log([0.7, 0.6, 0.9]).mean(), np.log(0.6), np.log(0.6 / 0.4), np.log(0.3), np.log(3), 0, 0]
     assert dict(zip(CONFIDENCE_FEATURES, rows[1], strict=True)) == pytest.approx(
         dict(zip(CONFIDENCE_FEATURES, expected, strict=True))
     )
     assert rows[0][CONFIDENCE_FEATURES.index("space_log_prob")] == pytest.approx(np.log(0.5))
+    said = np.log([0.9, 0.9, 1, 0.2, 0.2, 0.2, 1, 1e-9])
+    rows = confidence.features(dataclasses.replace(tokens, said=said), words(tokens, spec.labels))
+    assert rows[1].tolist() == pytest.approx([*expected[:6], np.log(0.2), np.log(0.2 / 0.8)])
+    assert rows[2][CONFIDENCE_FEATURES.index("said_log_prob")] == -12.0
 
 
 @pytest.mark.parametrize("probability", [0.0, 1e-30, 0.5, 1.0])

@@ -30,7 +30,8 @@ class Settings:
     Attributes:
         model_path: `HARK_MODEL`, an exported model; by default the one that comes with Hark.
         language_model_path: `HARK_LM`, a language model; by default the one that comes with Hark. It need not be there.
-        decoder: `HARK_DECODER`, which of `DECODERS` answers who names none; "beam" is greedy without a language model.
+        decoder: `HARK_DECODER`, which of `DECODERS` answers who names none, or the last one before it for which
+            there are files.
         keywords_path: `HARK_KEYWORDS_MODEL`, an exported keyword model; by default the one that comes with Hark.
         punctuation_path: `HARK_PUNCTUATION`, an exported punctuation model; by default the one that comes with Hark. It
             need not be there.

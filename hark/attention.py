@@ -2,7 +2,7 @@
 
 The CTC search spells what it hears, letter by letter, and knows which words often follow each other. An attention
 decoder reads the encoder's features and what was said so far, and knows far more of both. It can also run away or stop
-early, which CTC cannot, so neither is believed alone; see `hark.rescoring`.
+early, which CTC cannot, so neither is believed alone; see `hark.joint`.
 
 The graph does two things, and computes both each time. It prepares what was heard: `features` to `heard_keys` and
 `heard_values`. And it reads tokens: `log_probs` of the token after each of `tokens`, given `keys` and `values` of what
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hark.errors import ModelError
-from hark.recognizer import open_session
+from hark.recognizer import metadata_of, open_session
 from hark.spec import ModelSpec
 from hark.subwords import Subwords
 
@@ -39,6 +39,7 @@ _LEAST = 8
 # How far from its place in a draft a subword is looked for, and how much is guessed where none is found.
 _BACK, _AHEAD = 3, 6
 _UNSURE = 3
+_WRONG_VALUES = "The attention decoder's spec has values that cannot be right; export it again."
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,16 @@ class AttentionSpec:
         """Raises ModelError where the values cannot belong together."""
         try:
             numbers = (self.starts, self.layers, self.heads, self.size, self.positions)
-            right = min(numbers) > 0 and self.size % self.heads == 0 and len(self.subwords) > 0
+            right = all(type(number) is int for number in numbers) and min(numbers) > 0
+            right = right and self.size % self.heads == 0 and self.starts < self.positions
+            right = right and all(isinstance(text, str) for text in (self.name, self.version, self.encoder))
+            # Their order is that in which they were learnt, which is all that `to_json` keeps of it.
+            kept = set(self.kept)
+            right = right and self.subwords.tokens == tuple(token for token in self.joined if token in kept)
         except (TypeError, ValueError) as error:
-            raise ModelError(
-                "The attention decoder's spec has values that cannot be right; export it again."
-            ) from error
+            raise ModelError(_WRONG_VALUES) from error
         if not right:
-            raise ModelError("The attention decoder's spec has values that cannot be right; export it again.")
+            raise ModelError(_WRONG_VALUES)
 
     @cached_property
     def subwords(self) -> Subwords:
@@ -106,7 +110,8 @@ class AttentionSpec:
         if not recognizer.encoder or recognizer.encoder != self.encoder:
             raise ModelError(
                 f"The attention decoder {self.name} {self.version} reads the features of another encoder than {path} "
-                "has; train one for this recogniser (docs/training.md), or remove the file."
+                "has; train one for this recogniser (docs/training.md), or do without it by removing its file, or by "
+                "searching alone (HARK_DECODER=beam for the endpoint)."
             )
 
     def to_json(self) -> str:
@@ -130,7 +135,7 @@ class AttentionSpec:
             joined = tuple(each[1:] for each in marked)
             kept = tuple(each[1:] for each in marked if each[0] == "+")
             return cls(joined=joined, kept=kept, **content)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, zlib.error) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError, zlib.error) as error:
             raise ModelError("The attention decoder has no readable spec; export it again.") from error
 
 
@@ -211,7 +216,7 @@ class AttentionDecoder:
         if not Path(path).is_file():
             raise ModelError(f"There is no attention decoder at {path}.")
         self._session = open_session(Path(path))
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        metadata = metadata_of(self._session, path)
         names = tuple(
             tuple(each.name for each in side) for side in (self._session.get_inputs(), self._session.get_outputs())
         )
@@ -219,16 +224,18 @@ class AttentionDecoder:
             raise ModelError(f"{path} is no attention decoder; make one with `python -m export.attention`.")
         self.spec = AttentionSpec.from_json(metadata[METADATA_KEY])
         try:
-            self.write(self.hear(np.zeros((1, _JOINED * self.spec.size), np.float32)), 1)
+            fits = self._fits()
         except Exception as error:  # ONNX Runtime's errors share no base class
             raise ModelError(f"The spec in {path} does not fit its network; export it again.") from error
+        if not fits:
+            raise ModelError(f"The spec in {path} does not fit its network; export it again.")
 
     def hear(self, features: NDArray[np.float32]) -> Heard:
-        """Prepares a window's features, [frames, 2 * size] as `Recognizer.hear` gives them."""
+        """Prepares a window's features, [frames, 2 * size] as `Recognizer.run_with_features` gives them."""
         spec = self.spec
         none = self._past(1)
         one = np.zeros((spec.layers, 1, spec.heads, _JOINED, spec.size // spec.heads), np.float32)
-        keys, values = self._run(
+        keys, values = self.run(
             OUTPUT_NAMES[:2], features[None], np.array([[spec.end]]), none, none, one, one, np.array([1])
         )
         return Heard(keys, values, np.array([len(features)]))
@@ -299,6 +306,14 @@ class AttentionDecoder:
             unread = [best]
             guesses.took(taken, best)
 
+    def _fits(self) -> bool:
+        """Reads the last token that there is a position for, after what could have been before it."""
+        spec = self.spec
+        heard = self.hear(np.zeros((1, _JOINED * spec.size), np.float32))
+        before = np.zeros((spec.layers, 1, spec.heads, spec.positions - 1, spec.size // spec.heads), np.float32)
+        log_probs, keys, _ = self._read(OUTPUT_NAMES[2:], heard, np.array([[spec.end]]), before, before)
+        return log_probs.shape == (1, 1, spec.end + 1) and keys.shape[3] == spec.positions
+
     def _past(self, texts: int) -> NDArray[np.float32]:
         """The keys, or values, of no tokens."""
         spec = self.spec
@@ -313,8 +328,9 @@ class AttentionDecoder:
         past_values: NDArray[np.float32],
     ) -> list[NDArray[np.float32]]:
         unheard = np.zeros((1, 1, _JOINED * self.spec.size), np.float32)
-        return self._run(outputs, unheard, tokens, past_keys, past_values, heard.keys, heard.values, heard.frames)
+        return self.run(outputs, unheard, tokens, past_keys, past_values, heard.keys, heard.values, heard.frames)
 
-    def _run(self, outputs: Sequence[str], *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+    def run(self, outputs: Sequence[str], *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Runs the network: `INPUT_NAMES` in, some of `OUTPUT_NAMES` out."""
         found: list[NDArray[np.float32]] = self._session.run(outputs, dict(zip(INPUT_NAMES, inputs, strict=True)))
         return found

@@ -69,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def add_decoding(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say how to decode."""
     parser.add_argument(
-        "--decoder", choices=("beam", "greedy"), help="beam, the default, or greedy, which knows no language model"
+        "--decoder",
+        choices=("joint", "beam", "greedy"),
+        help="joint, the default where there is an attention decoder; beam; or greedy, which knows no language model",
     )
     parser.add_argument("--hotwords", default="", metavar="A,B", help="words and names to listen for")
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="list the N best texts, 10 at most")

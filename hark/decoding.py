@@ -335,7 +335,8 @@ class Decoders:
         return LanguageModel(self._path), Tuning.beside(self._model_path)
 
     @cached_property
-    def _attention(self) -> AttentionDecoder:
+    def attention(self) -> AttentionDecoder:
+        """The attention decoder, which is loaded when it is first asked for."""
         return AttentionDecoder(self._attention_path)
 
     @property
@@ -361,7 +362,7 @@ class Decoders:
         if self.default != "greedy":
             _ = self._loaded
         if self.default == "joint":
-            self._attention.spec.check(spec, str(self._model_path))
+            self.attention.spec.check(spec, str(self._model_path))
 
     def error_rates(self, spec: ModelSpec) -> dict[str, dict[str, Any]]:
         """Returns the error rates of the model with its default decoder, as `Tuning.error_rates` does.
@@ -385,18 +386,15 @@ class Decoders:
         if self._searches(asked) and not self._path.is_file():
             raise _nothing_to_search_with(asked)
         if asked.decoder == "joint" and not self._attention_path.is_file():
-            raise InvalidParameter(
-                "There is no attention decoder here, so nothing can be decoded jointly; set decoder to beam, or leave "
-                "it out.",
-                param="decoder",
-            )
+            raise _nothing_to_decode_jointly_with()
 
     def decoder(self, asked: Decoding, spec: ModelSpec) -> Decoder:
         """Returns what decodes as is asked for.
 
         Raises:
-            InvalidParameter: see `check`; also where the language model cannot be read and the default is "greedy".
-            ModelError: the language model or the attention decoder cannot be used.
+            InvalidParameter: see `check`; also where the language model cannot be read and the default is "greedy", or
+                the attention decoder cannot be used and the default does without it.
+            ModelError: the language model or the attention decoder cannot be used, and the default needs it.
         """
         self.check(asked)
         # A prompt that names nobody, and one that comes where there is nothing to search with, changes nothing.
@@ -421,8 +419,14 @@ class Decoders:
             self._made = made
         if (asked.decoder or self.default) != "joint":
             return Beam(made[1], asked.alternatives, tuning.word_confidence)
-        self._attention.spec.check(spec, str(self._model_path))
-        return Joint(made[1], self._attention, tuning.joint, hot, asked.alternatives, tuning.joint_confidence)
+        try:
+            self.attention.spec.check(spec, str(self._model_path))
+        except ModelError as error:
+            if self._default == "joint":
+                raise
+            # Whoever runs this decodes without it, and it started although it cannot be used.
+            raise _nothing_to_decode_jointly_with() from error
+        return Joint(made[1], self.attention, tuning.joint, hot, asked.alternatives, tuning.joint_confidence)
 
     @staticmethod
     def _searches(asked: Decoding) -> bool:
@@ -433,4 +437,11 @@ def _nothing_to_search_with(asked: Decoding) -> InvalidParameter:
     param = "decoder" if asked.decoder else "hotwords" if asked.hotwords else "alternatives"
     return InvalidParameter(
         f"There is no language model here, so nothing can be searched; leave {param} out.", param=param
+    )
+
+
+def _nothing_to_decode_jointly_with() -> InvalidParameter:
+    return InvalidParameter(
+        "There is no attention decoder here, so nothing can be decoded jointly; set decoder to beam, or leave it out.",
+        param="decoder",
     )

@@ -159,7 +159,10 @@ class Joint:
         opinion = self._attention.write(heard, seconds, texts[0])
         own = self._attention.spec.subwords.text(opinion.ids)
         if own == texts[0] and not thorough:
-            *said, _ = self._of_words(own, opinion.log_probs)
+            # It may have spelt a word with other subwords than those that the word is joined from.
+            as_joined = list(opinion.ids) == self._attention.spec.subwords.ids(own)
+            [read] = [opinion] if as_joined else self._attention.opinions(heard, [own])
+            said = self._of_words(own, read.log_probs)[:-1] if read else []
             return [Scored(own, 0.0, Parts(0.0, 0.0, 0.0, 0), tuple(said))]
         if own and set(own) <= set(spec.labels):
             texts.append(own)

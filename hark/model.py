@@ -83,7 +83,8 @@ class Model:
             audio: the path of an audio file, the bytes of one, or [samples] of one channel as floating-point numbers
                 with full scale at 1. WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM and more are read; see docs/api.md.
             sample_rate: of an array, in Hz; a file says its own.
-            decoder: "beam", the default where there is a language model, or "greedy".
+            decoder: "joint", the default where the model has an attention decoder beside it; "beam", the default where
+                there is just a language model; or "greedy".
             hotwords: words and names to listen for, as a list or with commas between them.
             alternatives: how many of the best texts to list in the transcript, 10 at most; needs the beam search.
             text_style: "written", the default, for sentences with punctuation, capitals and figures; "spoken" for the
@@ -133,7 +134,7 @@ class Model:
         Args:
             audio: see `transcribe`, as for the rest.
             sample_rate: of an array, in Hz.
-            decoder: "beam" or "greedy".
+            decoder: "joint", "beam" or "greedy".
             hotwords: words and names to listen for.
             text_style: "written" or "spoken".
             channels: "mix" or "separate". What was said last in one of several channels comes when it is certain that

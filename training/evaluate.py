@@ -2,9 +2,10 @@
 
 FILE is an exported .onnx (default: models/asr.onnx) or a checkpoint. Prints the utterances with the most word errors,
 reference over hypothesis; tables of WER and CER by corpus, speaker and length; and the figures of the whole manifest:
-corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. The decoder is an endpoint's default, a
-beam search with a language model, unless `--decoder` names another; without a language model it is greedy. `--hotwords`
-makes words likelier. `--json` writes all figures and every transcript, which `python -m training.inspect errors` draws.
+corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. The decoder is that of an endpoint with
+these files, unless `--decoder` names another: joint where an attention decoder lies beside FILE, else a beam search,
+and greedy without a language model. `--hotwords` makes words likelier. `--json` writes all figures and every
+transcript, which `python -m training.inspect errors` draws.
 
 The interval is a percentile bootstrap over utterances (Bisani and Ney, ICASSP 2004), with a fixed seed. It says how
 much the choice of utterances matters, not how the model would do on speakers that the manifest does not have.
@@ -25,7 +26,7 @@ from tqdm import tqdm
 
 from hark import hotwords, model_files
 from hark.command import command
-from hark.decoding import DECODERS, DEFAULT_DECODER, GREEDY, Decoder, Decoders, Decoding
+from hark.decoding import DECODERS, GREEDY, Decoder, Decoders, Decoding
 from hark.errors import RequestError
 from hark.pipeline import Runner, Timings, transcribe
 from hark.punctuation import Punctuator
@@ -163,7 +164,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--decoder",
         choices=DECODERS,
-        help=f"(default: {DEFAULT_DECODER}, as an endpoint decodes, or greedy without a language model)",
+        help="(default: what an endpoint with these files does: joint, beam without an attention decoder beside the "
+        "model, greedy without a language model)",
     )
     parser.add_argument("--language-model", type=Path, default=model_files.LANGUAGE_MODEL, help="for the beam search")
     parser.add_argument("--punctuation", type=Path, default=model_files.PUNCTUATION, help="for readable text")
@@ -177,10 +179,10 @@ def main(arguments: list[str] | None = None) -> int:
     runner = load_runner(options.model)
     if runner.spec.task == "keywords":
         return _evaluate_keywords(runner, utterances, options)
-    if options.decoder is None:
-        options.decoder = _default_decoder(options)
-    asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
     decoders = Decoders(options.model, options.language_model)
+    if options.decoder is None:
+        options.decoder = _default_decoder(options, decoders)
+    asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
     evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
     report = make_report(evaluation.results)
     print(as_text(report, options.worst))
@@ -204,10 +206,12 @@ def main(arguments: list[str] | None = None) -> int:
     return _write(figures, options)
 
 
-def _default_decoder(options: argparse.Namespace) -> str:
+def _default_decoder(options: argparse.Namespace, decoders: Decoders) -> str:
     """Returns the default decoder of an endpoint with these files; prints a note if that is greedy."""
-    if options.language_model.is_file() or options.hotwords:  # hot words without a language model are an error
-        return DEFAULT_DECODER
+    if options.language_model.is_file():
+        return decoders.default
+    if options.hotwords:  # hot words without a language model are an error
+        return "beam"
     print(f"note: There is no language model {options.language_model}; decoding is greedy.", file=sys.stderr)
     return "greedy"
 

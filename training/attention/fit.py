@@ -247,6 +247,11 @@ def main(arguments: list[str] | None = None) -> int:
         raise CheckpointError(
             f"{options.recognizer} has no Whisper encoder, whose features a Whisper decoder could read."
         )
+    if recognizer.encoder.join is not None:
+        raise CheckpointError(
+            f"{options.recognizer} joins frames before the last block (model.whisper.joined_before), and a Whisper "
+            "decoder reads what is there before they are joined."
+        )
     if trained.features != config.features:
         raise CheckpointError(f"{options.recognizer} has other features than {options.config}; take the one's over.")
     data = _data(config, recognizer.encoder)

@@ -81,7 +81,8 @@ class AttentionDecoder(nn.Module):
 
         [batch, frames, 2 * size] -> keys and values, [layers, batch, heads, 2 * frames, size / heads].
         """
-        frames = features.reshape(len(features), -1, self.shape.size)
+        # A graph that is traced keeps what `len` returns for all inputs.
+        frames = features.unflatten(2, (_JOINED, -1)).flatten(1, 2)  # type: ignore[no-untyped-call]
         heard = [block.prepared(frames) for block in self.blocks]
         return torch.stack([keys for keys, _ in heard]), torch.stack([values for _, values in heard])
 

@@ -5,6 +5,7 @@ It takes what `training.pretrained` takes, and beside the weights the `tokenizer
 
 import json
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ def load_decoder(source: str) -> PretrainedDecoder:
     Raises:
         CheckpointError: there is no such model, it cannot be read as one of Whisper's, or its vocabulary is missing.
     """
+    from safetensors import SafetensorError
+
     path = Path(source)
     try:
         if path.is_file():
@@ -103,7 +106,7 @@ def load_decoder(source: str) -> PretrainedDecoder:
                 f"{source} has no {VOCABULARY} beside it; put the one that belongs to the model there."
             )
         numbers, joined = _vocabulary(json.loads((folder / VOCABULARY).read_text(encoding="utf-8")))
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, struct.error, LookupError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{source} cannot be read as a Whisper model: {error!r}.") from error
     start = _STARTS[len(weights["tokens.weight"]) > _ENGLISH_TOKENS]
     if missing := [mark for mark in (*start, _END) if mark not in numbers]:

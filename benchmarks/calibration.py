@@ -165,7 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
     recognizer = Recognizer(options.model)
-    decoders = {name: decoder_named(name, recognizer.spec, options.model) for name in ("beam", "greedy")}
+    decoders = {name: decoder_named(name, recognizer.spec, options.model) for name in ("joint", "beam", "greedy")}
     block = tables(recognizer, read_manifest(options.manifest), options.manifest.name, decoders)
     write_block(options.output, "benchmarks.calibration", block)
     print(block)

@@ -8,12 +8,11 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.decoders import decoder_named
 from benchmarks.fresh import peak_mb
@@ -24,25 +23,32 @@ from hark.pipeline import Timings, transcribe
 from hark.recognizer import Recognizer
 from local.event import LocalContext, http_event
 
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
 _WARM_UP, _TIMES = 5, 40
 _MINUTES = 8
 _CLIPS = 40
 
 
 class Watched:
-    """A recogniser that adds up the time it takes."""
+    """A recogniser that adds up the time it takes, and that an attention decoder does."""
 
     def __init__(self, recognizer: Recognizer) -> None:
-        self._recognizer = recognizer
         self.spec = recognizer.spec
         self.seconds = 0.0
+        self.run = self.watched(recognizer.run)
+        self.run_with_features = self.watched(recognizer.run_with_features)
 
-    def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """As the recogniser does."""
-        since = time.perf_counter()
-        results = self._recognizer.run(log_mels)
-        self.seconds += time.perf_counter() - since
-        return results
+    def watched(self, work: Callable[_Given, _Found]) -> Callable[_Given, _Found]:
+        """Returns a function that does the same, and adds the time it takes."""
+
+        def timed(*given: _Given.args, **named: _Given.kwargs) -> _Found:
+            since = time.perf_counter()
+            found = work(*given, **named)
+            self.seconds += time.perf_counter() - since
+            return found
+
+        return timed
 
 
 def requests(folder: Path, decoder: str, seconds: int) -> dict[str, float]:
@@ -52,6 +58,9 @@ def requests(folder: Path, decoder: str, seconds: int) -> dict[str, float]:
 
     watched = Watched(app.recognizer)
     app.recognizer = watched  # type: ignore[assignment]
+    if app.decoders.default == "joint":
+        attention = app.decoders.attention
+        attention.run = watched.watched(attention.run)  # type: ignore[method-assign]
     body = (folder / f"{seconds}.wav").read_bytes()
     event = http_event("POST", "/transcribe", {"content-type": "audio/wav"}, body)
     whole, outside, mels = [], [], []

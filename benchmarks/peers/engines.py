@@ -40,8 +40,13 @@ def hark_greedy() -> Recogniser:
 
 
 def hark_beam() -> Recogniser:
-    """Hark as an endpoint answers by default: a search with a language model."""
+    """Hark, a search with a language model."""
     return _hark("beam")
+
+
+def hark_joint() -> Recogniser:
+    """Hark as an endpoint answers by default: the search and an attention decoder."""
+    return _hark("joint")
 
 
 def _hark(decoder: str) -> Recogniser:
@@ -160,6 +165,8 @@ def size_mb(engine: str) -> float:
         return total(models / "asr.onnx")
     if engine == "hark_beam":
         return total(models / "asr.onnx", models / "lm.bin")
+    if engine == "hark_joint":
+        return total(models / "asr.onnx", models / "lm.bin", models / "asr.attention.onnx")
     if engine.startswith("whisper_tiny"):
         return total(_tiny())
     if engine == "whisper_base":
@@ -179,7 +186,8 @@ def _files_of(path: Path) -> list[Path]:
 
 ENGINES: dict[str, tuple[str, Callable[[], Recogniser]]] = {
     "hark_greedy": ("Hark, greedy", hark_greedy),
-    "hark_beam": ("Hark, beam (the default)", hark_beam),
+    "hark_beam": ("Hark, beam", hark_beam),
+    "hark_joint": ("Hark, joint (the default)", hark_joint),
     "whisper_tiny_greedy": ("Whisper tiny.en, int8, greedy", whisper_tiny_greedy),
     "whisper_tiny": ("Whisper tiny.en, int8, 5 beams", whisper_tiny),
     "whisper_base": ("Whisper base, int8, 5 beams", whisper_base),

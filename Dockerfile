@@ -41,8 +41,9 @@ RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig 
         -o code/hark/native/libhark.so code/hark/native/filterbank.c code/hark/native/beam.c code/hark/native/align.c -lm \
     && rm code/hark/native/*.c
 # lm.bin, the language model, need not be there: without it the endpoint decodes greedily. Nor need punctuation.onnx:
-# without it text stays as it was spoken. Nor small.onnx, the smaller recogniser, nor the .json files beside the
-# recognisers, with the weights of their searches.
+# without it text stays as it was spoken. Nor asr.attention.onnx, the attention decoder: without it nothing is decoded
+# jointly. Nor small.onnx, the smaller recogniser, nor the .json files beside the recognisers, with the weights of their
+# searches.
 COPY models/asr.* models/small.* models/keywords.onnx models/lm.* models/punctuation.* code/models/
 # What ONNX Runtime does to a graph at every start, done here, once (see export/fuse.py).
 COPY export/__init__.py export/fuse.py tools/export/

@@ -11,7 +11,9 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-MODELS = ("asr.onnx", "asr.json", "lm.bin", "keywords.onnx", "punctuation.onnx")
+MODELS = ("asr.onnx", "asr.json", "asr.attention.onnx", "lm.bin", "keywords.onnx", "punctuation.onnx")
+# What a recogniser of one's own may not have; it is left out then.
+OPTIONAL = ("asr.attention.onnx",)
 
 
 class BuildModels(build_py):

@@ -45,7 +45,7 @@ def variables() -> list[Variable]:
         Variable("HARK_LM", "the language model; it need not be there", _file(default.language_model_path), settings),
         Variable(
             "HARK_DECODER",
-            "`beam` or `greedy`, for requests that name none",
+            "`joint`, `beam` or `greedy`, for requests that name none",
             f"`{default.decoder}`",
             settings,
             "Decoder",

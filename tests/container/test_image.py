@@ -132,7 +132,8 @@ def test_a_change_of_the_handler_leaves_the_packages_layer_as_it_is(
         (context / "export").mkdir(exist_ok=True)
         shutil.copy2(ROOT / "export" / name, context / "export")
     (context / "models").mkdir()
-    for name in ("asr.onnx", "keywords.onnx", "asr.json", "small.onnx", "small.json", "lm.bin", "punctuation.onnx"):
+    names = ["asr.onnx", "keywords.onnx", "asr.json", "small.onnx", "small.json", "lm.bin", "punctuation.onnx"]
+    for name in [*names, *(path.name for path in (ROOT / "models").glob("*.attention.onnx"))]:
         shutil.copy2(ROOT / "models" / name, context / "models")
     with (context / "handler/app.py").open("a") as file:
         file.write("\n# changed\n")

@@ -38,7 +38,8 @@ class BuildModels(build_py):
 
     def _models(self) -> dict[str, str]:
         """Returns where each model goes, and where it is."""
-        return {str(Path(self.build_lib, "hark", "models", name)): f"models/{name}" for name in MODELS}
+        names = [name for name in MODELS if name not in OPTIONAL or Path("models", name).is_file()]
+        return {str(Path(self.build_lib, "hark", "models", name)): f"models/{name}" for name in names}
 
 
 class BuildLibrary(build_ext):

@@ -5,21 +5,24 @@ down as the handler got it. The S3 event is what an S3 API sends when an object 
 boto3, which are no dependencies of Hark: without them the committed file stays).
 
 events/clients/*.json are what programs that people point at Hark send: the same fields in the same order, by the same
-library, as their sources have it (docs/clients.md names these). Those of programs in JavaScript need Node.js, axios and
-form-data (see clients/send.mjs); without them their files stay.
+library, as they were seen to send when they were run, or as their sources have it (docs/clients.md says which). Those
+of programs in JavaScript need Node.js and some packages (see clients/send.mjs); without them their files stay.
 """
 
+import asyncio
+import base64
 import io
 import json
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import openai
-import requests
 import waitress
 
 from local.serve import LocalServer
@@ -51,7 +54,11 @@ REQUESTS: dict[str, list[str]] = {
 class Programs:
     """What each program sends to the server at `url`."""
 
-    JAVASCRIPT = ("librechat", "n8n", "obsidian")
+    PYTHON = (
+        *("open_webui", "open_webui_json", "home_assistant", "langchain", "llamaindex", "litellm"),
+        "openai_everything",
+    )
+    JAVASCRIPT = ("librechat", "n8n", "obsidian", "ai-sdk")
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -64,24 +71,51 @@ class Programs:
         return file
 
     def open_webui(self) -> None:
-        """backend/open_webui/routers/audio.py, `transcription_handler`."""
-        requests.post(
-            f"{self._url}/v1/audio/transcriptions",
-            headers={"Authorization": "Bearer hark"},
-            files={"file": ("6a2f41de-1c3f-4b51-8f0c-1f7f0e4f5a11.ogg", self._recording)},
-            data={"model": "whisper-1", "language": "en"},
-            timeout=60,
-        ).raise_for_status()
+        """open_webui/routers/audio/__init__.py, `_transcribe_openai`: a form that is streamed in chunks."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield self._recording
+
+        form = aiohttp.FormData()
+        form.add_field("model", "whisper-1")
+        form.add_field("language", "en")
+        form.add_field("file", chunks(), filename="6a2f41de-1c3f-4b51-8f0c-1f7f0e4f5a11.ogg")
+        self._post(data=form)
+
+    def open_webui_json(self) -> None:
+        """The same, where its administrator chose JSON."""
+        recording = {"data": base64.b64encode(self._recording).decode(), "format": "ogg"}
+        self._post(json={"model": "whisper-1", "language": "en", "input_audio": recording})
+
+    def _post(self, **request: Any) -> None:
+        async def post() -> None:
+            address = f"{self._url}/v1/audio/transcriptions"
+            key = {"Authorization": "Bearer hark"}
+            async with aiohttp.ClientSession(headers=key) as session, session.post(address, **request) as reply:
+                reply.raise_for_status()
+
+        asyncio.run(post())
 
     def home_assistant(self) -> None:
-        """roryeckel/wyoming_openai, src/wyoming_openai/handler.py: the bridge to Home Assistant's Wyoming protocol."""
+        """wyoming_openai, handler.py: the bridge to Home Assistant's Wyoming protocol."""
         self._client.audio.transcriptions.create(
             file=self._named("recording.wav"),
             model="whisper-1",
-            temperature=0.2,
+            language="en",
             prompt="Living room, Kitchen",
             response_format="json",
-            stream=False,
+        )
+
+    def llamaindex(self) -> None:
+        """llama_index/readers/whisper/base.py, `WhisperReader`."""
+        self._client.audio.transcriptions.create(
+            file=self._named("lecture.mp3"), model="whisper-1", language="en", response_format="text"
+        )
+
+    def litellm(self) -> None:
+        """LiteLLM's proxy, for a request in which nothing but a language is set: it wants to know the length."""
+        self._client.audio.transcriptions.create(
+            file=self._named("recording.ogg"), model="whisper-1", language="en", response_format="verbose_json"
         )
 
     def langchain(self) -> None:
@@ -117,7 +151,7 @@ def capture_clients(seen: list[dict[str, Any]], url: str) -> dict[str, Any]:
     """Returns the events of programs by their names."""
     programs = Programs(url)
     events: dict[str, Any] = {}
-    for name in ("open_webui", "home_assistant", "langchain", "openai_everything"):
+    for name in Programs.PYTHON:
         getattr(programs, name)()
         events[name.replace("_", "-")] = seen.pop()
     for name in Programs.JAVASCRIPT if os.environ.get("NODE_PATH") else ():

@@ -1,5 +1,7 @@
 """The multipart form that clients of OpenAI's transcription API send -> the recording and what is asked for.
 
+Some send the same as JSON; see `handler.json_form`.
+
 The recording is the field `file`. Many programs call it something else, and where only one part of a form can be a
 recording, that one is taken; what cannot be told is refused, and the refusal names the fields.
 """
@@ -48,12 +50,17 @@ def parse(body: bytes, content_type: str, query: Iterable[tuple[str, str]] = ())
         query: the same fields as the form's, for those who send them there.
 
     Raises:
-        UnsupportedMediaType: the body is not a multipart form.
+        UnsupportedMediaType: the body is neither a multipart form nor JSON.
         InvalidBody: the form is malformed.
         InvalidParameter: a field is missing or refused; see `handler.options.parse`.
         ConflictingParameters: fields contradict each other.
     """
-    file, fields = read(body, content_type)
+    if parse_options_header(content_type)[0] == "application/json":
+        from handler import json_form  # few programs send it
+
+        file, fields = json_form.read(body)
+    else:
+        file, fields = read(body, content_type)
     return TranscriptionRequest(file, options.parse(fields, query))
 
 

@@ -40,7 +40,7 @@ _QUIET_PEAK, _RAISED_PEAK = 0.003, 0.1
 _HARMLESS_CHANGES, _S_PER_CHANGE = 16, 1.0
 _FORMATS = "WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, AC-3, MPEG-TS, FLV, AVI, WMA or AMR"
 # Containers whose usual contents libsndfile does not know.
-_MEDIA = frozenset({"mov", "matroska", "asf", "amr", "avi", "mpegts", "mpeg", "flv"})
+_MEDIA = frozenset({"mov", "matroska", "asf", "amr", "avi", "mpegts", "mpeg", "flv", "gsm", "dv"})
 # Formats whose header counts the frames; others estimate it from the file's size.
 _FRAME_COUNT_IS_EXACT = frozenset({"FLAC", "WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU"})
 # The lowest bit rate of these. A file that at this rate is within the limit needs no closer look.
@@ -234,6 +234,8 @@ def _source(data: Data, max_duration_s: float, notes: list[str]) -> _Source:
             _check_duration(file.frames / _checked_rate(file.samplerate), max_duration_s)
             _check_values(file.frames * file.channels, max_duration_s)
             return _read(file)
+    if containers.foreign(data):
+        raise _undecodable(data)
     # A container that libsndfile knows may hold a codec that it does not.
     if kind not in _LOWEST_BITS_PER_S or len(data) * 8 / _LOWEST_BITS_PER_S[kind] > max_duration_s:
         _check_media_duration(data, kind, start, max_duration_s)

@@ -1,11 +1,12 @@
-"""Recordings that are nothing but frames: MPEG audio (MP3), AAC with ADTS headers, AC-3. Which bytes are its frames.
+"""Recordings that are nothing but frames: MPEG audio (MP3), AAC with ADTS headers, AC-3, SBC. Which bytes are frames.
 
 Stream rippers, splitters and taggers leave such files that do not begin on a frame, that hold tags or rubbish between
 frames, or several recordings in a row. A frame is known by the headers of those that follow it, each where the one
 before says: decoders are given runs of such frames, and never what lies between.
 
 Sources: ISO/IEC 11172-3 and 13818-3 (MPEG audio), the Xing header of variable bit rate MP3 as LAME writes it, and the
-VBRI header of Fraunhofer's encoder, ISO/IEC 13818-7 (ADTS), ATSC A/52 (AC-3 and E-AC-3), RFC 9639 (FLAC), ID3v2.
+VBRI header of Fraunhofer's encoder, ISO/IEC 13818-7 (ADTS), ATSC A/52 (AC-3 and E-AC-3), A2DP (SBC), RFC 9639
+(FLAC), ID3v2.
 """
 
 import re
@@ -40,6 +41,7 @@ _KBPS = {  # by MPEG-1 or not, and layer
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _ADTS_RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+_SBC_RATES_HZ = (16_000, 32_000, 44_100, 48_000)
 _AC3_RATES_HZ = (48_000, 44_100, 32_000)
 _AC3_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
 _EAC3_BLOCKS = (1, 2, 3, 6)
@@ -120,11 +122,24 @@ def _ac3_frame(data: Data, at: int) -> _Header | None:
     return 2 * words, 1536 / _AC3_RATES_HZ[rate], rate
 
 
+def _sbc_frame(data: Data, at: int) -> _Header | None:
+    if at + 4 > len(data) or data[at] != 0x9C:
+        return None
+    second, bitpool = data[at + 1], data[at + 2]
+    mode, bands, blocks = second >> 2 & 3, 8 if second & 1 else 4, 4 * (1 + (second >> 4 & 3))
+    channels, bits = (1, blocks * bitpool) if mode == 0 else (2, blocks * bitpool * (2 if mode == 1 else 1))
+    if not 2 <= bitpool <= 250:
+        return None
+    length = 4 + bands * channels // 2 + (bits + (bands if mode == 3 else 0) + 7) // 8
+    return length, blocks * bands / _SBC_RATES_HZ[second >> 6], second
+
+
 _FRAME: dict[str, Callable[[Data, int], _Header | None]] = {
     "mp3": _mpeg_frame,
     "aac": _adts_frame,
     "ac3": _ac3_frame,
     "eac3": _ac3_frame,
+    "sbc": _sbc_frame,
 }
 # Where a frame may begin. No two of these overlap, so that none is missed.
 _SYNC = {
@@ -132,6 +147,7 @@ _SYNC = {
     "aac": re.compile(rb"\xff[\xf0\xf1\xf8\xf9][\x00-\xfe]"),
     "ac3": re.compile(rb"\x0b\x77"),
     "eac3": re.compile(rb"\x0b\x77"),
+    "sbc": re.compile(rb"\x9c.[\x02-\xfa]", re.DOTALL),
 }
 KINDS = frozenset(_FRAME)
 _FLAC_SYNC = re.compile(rb"\xff[\xf8\xf9][\x10-\xfe][\x00-\xaf]")

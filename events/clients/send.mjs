@@ -1,5 +1,5 @@
 // Sends what programs written in JavaScript send, with the libraries that they send it with; run by ../capture.py:
-// node send.mjs URL NAME. Needs `npm install axios form-data` in a folder that NODE_PATH names.
+// node send.mjs URL NAME. Needs `npm install axios form-data ai @ai-sdk/openai` in a folder that NODE_PATH names.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
@@ -28,6 +28,13 @@ const send = {
     form.append("temperature", "0.2");
     form.append("file", recording, { filename: "voice message.ogg", contentType: "audio/ogg" });
     return (await axios.post(address, form, { headers: { ...form.getHeaders(), ...key } })).data;
+  },
+  // Vercel's AI SDK itself.
+  async "ai-sdk"() {
+    const { experimental_transcribe: transcribe } = load("ai");
+    const provider = load("@ai-sdk/openai").createOpenAI({ baseURL: `${url}/v1`, apiKey: "hark" });
+    const providerOptions = { openai: { language: "en", timestampGranularities: ["word"] } };
+    return (await transcribe({ model: provider.transcription("whisper-1"), audio: recording, providerOptions })).text;
   },
   // Whisper for Obsidian (nikdanilov/whisper-obsidian-plugin), src/Transcriber.ts: a browser's form.
   async obsidian() {

@@ -1,5 +1,6 @@
 """Recordings for schemathesis, which would otherwise post bytes that are no audio and learn little."""
 
+import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def _recording(seconds: float, format_: str) -> bytes:
 _SPEECH = (Path(__file__).resolve().parents[2] / "events" / "sample.ogg").read_bytes()
 _RECORDINGS = st.sampled_from([_recording(0.1, "WAV"), _recording(0.5, "FLAC"), _recording(0.3, "MP3"), _SPEECH])
 schemathesis.openapi.format("binary", _RECORDINGS)
+schemathesis.openapi.format("byte", _RECORDINGS.map(lambda data: base64.b64encode(data).decode()))
 for media_type in ("audio/*", "video/*", "application/octet-stream"):
     schemathesis.openapi.media_type(media_type, _RECORDINGS)
 

@@ -70,6 +70,8 @@ _ENDLESS = {
     "ADTS AAC": "frames, one after the other",
     "AC-3": "frames, one after the other",
     "E-AC-3": "frames, one after the other",
+    "GSM": "frames, one after the other",
+    "SBC": "frames, one after the other",
     "AMR": "frames, one after the other",
     "AMR-WB": "frames, one after the other",
     "MPEG-TS": "packets, one after the other",

@@ -407,6 +407,9 @@ _PARSERS: dict[str, Callable[[bytes], list[Part]]] = {
     "flac": _flac,
     **{kind: _of_frames(kind) for kind in frames.KINDS},
     "amr": _amr,
+    "gsm": lambda data: [
+        Part("raw", head=data[at : at + 1], body=data[at + 1 : at + 33]) for at in range(0, len(data), 33)
+    ],
     "mpegts": _packets,
     "mpeg": _program,
     "flv": _flv,

@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
-from handler import form, options
+from handler import form, json_form, options
 from tests.conftest import EVENTS, ROOT, SPOKEN, invoke
 
 # What each sends beside the recording, in its order.
 FIELDS = {
     "open-webui": ["model", "language"],
-    "home-assistant": ["model", "prompt", "response_format", "stream", "temperature"],
+    "open-webui-json": ["model", "language"],
+    "home-assistant": ["model", "language", "prompt", "response_format"],
     "librechat": ["model", "language"],
     "n8n": ["model", "language", "temperature"],
+    "llamaindex": ["model", "language", "response_format"],
+    "litellm": ["model", "language", "response_format"],
+    "ai-sdk": ["model", "language", "response_format", "temperature", "timestamp_granularities[]"],
     "langchain": ["model", "language", "prompt", "response_format", "temperature"],
     "obsidian": ["model", "language", "prompt"],
     "openai-everything": [
@@ -40,7 +44,9 @@ def test_every_program_is_here() -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_program_sends_these_fields_and_the_recording(name: str) -> None:
     event = load(name)
-    recording, fields = form.read(base64.b64decode(event["body"]), event["headers"]["content-type"])
+    body = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"].encode()
+    is_json = event["headers"]["content-type"] == "application/json"
+    recording, fields = json_form.read(body) if is_json else form.read(body, event["headers"]["content-type"])
     assert recording == (EVENTS / "sample.ogg").read_bytes()
     assert sorted(field for field, _ in fields) == sorted(FIELDS[name])
     assert "authorization" not in event["headers"]
@@ -49,10 +55,12 @@ def test_a_program_sends_these_fields_and_the_recording(name: str) -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_program_gets_the_text(name: str) -> None:
     status, headers, body = invoke(load(name))
-    assert (status, headers["Content-Type"]) == (200, "application/json")
-    words = re.sub(r"[^a-z ]", "", body["text"].lower()).split()
+    is_text = name == "llamaindex"
+    assert (status, headers["Content-Type"].partition(";")[0]) == (200, "text/plain" if is_text else "application/json")
+    text = body.decode() if is_text else body["text"]
+    words = re.sub(r"[^a-z ]", "", text.lower()).split()
     assert len(set(words) & set(SPOKEN.split())) >= len(set(SPOKEN.split())) - 1
-    assert ("words" in body) is (name == "openai-everything")
+    assert (not is_text and "words" in body) is (name in ("openai-everything", "ai-sdk"))
 
 
 def test_a_program_that_asks_again_without_a_language_gets_the_text() -> None:
@@ -62,7 +70,11 @@ def test_a_program_that_asks_again_without_a_language_gets_the_text() -> None:
     german = sent.replace(b'name="language"\r\n\r\nen', b'name="language"\r\n\r\nde')
     status, _, body = invoke({**event, "body": base64.b64encode(german).decode()})
     assert (status, body["error"]["param"]) == (400, "language")
-    without = re.sub(rb'--[0-9a-f]+\r\nContent-Disposition: form-data; name="language"\r\n\r\nen\r\n', b"", sent)
+    without = re.sub(
+        rb'--[0-9a-f]+\r\nContent-Type: [^\r]+\r\nContent-Disposition: form-data; name="language"\r\n\r\nen\r\n',
+        b"",
+        sent,
+    )
     assert without != sent
     assert invoke({**event, "body": base64.b64encode(without).decode()})[0] == 200
 
@@ -72,7 +84,18 @@ def test_every_field_without_effect_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Open WebUI", "Home Assistant", "LibreChat", "n8n", "LangChain", "Obsidian", "OpenAI's own clients"]
+    "name",
+    [
+        "Open WebUI",
+        "Home Assistant",
+        "LibreChat",
+        "n8n",
+        "LangChain and LlamaIndex",
+        "LiteLLM",
+        "Obsidian",
+        "Vercel's AI SDK",
+        "OpenAI's own clients",
+    ],
 )
 def test_every_program_has_a_few_lines(name: str) -> None:
     _, _, section = DOCUMENT.partition(f"\n## {name}\n")

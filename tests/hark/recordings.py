@@ -83,6 +83,28 @@ def amr_wide(samples: np.ndarray) -> bytes:
     return b"#!AMR-WB\n" + b"".join(b"\x14" + rng.integers(0, 256, 32, np.uint8).tobytes() for _ in range(count))
 
 
+def caf_of_aac(samples: np.ndarray) -> bytes:
+    """What iOS's recorder writes: packets of AAC, with a table of their sizes."""
+    stream = muxed(samples, "adts", "aac")
+    packets, at = [], 0
+    while at < len(stream):
+        size = (stream[at + 3] & 3) << 11 | stream[at + 4] << 3 | stream[at + 5] >> 5
+        packets.append(stream[at + 7 : at + size])
+        at += size
+    config = b"\x14\x08"  # AAC-LC, 16 kHz, mono
+    decoder = b"\x40\x15" + bytes(3) + struct.pack(">II", 64_000, 64_000) + b"\x05" + bytes([len(config)]) + config
+    descriptor = bytes(3) + b"\x04" + bytes([len(decoder)]) + decoder + b"\x06\x01\x02"
+    sizes = b"".join(bytes([0x80 | len(packet) >> 7, len(packet) & 127]) for packet in packets)
+    table = struct.pack(">qqii", len(packets), len(packets) * 1024, 0, 0) + sizes
+    chunks = (
+        (b"desc", struct.pack(">d4sIIIII", RATE_HZ, b"aac ", 0, 0, 1024, 1, 0)),
+        (b"kuki", bytes(4) + b"\x03" + bytes([len(descriptor)]) + descriptor),
+        (b"pakt", table),
+        (b"data", bytes(4) + b"".join(packets)),
+    )
+    return b"caff\0\1\0\0" + b"".join(name + struct.pack(">Q", len(body)) + body for name, body in chunks)
+
+
 def remuxed(data: bytes, from_format: str, muxer: str) -> bytes:
     """Returns the same packets in another container."""
     with tempfile.NamedTemporaryFile() as file:
@@ -131,6 +153,12 @@ RECORDINGS: dict[str, Make] = {
     "QuickTime with A-law": _of_ffmpeg("mov", "pcm_alaw", 8_000),
     "AMR": _of_ffmpeg("amr", "libopencore_amrnb", 8_000, 12_200),
     "AMR-WB": amr_wide,
+    "CAF with AAC": caf_of_aac,
+    "GSM": lambda samples: encode(soxr.resample(samples, RATE_HZ, 8_000), 8_000, "RAW", "GSM610"),
+    "SBC": _of_ffmpeg("sbc", "sbc", bit_rate=128_000),
+    "mp4 with Opus, in fragments": _of_ffmpeg("mp4", "libopus", 48_000, movflags="frag_keyframe+empty_moov"),
+    "CAF with IMA ADPCM": _of_ffmpeg("caf", "adpcm_ima_qt"),
+    "WAV with G.722": _of_ffmpeg("wav", "g722"),
     "3GP with AMR": _of_ffmpeg("3gp", "libopencore_amrnb", 8_000, 12_200),
     "3GP with AMR-WB": lambda samples: remuxed(amr_wide(samples), "amr", "3gp"),
     "M4A of an iPhone": _of_ffmpeg("ipod", "aac", 48_000),

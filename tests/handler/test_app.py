@@ -505,7 +505,7 @@ def test_a_form_that_is_cut_short_is_refused(post: Post, cut: int) -> None:
     assert_error(body, "invalid_body")
 
 
-@pytest.mark.parametrize("content_type", ["", "audio/wav", "multipart/form-data", "application/json"])
+@pytest.mark.parametrize("content_type", ["", "audio/wav", "multipart/form-data", "application/xml"])
 def test_a_body_that_is_no_form_is_refused(post: Post, content_type: str) -> None:
     status, _, body = post("/v1/audio/transcriptions", encode(noise(), RATE), content_type)
     assert status == 415

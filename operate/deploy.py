@@ -6,10 +6,13 @@ by hand is brought back first (see `operate.states`). Any other option is handed
 """
 
 import argparse
+import hashlib
+import json
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +30,8 @@ _NEW_ACCOUNT_MB = 3008
 _NEW_ACCOUNT_CONCURRENCY = 10
 # Lambda reserves none of an account's last hundred.
 _UNRESERVED = 100
+# As sam names the image of a function.
+_IMAGE = "apifunction"
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", re.ASCII)
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -180,6 +185,17 @@ def warn(parameters: Mapping[str, str], stack: Stack) -> None:
         )
 
 
+def built_image() -> str:
+    """Returns the id of the image that sam built; where Docker does not tell, something that never was one."""
+    docker = shutil.which("docker")
+    if docker:
+        line = [docker, "image", "inspect", "--format", "{{.Id}}", f"{_IMAGE}:latest"]
+        found = subprocess.run(line, capture_output=True, text=True)  # noqa: S603 (the operator's own Docker)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return f"unknown at {time.time_ns()}"
+
+
 def _checked(given: Mapping[str, str]) -> dict[str, str]:
     there = defaults()
     for name in given:
@@ -200,6 +216,7 @@ class Deployment:
         self.known = known
         self.stack = Stack(known.stack, known.region)
         self._sam = sam
+        self._had: dict[str, str] = {}
 
     def make_ready(self) -> None:
         """Looks at the stack that is there, and takes over what the answers do not say.
@@ -209,6 +226,8 @@ class Deployment:
         there = self.stack.described()
         usual = defaults()
         had = {each["ParameterKey"]: each.get("ParameterValue", "") for each in (there or {}).get("Parameters", [])}
+        had.pop("ReleaseId", None)
+        self._had = had
         of_stack = {name: value for name, value in had.items() if value != usual.get(name, value)}
         if there and not states.make_ready(self.stack):
             self.known = self.known.with_parameters({**of_stack, **self.known.parameters})
@@ -235,6 +254,7 @@ class Deployment:
         if not sys.stdin.isatty() and "--confirm-changeset" not in options:
             options = ["--no-confirm-changeset", *options]
         address = images.provide(self.stack)
+        self.known = self.known.with_parameters({"ReleaseId": self._release_id()})
         options = ["--stack-name", self.stack.name, "--image-repository", address, *options]
         if status := self._call("deploy", options):
             states.tell(
@@ -246,6 +266,12 @@ class Deployment:
             states.tell("Nothing was deployed.")
             return 1
         return 0
+
+    def _release_id(self) -> str:
+        """Returns what tells this release from others: of the image, the template and all parameters."""
+        parameters = {**defaults(), **self._had, **self.known.parameters, "ReleaseId": ""}
+        parts = [built_image(), TEMPLATE.read_text(encoding="utf-8"), json.dumps(parameters, sort_keys=True)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _call(self, command: str, options: list[str]) -> int:
         where = ["--region", self.stack.region] if self.stack.region else []
@@ -278,6 +304,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     line.add_argument("--guided", action="store_true", help="ask, though answers are there")
     line.add_argument("--revert-drift", action="store_true", help="set back what was changed by hand")
+    line.add_argument("--no-key", action="store_true", help="make no first key, which would be printed")
     line.add_argument("--sam", default="sam", help="AWS's command to build and deploy with")
     options, others = line.parse_known_args(arguments)
 
@@ -292,6 +319,8 @@ def main(arguments: list[str] | None = None) -> int:
         if status := deployment.run(others, options.revert_drift):
             return status
         where: list[Any] = ["--stack", deployment.stack.name]
+        if options.no_key:
+            return stacks.main(where)
         return keys.main([*where, keys.FIRST]) or stacks.main(where)
 
     return run(command)

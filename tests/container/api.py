@@ -100,6 +100,14 @@ def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
     command = {"Command": [authorizer["Handler"]]}
     for name in ("CodeUri", "Handler", "Runtime"):
         del authorizer[name]
+    # Nor does it know of aliases.
+    for name in ("AutoPublishAlias", "AutoPublishCodeSha256", "DeploymentPreference", "ProvisionedConcurrencyConfig"):
+        del template["Resources"]["ApiFunction"]["Properties"][name]
+    integration = template["Resources"]["ApiIntegration"]["Properties"]
+    integration["IntegrationUri"] = {
+        "Fn::Sub": integration["IntegrationUri"]["Fn::Sub"][0].replace("Alias", "ApiFunction.Arn")
+    }
+    template["Resources"]["ApiMayCallApiFunction"]["Properties"]["FunctionName"] = {"Ref": "ApiFunction"}
     authorizer |= {"PackageType": "Image", "ImageUri": image, "ImageConfig": command}
     route = template["Resources"]["GuardedRoute"]["Properties"]
     condition, authorizer, _ = route["AuthorizerId"]["Fn::If"]

@@ -510,6 +510,27 @@ def test_no_two_stacks_share_a_repository(one: str, other: str) -> None:
     assert all(name == name.lower() for name in map(images.repository_name, (one, other)))
 
 
+@pytest.mark.parametrize(
+    ("image", "options", "is_another"),
+    [
+        ("one", "", False),
+        ("two", "", True),
+        ("one", "ARGS=--parameter-overrides Decoder=greedy", True),
+        ("one", "ARGS=--no-progressbar", False),
+    ],
+)
+def test_another_image_and_other_settings_are_another_release(
+    make: Make, formation: CloudFormation, monkeypatch: pytest.MonkeyPatch, image: str, options: str, is_another: bool
+) -> None:
+    """Or the alias would go on with the old version, and a changed parameter would change nothing."""
+    monkeypatch.setattr(deploy, "built_image", lambda: "one")
+    make("deploy")
+    first = formation.find(NAME).parameters["ReleaseId"]
+    monkeypatch.setattr(deploy, "built_image", lambda: image)
+    make("deploy", options)
+    assert (formation.find(NAME).parameters["ReleaseId"] != first) is is_another
+
+
 # --- The others -------------------------------------------------------------------------------------------------------
 
 

@@ -161,8 +161,8 @@ def _kind_at(data: Data, at: int) -> str:
     if data[at + 4 : at + 8] in _FIRST_BOXES:
         return "mov"
     if all(data[at + _GSM_BYTES * i : at + _GSM_BYTES * i + 1] in _GSM_FIRST for i in range(_GSM_FRAMES)):
-        # Silence in A-law, which has no header either, is all the same.
-        return "gsm" if len(set(data[at : at + _GSM_BYTES * _GSM_FRAMES])) > _GSM_FRAMES else ""
+        # Silence in A-law, which has no header either, is a value or two; that in GSM is a pattern of ten.
+        return "gsm" if len(set(data[at : at + _GSM_BYTES])) > 4 else ""
     for size, first in _TS_PACKETS:
         if all(data[at + first + size * i : at + first + size * i + 1] == b"G" for i in range(4)):
             return "mpegts"

@@ -101,6 +101,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "MP3 frames in threes": short_frames_between_rubbish,
     "MP3 that changes its rate": lambda: alternating("libmp3lame"),
     "AAC that changes its rate": lambda: alternating("aac"),
+    "SBC frames of a millisecond": lambda: b"\x9c\x00\x02\x00\0\0\0" * (SIZE // 7),
+    "SBC headers only": lambda: b"\x9c\x00\x02" * (SIZE // 3),
+    "frames of GSM": lambda: (b"\xd8\x20\xa2\xe1\x5a" + b"\x50\x00\x49\x24\x92\x49\x24" * 4) * (SIZE // 33),
+    "headers of DV": lambda: b"\x1f\x07\x00\xbf" * (SIZE // 4),
+    "frames of DV": lambda: (b"\x1f\x07\x00\xbf" + bytes(143_996)) * (SIZE // 144_000),
     "AC-3 syncwords": lambda: b"\x0b\x77" * (SIZE // 2),
     "distinct boxes": lambda: (
         b"\0\0\0\x08ftyp" + b"".join(struct.pack(">II", 8, 0x61616161 + i) for i in range(SIZE // 8))

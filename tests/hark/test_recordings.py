@@ -141,6 +141,12 @@ def test_what_has_no_header_is_refused(format_: str) -> None:
             decode(data, RATE, 30)
 
 
+def test_gsm_that_begins_with_silence_is_read() -> None:
+    samples = np.concatenate([np.zeros(8000), tone(8000, 2.0)[:, 0]])
+    data = encode(samples, 8000, "RAW", "GSM610")
+    assert len(decode(data, RATE, 30)) == 3 * RATE
+
+
 def test_frames_of_gsm_and_sbc_are_cut_short_where_the_last_is() -> None:
     for name in ("GSM", "SBC"):
         data = RECORDINGS[name](tone(RATE, 3.0)[:, 0])

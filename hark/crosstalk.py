@@ -41,13 +41,14 @@ _COVERED_COPY = 0.25
 _BRIEF_S = 0.125
 # Such a delay has been found so often, and in so many of all cases; it is the same within so many samples.
 _SEEN_TIMES, _SEEN_SHARE, _SAME_DELAY = 5, 0.5, 8
+_AS_WELL = 0.8
 # What is neither explained nor noise, as a share of the energy: above this, somebody speaks into the copy.
 _OWN = 0.4
 # Channels that are as loud as each other within this may each be the copy: the second is, and of nothing else.
 _CLOSE, _CLOSE_OWN = 4.0, 0.1
 # What cannot be told from noise is a copy where it is not so much louder than copies are, and they could be heard.
 _LOUDER, _AUDIBLE = 2.0, 0.2
-# What has so much less energy than another channel at the same time is what codecs and converters leak: -60 dB.
+# A channel that has so much less energy than another one, -60 dB, always and at the time, holds what codecs leak.
 _LEAK = 1e-6
 # What is so much fainter than the loudest of its channel, -50 dB, is no speech.
 _FAINT = 1e-5
@@ -136,6 +137,15 @@ class _Copies:
         times = self.times(delay)
         return delay if times >= _SEEN_TIMES and times >= _SEEN_SHARE * self.delays.total() else None
 
+    def likely_delay(self, fits: NDArray[np.float64]) -> int:
+        """Returns the delay that fits best, or the usual one if that fits about as well: vowels repeat themselves."""
+        best, usual = int(fits.argmax()), self.usual_delay()
+        if usual is None:
+            return best
+        first = max(0, usual - _SAME_DELAY)
+        near = first + int(fits[first : usual + 2 * _SAME_DELAY].argmax())
+        return near if fits[near] > _AS_WELL * fits[best] else best
+
     @property
     def gain(self) -> float:
         """The usual energy of a copy, by that of what it is of."""
@@ -194,7 +204,7 @@ class Crosstalk:
             max(_NOISE_SPREAD * noise, _FAINT * peak, _NOTHING * self._block)
             for noise, peak in zip(noises, peaks, strict=True)
         ]
-        found = [self._compare(block * self._block, noises, leasts) for block in range(blocks)]
+        found = [self._compare(block * self._block, noises, leasts, peaks) for block in range(blocks)]
         for block, likenesses in enumerate(found):
             self._decide(block * self._block, noises, likenesses)
         self._held = [each[blocks * self._block :] for each in self._held]
@@ -232,7 +242,9 @@ class Crosstalk:
         at = int(_NOISE_SHARE * (len(frames) - 1))
         return float(np.partition(np.einsum("ij,ij->i", frames, frames), at)[at]) * self._block / self._frame
 
-    def _compare(self, at: int, noises: list[float], leasts: list[float]) -> dict[tuple[int, int], _Likeness]:
+    def _compare(
+        self, at: int, noises: list[float], leasts: list[float], peaks: list[float]
+    ) -> dict[tuple[int, int], _Likeness]:
         """Compares the blocks of all channels that begin at `at`, in samples of what is held behind the reach.
 
         Returns:
@@ -240,9 +252,10 @@ class Crosstalk:
         """
         energies = [self._energy(number, self._reach + at) for number in range(len(self._held))]
         leak = _LEAK * max(energies)
+        faint = [peak < _LEAK * max(peaks) for peak in peaks]
         blocks = {}
         for number, (energy, least) in enumerate(zip(energies, leasts, strict=True)):
-            leaks = 0 < energy < leak
+            leaks = faint[number] and 0 < energy < leak
             self._leaked[number].append(leaks)
             if not leaks and energy > least:
                 self._active[number] += 1
@@ -258,13 +271,14 @@ class Crosstalk:
         products = np.fft.irfft(np.conj(block.spectrum) * other.around_spectrum, size)[: len(other.energies)]
         fits = products.astype(np.float64) ** 2 / np.maximum(other.energies * block.energy, _NOTHING**2)
         fits[:_TAPS] = fits[len(fits) - _TAPS :] = 0
-        delay = int(fits.argmax())
+        fits[other.energies * _CLOSE < block.energy] = 0  # nobody's copy is so much louder
+        copies = self._copies[second, first]
+        delay = copies.likely_delay(fits)
         if fits[delay] < _FIRST_LOOK:
             return _UNLIKE
-        louder = float(other.energies[delay]) / block.energy
         pair = min(second, first), max(second, first)
-        is_close = louder < _CLOSE
-        if louder < 1 / _CLOSE or (is_close and self._second.get(pair, pair[1]) != second):
+        is_close = float(other.energies[delay]) < _CLOSE * block.energy
+        if is_close and self._second.get(pair, pair[1]) != second:
             return _ORIGINAL
         # BLAS takes no views whose rows overlap.
         seen = sliding_window_view(other.around[delay - (_TAPS - _TAPS_BEFORE) :], _TAPS)[: self._block].copy()
@@ -278,7 +292,6 @@ class Crosstalk:
             return _UNLIKE
         if own > (_CLOSE_OWN if is_close else _OWN):
             return _ORIGINAL
-        copies = self._copies[second, first]
         is_brief = self._lasts(block.samples) < _BRIEF_S
         if not is_brief:
             # Two channels of one level do not take turns to be the copy.
@@ -290,11 +303,13 @@ class Crosstalk:
     def _decide(self, at: int, noises: list[float], likenesses: dict[tuple[int, int], _Likeness]) -> None:
         """Says of a block of each channel whether it is a copy, and of which other one."""
         originals: dict[int, list[int]] = {}
-        for pair in list(self._copies):
-            likeness, usual = likenesses.get(pair, _UNLIKE), self._copies[pair].usual_delay()
+        for pair, copies in self._copies.items():
+            if not copies.delays:
+                continue
+            likeness, usual = likenesses.get(pair, _UNLIKE), copies.usual_delay()
             is_copy = likeness.explained >= _COPY
             if likeness.is_brief:
-                is_copy &= self._copies[pair].times(likeness.delay) > 0
+                is_copy &= copies.times(likeness.delay) > 0
             if usual is not None and likeness.explained:
                 is_copy |= abs(likeness.delay - usual) <= 2 * _SAME_DELAY
             elif usual is not None and not likeness.is_own:

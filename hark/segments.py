@@ -30,6 +30,8 @@ _SEARCHED_SHARE = 0.5
 _PAUSE_S = 0.1
 # Shorter ones within a window are closed lips and held breaths, and say little of where words are.
 _SILENCE_S = 0.3
+# What is left out is this much quieter, where it is further from the rest than sounds of speech reach.
+_MUFFLED, _NEXT_S = 0.03, 0.1
 # The background is judged from this much of what was heard before, and at least as much of what comes.
 _CONTEXT_S = 30.0
 
@@ -121,16 +123,18 @@ class Search:
         self._levels = _with_levels(self._levels, held, self._rate_hz)
         excess = vad.excess_db(self._levels)
         speech = vad.is_speech(excess)
+        muffled = np.zeros(len(speech), bool)
         if left_out is not None:
             known = left_out[self._held_start // step :][: len(speech)]
-            speech[: len(known)] &= ~known
+            muffled[: len(known)] = known
+            speech &= ~muffled
         spans, done_step = _cut(excess, speech, (self.done - self._held_start) // step, self._longest, last)
         for first, end in spans:
             # What does not fill the last step of the recording goes with it, where there is room.
             last_one = last and end == len(excess)
             end_sample = min(len(held), (first + self._longest) * step) if last_one else end * step
-            samples = levelled(held[first * step : end_sample])
-            yield Window(self._held_start + first * step, samples, _silences_s(speech[first:end]))
+            samples = _muffled(held[first * step : end_sample], muffled[first:end], step)
+            yield Window(self._held_start + first * step, levelled(samples), _silences_s(speech[first:end]))
         self.done = self._held_start + done_step * step
         forgotten = max(0, _whole(done_step - self._context // step) * step)
         self._held, self._levels = held[forgotten:], self._levels[forgotten // step :]
@@ -151,6 +155,16 @@ def _with_levels(levels: NDArray[np.float32], held: NDArray[np.float32], sample_
     if first <= 0:
         return vad.levels_db(held, sample_rate_hz)
     return np.concatenate([levels[: first + reach], vad.levels_db(held[first * step :], sample_rate_hz)[reach:]])
+
+
+def _muffled(samples: NDArray[np.float32], left_out: NDArray[np.bool_], step: int) -> NDArray[np.float32]:
+    """Quietens what of the [samples] of a window is left out, by [steps], but for what lies next to the rest."""
+    if not left_out.any():
+        return samples
+    near = np.convolve(~left_out, np.ones(2 * round(_NEXT_S / vad.STEP_S) + 1), "same") > 0
+    gains = np.where(near, 1.0, _MUFFLED)
+    at = np.arange(len(samples), dtype=np.float32) / step - 0.5
+    return samples * np.interp(at, np.arange(len(gains)), gains).astype(np.float32)
 
 
 def gathered(

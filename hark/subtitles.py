@@ -57,11 +57,13 @@ def _cues(words: Sequence[Word], layout: Layout) -> list[Cue]:
 def _screens(words: Sequence[Word], layout: Layout) -> Iterator[tuple[float, float, tuple[str, ...]]]:
     """Parts the lines of what one cue says; only a word of more lines than it has makes more than one part."""
     lines = layout.lines(" ".join(word.text for word in words if word.text))
+    lead = [layout.lead] if layout.has_lead_line else []
+    if layout.lead and not lead and len(lines) > layout.max_lines:
+        lead, lines = [layout.lead], replace(layout, lead="").lines(" ".join(word.text for word in words if word.text))
     start_s, end_s = words[0].start_s, words[-1].end_s
     line_s = (end_s - start_s) / max(len(lines), 1)
     for first in range(0, len(lines), layout.max_lines):
         last = min(first + layout.max_lines, len(lines))
-        lead = [layout.lead] if layout.has_lead_line else []
         yield start_s + first * line_s, start_s + last * line_s, (*lead, *lines[first:last])
 
 

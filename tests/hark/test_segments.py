@@ -251,3 +251,31 @@ def test_no_window_is_too_long_by_a_sample(extra_samples: int, longest_s: float)
     found = split(samples, RATE, longest_s)
     assert found
     assert all(0 < end - start <= longest_s * RATE for start, end in found)
+
+
+def test_what_is_left_out_is_in_no_window_but_faintly_around_others(speech: np.ndarray) -> None:
+    samples = np.concatenate([silence(1), speech, silence(0.2), speech, silence(1)])
+    left_out = np.zeros(len(samples) // 160, bool)
+    left_out[750:] = True
+    found = list(segments.Search(RATE, LONGEST_S).add([samples], True, left_out))
+    assert sum(len(window.samples) for window in found) < 1.15 * len(speech)
+    assert found[-1].start + len(found[-1].samples) < 8.2 * RATE
+    whole = list(segments.Search(RATE, LONGEST_S).add([samples], True, np.zeros(len(left_out), bool)))
+    for window, other in zip(found, whole, strict=False):
+        if window.start == other.start and len(window.samples) == len(other.samples):
+            np.testing.assert_array_equal(window.samples, other.samples)
+    last = found[-1]
+    first_left_out = 750 * 160 - last.start
+    there = samples[last.start :][: len(last.samples)]
+    np.testing.assert_array_equal(last.samples[:first_left_out], there[:first_left_out])
+    faint = first_left_out + 2_000
+    np.testing.assert_allclose(last.samples[faint:], 0.03 * there[faint:], atol=1e-6)
+
+
+def test_nothing_left_out_changes_nothing(speech: np.ndarray) -> None:
+    samples = np.concatenate([silence(1), speech, silence(1)])
+    for left_out in (None, np.zeros(0, bool), np.zeros(10_000, bool)):
+        found = list(segments.Search(RATE, LONGEST_S).add([samples], True, left_out))
+        for window, expected in zip(found, windows([samples], RATE, LONGEST_S), strict=True):
+            np.testing.assert_array_equal(window.samples, expected.samples)
+    assert not list(segments.Search(RATE, LONGEST_S).add([samples], True, np.ones(10_000, bool)))

@@ -302,7 +302,13 @@ class BeamSearch:
         return list(distinct.values())
 
     def text_score(self, labels: Sequence[int]) -> float:
-        """Returns what language model and hot words add to the score of a whole text, by its labels without blanks."""
+        """Returns what language model and hot words add to the score of a whole text, by its labels without blanks.
+
+        Raises:
+            ValueError: a label is the blank, or none of the model's.
+        """
+        if not all(0 <= label < len(self._labels) and label != self._blank for label in labels):
+            raise ValueError(f"{list(labels)} are not all labels of the model that are no blank")
         if not self._compiled:
             return self._knowledge.of_text(labels)
         return self._compiled.text_score(np.array(labels, np.int64)) + self._knowledge.hot_end(labels)

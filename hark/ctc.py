@@ -82,7 +82,12 @@ def log_prob(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) 
 
     Returns:
         a natural logarithm; minus infinity where there are too few frames for so many tokens.
+
+    Raises:
+        ValueError: a label is none of the model's.
     """
+    if len(labels) and not 0 <= min(labels) <= max(labels) < log_probs.shape[1]:
+        raise ValueError(f"{list(labels)} are not all among {log_probs.shape[1]} labels")
     states = _states(labels, blank)
     if library := compiled.library():
         emitted, order, score = np.ascontiguousarray(log_probs, np.float32), states.astype(np.int64), np.empty(1)

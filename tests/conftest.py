@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Two test processes on two cores: threads of their own would only take time from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,6 +29,9 @@ DATA = Path(__file__).parent / "data"
 # What is said in events/sample.wav and sample.ogg.
 SPOKEN = "the train to the coast leaves at nine in the morning and the old man will wait for you at the station"
 
+if TYPE_CHECKING:
+    from tests.attention_files import AttentionFiles
+
 Post = Callable[..., tuple[int, dict[str, str], Any]]
 
 
@@ -47,6 +50,14 @@ def readable() -> str:
     assert found.spoken == SPOKEN
     assert (found.text[:4], found.text[-9:]) == ("The ", " station.")
     return found.text
+
+
+@pytest.fixture(scope="session")
+def attention_files(tmp_path_factory: pytest.TempPathFactory) -> "AttentionFiles":
+    """A tiny recogniser and its attention decoder, drawn and exported."""
+    from tests.attention_files import write_files
+
+    return write_files(tmp_path_factory.mktemp("attention"))
 
 
 @pytest.fixture

@@ -121,6 +121,65 @@ def test_of_equals_both_keep_the_same(beam: int, small_model: LanguageModel) -> 
             assert searched(search, log_probs, in_c=True) == searched(search, log_probs, in_c=False)
 
 
+def text_score(search: BeamSearch, labels: tuple[int, ...], in_c: bool) -> float:
+    """What is known of a text, by one of the two."""
+    compiled_search = search._compiled
+    try:
+        if not in_c:
+            search._compiled = None
+        return search.text_score(labels)
+    finally:
+        search._compiled = compiled_search
+
+
+@pytest.mark.parametrize("in_c", [pytest.param(True, marks=built), False])
+@pytest.mark.parametrize("hot", [[], HOT])
+@pytest.mark.parametrize("with_model", [True, False])
+def test_what_is_known_of_a_text_is_what_the_search_counted(
+    small_model: LanguageModel, in_c: bool, hot: list[str], with_model: bool
+) -> None:
+    weights = Weights(alpha=0.7, beta=0.3, beam=60, hotword_beam=60, beam_width=1e9, label_width=1e9)
+    search = BeamSearch(LABELS, 0, weights, small_model if with_model else None, hot)
+    rng = np.random.default_rng(11)
+    texts = [emission(rng, 40, doubt) for doubt in (0.1, 0.6, 0.9)]
+    for text in ("zuq vix", "the zuq", "a dog a dog", "zuq vixen", "cat"):  # with hot words, whole and begun
+        shares = np.full((2 * len(text), len(LABELS)), 1e-4)
+        shares[np.arange(0, 2 * len(text), 2), [LABELS.index(character) for character in text]] = 1.0
+        shares[1::2, 0] = 1.0
+        texts.append(np.log(shares / shares.sum(axis=1, keepdims=True)).astype(np.float32))
+    losses = []
+    for log_probs in texts:
+        for found in searched(search, log_probs, in_c) if search._compiled else search(log_probs, 10):
+            # All of a text's score but what was heard. A search that drops paths has heard less of it.
+            lost = ctc.log_prob(log_probs, found.labels, 0) + text_score(search, found.labels, in_c) - found.score
+            assert lost > -1e-6
+            losses.append(lost)
+    assert np.median(losses) < 0.01
+
+
+@built
+@settings(max_examples=100, deadline=None)
+@given(
+    text=st.text(alphabet=" 'acdgnoqstuvxz", max_size=30) | st.sampled_from([*TEXT, "zuq vix", "a dog", "zuq vix zuq"]),
+    with_hot=st.booleans(),
+    with_model=st.booleans(),
+)
+def test_in_c_as_much_is_known_of_a_text_as_in_numpy(
+    small_model: LanguageModel, text: str, with_hot: bool, with_model: bool
+) -> None:
+    search = BeamSearch(
+        LABELS, 0, Weights(alpha=0.7, beta=-0.4), small_model if with_model else None, HOT if with_hot else []
+    )
+    labels = tuple(LABELS.index(character) for character in text)
+    assert text_score(search, labels, in_c=True) == pytest.approx(text_score(search, labels, in_c=False), abs=1e-9)
+
+
+@pytest.mark.parametrize("label", [-1, 0, len(LABELS)])
+def test_nothing_is_known_of_a_text_of_other_labels(small_model: LanguageModel, label: int) -> None:
+    with pytest.raises(ValueError, match="no blank"):
+        BeamSearch(LABELS, 0, Weights(), small_model).text_score((3, label))
+
+
 @pytest.mark.parametrize("bad", [np.full((3, len(LABELS)), np.nan), np.zeros((3, 5)), np.zeros(len(LABELS))])
 def test_what_are_no_log_probabilities_is_refused(bad: np.ndarray, small_model: LanguageModel) -> None:
     with pytest.raises(ValueError, match=r"29 labels"):

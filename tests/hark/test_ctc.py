@@ -1,9 +1,12 @@
-"""Greedy CTC on cases worked out by hand."""
+"""Greedy CTC on cases worked out by hand; how likely a text is, against a library and in C against NumPy."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from hark.ctc import Tokens, greedy, words
+from hark import compiled
+from hark.ctc import Tokens, greedy, log_prob, words
 
 BLANK, A, B = 0, 1, 2
 
@@ -79,3 +82,94 @@ def test_words_are_what_stands_between_spaces(text: str, expected: list[str]) ->
     indices = np.array([labels.index(character) for character in text], np.intp)
     tokens = Tokens(indices, indices, indices, np.ones(len(text)))
     assert [text[letters] for letters in words(tokens, labels)] == expected
+
+
+def random_emission(seed: int, frames: int, labels: int = 5, doubt: float = 1.0) -> np.ndarray:
+    """[frames, labels] log-probabilities, the surer the smaller `doubt` is."""
+    drawn = np.random.default_rng(seed).dirichlet(np.full(labels, doubt), frames).reshape(frames, labels)
+    return np.log(drawn + 1e-12).astype(np.float32)
+
+
+@pytest.fixture(params=["C", "NumPy"])
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which of the two computes in the test."""
+    if request.param == "NumPy":
+        monkeypatch.setattr(compiled, "library", lambda: None)
+    elif compiled.library() is None:
+        pytest.skip("not compiled: `make hark/native/libhark.so`")
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("blank", [0, 2, 4])
+def test_how_likely_a_text_is_equals_what_pytorch_computes(blank: int) -> None:
+    import torch
+
+    rng = np.random.default_rng(blank)
+    others = [label for label in range(5) if label != blank]
+    for frames in (1, 2, 3, 10, 60):
+        for length in (0, 1, 2, 5, 30):
+            labels = rng.choice(others, length).tolist()
+            log_probs = random_emission(frames + length, frames)
+            loss = torch.nn.functional.ctc_loss(
+                torch.from_numpy(log_probs)[:, None].double(),
+                torch.tensor([labels], dtype=torch.long).reshape(1, length),
+                torch.tensor([frames]),
+                torch.tensor([length]),
+                blank=blank,
+                reduction="sum",
+            )
+            assert log_prob(log_probs, labels, blank) == pytest.approx(-loss.item(), rel=1e-6, abs=1e-5)
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize(
+    ("frames", "labels", "expected"),
+    [
+        ([], [], 1.0),
+        ([], [A], 0.0),
+        ([BLANK], [], 0.9),
+        ([A], [A], 0.9),
+        ([A], [B], 0.05),
+        ([A], [A, B], 0.0),  # too few frames
+        ([A, A], [A, A], 0.0),  # a blank has to be between repeats
+        ([A, BLANK, A], [A, A], 0.9**3),
+        ([A, B], [A], 0.9 * 0.05 + 0.9 * 0.05 + 0.05 * 0.05),  # "a", twice, or after or before a blank
+    ],
+)
+def test_how_likely_a_text_is_by_hand(frames: list[int], labels: list[int], expected: float) -> None:
+    found = np.exp(log_prob(emission([(frame, 0.9) for frame in frames]), labels, BLANK))
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.skipif(compiled.library() is None, reason="not compiled: `make hark/native/libhark.so`")
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    frames=st.integers(0, 400),
+    doubt=st.sampled_from([0.02, 0.2, 1.0]),
+    labels=st.lists(st.integers(1, 4), max_size=40),
+)
+def test_in_c_a_text_is_as_likely_as_in_numpy(seed: int, frames: int, doubt: float, labels: list[int]) -> None:
+    log_probs = random_emission(seed, frames, doubt=doubt)
+    in_c = log_prob(log_probs, labels, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "library", lambda: None)
+        in_numpy = log_prob(log_probs, labels, 0)
+    assert in_c == pytest.approx(in_numpy, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.usefixtures("implementation")
+def test_labels_that_cannot_be_make_a_text_impossible() -> None:
+    log_probs = np.full((4, 3), -np.inf, np.float32)
+    log_probs[:, A] = 0.0
+    assert log_prob(log_probs, [A], BLANK) == 0.0
+    assert log_prob(log_probs, [B], BLANK) == -np.inf
+    assert log_prob(log_probs, [], BLANK) == -np.inf
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("labels", [[3], [-1], [A, 99]])
+def test_how_likely_a_text_of_other_labels_is_is_not_asked(labels: list[int]) -> None:
+    with pytest.raises(ValueError, match="among 3 labels"):
+        log_prob(emission([(A, 0.9)]), labels, BLANK)

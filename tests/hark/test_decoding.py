@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,13 @@ from hark import confidence
 from hark.beam import BeamSearch, Weights
 from hark.decoding import GREEDY, Beam, Decoders, Decoding, Tuning
 from hark.errors import InvalidParameter, ModelError
+from hark.joint import Joint, JointWeights
 from hark.language_model import LanguageModel
 from hark.pipeline import Timings, transcribe_samples
 from hark.recognizer import Recognizer
-from tests.conftest import EVENTS, ROOT, Post, make_spec, multipart
+from local.event import http_event
+from tests.attention_files import AttentionFiles
+from tests.conftest import EVENTS, ROOT, Post, invoke, make_spec, multipart
 from training import language_model
 
 SPEECH = (EVENTS / "sample.wav").read_bytes()
@@ -91,7 +95,7 @@ def test_what_is_asked_for_survives_a_record() -> None:
 def test_the_weights_beside_an_acoustic_model_are_those_of_the_search(tmp_path: Path) -> None:
     model = tmp_path / "asr.onnx"
     assert Tuning.beside(model) == Tuning()
-    tuning = Tuning(Weights(alpha=0.9, beam=7), {"bias": 1.0}, {"wer": 0.1})
+    tuning = Tuning(Weights(alpha=0.9, beam=7), {"bias": 1.0}, {"wer": 0.1}, JointWeights(0.7, word=0.5), {"bias": 2.0})
     assert tuning.write(model) == tmp_path / "asr.json"
     assert Tuning.beside(model) == tuning
 
@@ -118,6 +122,9 @@ def test_the_weights_beside_an_acoustic_model_are_those_of_the_search(tmp_path: 
                 '"word_confidence": []', '"word_confidence": {"warmth": 1}', '"word_confidence": {"bias": NaN}',
                 '"word_confidence": {"bias": "1"}', '"measured": []', '"measured": {"sets": []}',
                 '"measured": {"sets": {"test": []}}', '"measured": {"sets": {"test": {"beam": 0.1}}}', '"colour": 1',
+                '"joint": []', '"joint": {"gamma": 1}', '"joint": {"attention": NaN}', '"joint": {"candidates": 0}',
+                '"joint": {"variants": 1.5}', '"joint": {"candidates": 1000000000}', '"joint": {"language": "1"}',
+                '"joint_confidence": {"warmth": 1}', '"joint_confidence": {"bias": NaN}',
             )
         ),
     ],
@@ -180,6 +187,158 @@ def test_an_endpoint_with_a_damaged_language_model_starts_only_if_it_decodes_gre
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert done.returncode == code
     assert ("hark.errors.ModelError: The language model" in done.stderr) is bool(code)
+
+
+@pytest.fixture
+def pair(attention_files: AttentionFiles, tmp_path: Path) -> Path:
+    """A recogniser with its attention decoder beside it, in a folder of the test's own."""
+    for file in (attention_files.recognizer, attention_files.attention):
+        shutil.copy(file, tmp_path)
+    return tmp_path / "asr.onnx"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language_model", "attention", "expected"),
+    [
+        ("joint", True, True, "joint"),
+        ("joint", True, False, "beam"),
+        ("joint", False, True, "greedy"),  # a search is where its candidates come from
+        ("joint", False, False, "greedy"),
+        ("beam", True, True, "beam"),
+        ("beam", False, True, "greedy"),
+        ("greedy", True, True, "greedy"),
+    ],
+)
+def test_who_names_no_decoder_gets_the_best_that_there_are_files_for(
+    pair: Path, path: Path, wanted: str, language_model: bool, attention: bool, expected: str
+) -> None:
+    if not attention:
+        pair.with_name("asr.attention.onnx").unlink()
+    spec = Recognizer(pair).spec
+    decoders = Decoders(pair, path if language_model else pair.with_name("none.bin"), wanted)
+    decoders.load(spec)
+    assert decoders.default == expected
+    kinds: dict[str, type] = {"joint": Joint, "beam": Beam, "greedy": type(GREEDY)}
+    assert type(decoders.decoder(Decoding(), spec)) is kinds[expected]
+    # A decoder that is named is that one, whatever the default is.
+    for name in (
+        "greedy",
+        *(("beam",) if language_model else ()),
+        *(("joint",) if language_model and attention else ()),
+    ):
+        decoders.check(Decoding(name))
+        assert type(decoders.decoder(Decoding(name), spec)) is kinds[name]
+
+
+def test_hot_words_and_alternatives_are_decoded_jointly_where_that_is_the_default(pair: Path, path: Path) -> None:
+    spec = Recognizer(pair).spec
+    asked = (Decoding(hotwords=("ahab",)), Decoding(alternatives=2), Decoding(prompted=("ahab",)), Decoding("joint"))
+    for each in asked:
+        assert type(Decoders(pair, path).decoder(each, spec)) is Joint
+        assert type(Decoders(pair, path, "beam").decoder(each, spec)) is (Joint if each.decoder else Beam)
+
+
+def test_without_an_attention_decoder_joint_decoding_is_refused_by_name(path: Path, tmp_path: Path) -> None:
+    decoders = Decoders(tmp_path / "asr.onnx", path)
+    for refuse in (lambda: decoders.check(Decoding("joint")), lambda: decoders.decoder(Decoding("joint"), SPEC)):
+        with pytest.raises(InvalidParameter, match=r"no attention decoder here.*set decoder to beam") as caught:
+            refuse()
+        assert caught.value.param == "decoder"
+    without_either = Decoders(tmp_path / "asr.onnx", tmp_path / "none.bin")
+    with pytest.raises(InvalidParameter, match="no language model"):
+        without_either.check(Decoding("joint"))
+
+
+def spoilt(pair: Path, how: str) -> None:
+    """Makes the attention decoder one that cannot be used."""
+    file = pair.with_name("asr.attention.onnx")
+    if how == "damaged":
+        file.write_bytes(file.read_bytes()[:-1000])
+    elif how == "of another kind":
+        shutil.copy(pair, file)
+    else:
+        shutil.copy(app.settings.model_path, pair)  # whose features it does not read
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("damaged", r"asr\.attention\.onnx is not a usable model"),
+        ("of another kind", r"asr\.attention\.onnx is no attention decoder; make one with"),
+        ("of another recogniser", r"reads the features of another encoder than .*asr\.onnx has; .*HARK_DECODER=beam"),
+    ],
+)
+def test_an_attention_decoder_that_cannot_be_used_stops_whom_it_is_for(
+    pair: Path, path: Path, how: str, message: str
+) -> None:
+    spoilt(pair, how)
+    spec = Recognizer(pair).spec
+    with pytest.raises(ModelError, match=message) as caught:
+        Decoders(pair, path).load(spec)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match=message):
+        Decoders(pair, path).decoder(Decoding(), spec)
+    for default in ("beam", "greedy"):
+        decoders = Decoders(pair, path, default)
+        decoders.load(spec)
+        assert type(decoders.decoder(Decoding(hotwords=("ahab",)), spec)) is Beam
+        # It started without, so what it cannot do is the request's mistake.
+        with pytest.raises(InvalidParameter, match="no attention decoder here"):
+            decoders.decoder(Decoding("joint"), spec)
+
+
+@pytest.mark.parametrize(
+    ("how", "decoder", "code"),
+    [("damaged", "", 1), ("of another recogniser", "joint", 1), ("damaged", "beam", 0), ("damaged", "greedy", 0)],
+)
+def test_an_endpoint_with_an_unusable_attention_decoder_starts_only_without_it(
+    pair: Path, how: str, decoder: str, code: int
+) -> None:
+    spoilt(pair, how)
+    environment = {**os.environ, "HARK_MODEL": str(pair), "HARK_DECODER": decoder}
+    command = [sys.executable, "-c", "import handler.app"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == code, done.stderr
+    assert ("hark.errors.ModelError: " in done.stderr) is bool(code)
+
+
+def asked_by_query(query: str) -> tuple[int, dict[str, str], Any]:
+    return invoke(http_event("POST", "/transcribe", {"content-type": "audio/wav"}, SPEECH, query))
+
+
+def test_an_endpoint_decodes_jointly_with_hot_words_prompts_and_alternatives(
+    pair: Path, monkeypatch: pytest.MonkeyPatch, post: Post
+) -> None:
+    recognizer = Recognizer(pair)
+    monkeypatch.setattr(app, "recognizer", recognizer)
+    monkeypatch.setattr(app, "decoders", Decoders(pair, app.settings.language_model_path))
+    seen: list[str] = []
+    for fields in ({}, {"decoder": "joint"}, {"hotwords": "Quackenbush"}, {"prompt": "Glossary: Quackenbush"}):
+        body, content_type = multipart({"model": "whisper-1", "text_style": "spoken", **fields}, SPEECH)
+        status, _, reply = post("/v1/audio/transcriptions", body, content_type)
+        assert status == 200, reply
+        seen.append(reply["text"])
+    assert seen[0] == seen[1]
+    status, _, reply = asked_by_query("decoder=joint&alternatives=3&text_style=spoken")
+    assert status == 200
+    texts = [each["text"] for each in reply["alternatives"]]
+    assert len(set(texts)) == len(texts) == 3
+    assert texts[0] == reply["text"]
+    assert all(0 <= word["confidence"] <= 1 for word in reply["words"])
+    status, _, reply = asked_by_query("decoder=greedy&hotwords=ahab")
+    assert (status, reply["error"]["param"]) == (422, "hotwords")
+
+
+def test_an_endpoint_without_an_attention_decoder_refuses_joint_decoding(
+    pair: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.with_name("asr.attention.onnx").unlink()
+    monkeypatch.setattr(app, "recognizer", Recognizer(pair))
+    monkeypatch.setattr(app, "decoders", Decoders(pair, app.settings.language_model_path))
+    status, _, reply = asked_by_query("decoder=joint")
+    assert (status, reply["error"]["param"]) == (400, "decoder")
+    assert "no attention decoder here" in reply["error"]["message"]
+    assert asked_by_query("")[0] == 200
 
 
 STEPS: tuple[Any, ...] = (float("nan"), float("inf"), 0, -0.1, 1.1, "0.1", None, [])

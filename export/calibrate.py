@@ -76,7 +76,7 @@ def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder =
             texts += _spelt(window.tokens, words, spec)
             if normalise(utterance.text):
                 sure.append(window.tokens.mean_log_prob)
-        matched = {position for _, position in _equal_words(normalise(utterance.text).split(), texts)}
+        matched = {position for _, position in equal_words(normalise(utterance.text).split(), texts)}
         right += [i in matched for i in range(len(texts))]
         groups += [group] * len(texts)
     return Heard(np.concatenate(rows), np.array(right, np.bool_), np.array(groups, np.int64), np.array(sure))
@@ -133,7 +133,7 @@ def place(recognizer: Runner, texts: Sequence[str]) -> Placed:
             letters = ctc.words(window.tokens, spec.labels)
             words += _spelt(window.tokens, letters, spec)
             rows.append(_places(window, letters, spec))
-        pairs = np.array(_equal_words(spoken.words, words), np.int64).reshape(-1, 2)
+        pairs = np.array(equal_words(spoken.words, words), np.int64).reshape(-1, 2)
         spoken_s.append(spoken.spans_s[pairs[:, 0]])
         measured.append(np.concatenate(rows)[pairs[:, 1]])
     true_s, columns = np.concatenate(spoken_s), np.concatenate(measured)
@@ -222,7 +222,7 @@ def _spelt(tokens: ctc.Tokens, words: Sequence[slice], spec: ModelSpec) -> list[
     return ["".join(spec.labels[label] for label in tokens.labels[word]) for word in words]
 
 
-def _equal_words(reference: list[str], hypothesis: list[str]) -> list[tuple[int, int]]:
+def equal_words(reference: list[str], hypothesis: list[str]) -> list[tuple[int, int]]:
     """Aligns words with the fewest edits; returns the positions of those that are equal in both."""
     if not reference or not hypothesis:
         return []

@@ -204,8 +204,9 @@ def get_openapi() -> Response:
 @app.answers(routes.DOCS)
 def get_docs() -> Response:
     """Describes this API for people."""
-    reply = _reply(200, contract.page())
-    reply.headers["Content-Security-Policy"] = contract.PAGE_POLICY
+    page, policy = contract.page()
+    reply = _reply(200, page)
+    reply.headers["Content-Security-Policy"] = policy
     return reply
 
 

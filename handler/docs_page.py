@@ -1,4 +1,4 @@
-"""An OpenAPI document -> one HTML page: no script, no file of its own, nothing from elsewhere.
+"""An OpenAPI document -> one HTML page, which loads nothing; a form beside each operation calls it.
 
 It lays out what Hark's contract uses of OpenAPI 3.1, whose "Schema Object" and "Operation Object" give the names below.
 """
@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
+from handler import try_it
+from handler.bundle import Bundle, source
+
 _Node = Mapping[str, Any]
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #d5d9e0; --soft: #f4f5f7; --dim: #555e6d; --link: #1a56b4; }
+:root { color-scheme: light dark; --line: #d5d9e0; --soft: #f4f5f7; --dim: #555e6d; --link: #1a56b4; --on-link: #fff; }
 @media (prefers-color-scheme: dark) {
-  :root { --line: #3a414d; --soft: #1e232b; --dim: #a3adbb; --link: #86b6ff; }
+  :root { --line: #3a414d; --soft: #1e232b; --dim: #a3adbb; --link: #86b6ff; --on-link: #14171c; }
   body { background: #14171c; color: #e4e7ec; }
 }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
@@ -34,13 +37,19 @@ td:first-child { white-space: nowrap; }
 """
 
 
-def render(document: _Node) -> str:
-    """Returns the page."""
+def render(document: _Node) -> Bundle:
+    """Returns the page, and what its policy has to allow."""
+    style = _STYLE + try_it.STYLE
+    script = f"\n{try_it.SCRIPT.read_text(encoding='utf-8')}"
+    return Bundle(_page(document, style, script), (source(script),), (source(style),))
+
+
+def _page(document: _Node, style: str, script: str) -> str:
     info, schemas = document["info"], document["components"]["schemas"]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(info['title'])}: the API</title><style>{_STYLE}</style></head><body><main>\n"
+        f"<title>{escape(info['title'])}: the API</title><style>{style}</style></head><body><main>\n"
         f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>\n"
         f"<p>{_text(info['summary'])}</p>{_prose(info)}"
         '<p><a href="openapi.json">The same as an OpenAPI document</a></p>\n'
@@ -49,7 +58,7 @@ def render(document: _Node) -> str:
         + _table(("answer", "meaning"), _responses(document["components"]["responses"]))
         + "<h2>Schemas</h2>\n"
         + "".join(_schema(schemas, *named) for named in schemas.items() if "properties" in named[1])
-        + "</main></body></html>\n"
+        + f'</main><script type="module">{script}</script></body></html>\n'
     )
 
 
@@ -72,6 +81,7 @@ def _operation(document: _Node, method: str, path: str, operation: _Node) -> str
     parts += [
         f'<pre tabindex="0">{escape(sample["source"].strip())}</pre>\n' for sample in operation.get("x-codeSamples", [])
     ]
+    parts.append(try_it.form(document, method, path, operation))
     if parameters := operation.get("parameters"):
         rows = [
             (f"<code>{escape(p['name'])}</code>", _type(schemas, p["schema"]), _about(schemas, p)) for p in parameters

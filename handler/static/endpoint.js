@@ -40,14 +40,15 @@ export async function health() {
  * XMLHttpRequest, since fetch does not tell how much has been sent.
  *
  * @param {Blob} recording
- * @param {{key: string, signal: AbortSignal, onProgress: (share: number) => void}} options share: 0..1 of the bytes.
+ * @param {{key: string, query: string, signal: AbortSignal, onProgress: (share: number) => void}} options share: 0..1
+ *     of the bytes; query: of the address, "" for none.
  * @throws {Refusal} the endpoint refused it or did not answer.
  * @throws {DOMException} AbortError: `signal` was given.
  */
-export function transcribe(recording, { key, signal, onProgress }) {
+export function transcribe(recording, { key, query, signal, onProgress }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "transcribe");
+    request.open("POST", query ? `transcribe?${query}` : "transcribe");
     request.responseType = "text";
     request.setRequestHeader("Content-Type", recording.type || "application/octet-stream");
     if (key) request.setRequestHeader("Authorization", `Bearer ${key}`);

@@ -4,7 +4,7 @@
 /** From here on a word is certain. */
 export const CERTAIN_FROM = 0.8;
 /** Below, it is more likely wrong than right. */
-export const LIKELY_WRONG_BELOW = 0.5;
+export const LIKELY_WRONG_BELOW = 0.6;
 
 /** Returns "certain", "doubtful" or "wrong" of a confidence. */
 export function grade(confidence) {

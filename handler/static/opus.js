@@ -11,9 +11,10 @@ const PRE_SKIP = 312;
  * Encodes mono samples.
  * @param {Float32Array} samples
  * @param {number} rate_hz one of Opus's: 8000, 12000, 16000, 24000, 48000.
+ * @param {(share: number) => void} onProgress told how much of it is encoded, 0..1
  * @returns {Promise<Blob | null>} null where this browser has no Opus encoder.
  */
-export async function encode(samples, rate_hz) {
+export async function encode(samples, rate_hz, onProgress = () => {}) {
   const config = { codec: "opus", sampleRate: rate_hz, numberOfChannels: 1, bitrate: BIT_RATE };
   const support = await window.AudioEncoder?.isConfigSupported(config).catch(() => null);
   if (!support?.supported) return null;
@@ -26,6 +27,7 @@ export async function encode(samples, rate_hz) {
       const packet = new Uint8Array(chunk.byteLength);
       chunk.copyTo(packet);
       packets.push({ packet, ticks: Math.round((chunk.duration / 1e6) * CLOCK_HZ) });
+      onProgress(Math.min(1, ((chunk.timestamp / 1e6) * rate_hz) / samples.length));
     },
     error: (error) => (failure = error),
   });

@@ -1,15 +1,37 @@
 // The page: one state at a time (idle, recording, working, result), and what leads from one to the next.
 
+import { LAYOUT } from "./captions.js";
 import { clock } from "./clock.js";
-import { health, Refusal, transcribe } from "./endpoint.js";
+import { fromReply, wordsOf } from "./edits.js";
+import { health, Refusal } from "./endpoint.js";
+import { droppedFiles } from "./folders.js";
 import { KeywordView } from "./keywords.js";
+import { Options } from "./options.js";
 import { LevelMeter, NoMicrophone, Recorder } from "./recorder.js";
+import { RecordingList } from "./recordings.js";
 import { ResultView } from "./result.js";
-import { decode, pack, probe } from "./sound.js";
+import { transcribeRecording } from "./sending.js";
+import { Shelf } from "./shelf.js";
+import { decode, pack } from "./sound.js";
 
 const $ = (id) => document.getElementById(id);
 const meter = new LevelMeter($("level-canvas"));
 const result = new ResultView(say);
+const options = new Options($("options-form"));
+const shelf = new Shelf();
+const recordings = new RecordingList($("recordings"), shelf, {
+  transcribe,
+  keep,
+  onOpen: open,
+  onKeyWanted: (refusal) => {
+    onRefusal(refusal);
+    state.again = () => {
+      settle();
+      recordings.work();
+    };
+  },
+  say,
+});
 
 // The name under which sessionStorage, which ends with the tab, keeps the key of a visitor who ticks the box.
 const KEY_NAME = "hark-key";
@@ -18,7 +40,6 @@ const SILENT_S = 3;
 const SILENT_LEVEL = 0.02;
 // Whoever pressed twice by mistake said nothing.
 const SHORTEST_S = 0.3;
-const COMPRESS = "Compress it, as MP3 or M4A for example, or send a part of it.";
 
 const state = {
   /** What GET health says, or null. */
@@ -61,7 +82,7 @@ function storage() {
 
 function show(name) {
   document.body.dataset.state = name;
-  $("intake").hidden = name !== "idle";
+  for (const id of ["intake", "options", "shelf"]) $(id).hidden = name !== "idle";
   $("recording").hidden = name !== "recording";
   $("working").hidden = name !== "working";
   $("result").hidden = name !== "result";
@@ -77,6 +98,7 @@ function startAgain() {
   result.leave();
   settle();
   show("idle");
+  recordings.refresh(); // what was corrected is listed as such
   $("record").focus();
 }
 
@@ -86,13 +108,12 @@ function startAgain() {
 function complain(title, message, offers = []) {
   $("problem-title").textContent = title;
   $("problem-message").textContent = message;
-  for (const id of ["shrink", "retry"]) $(id).hidden = !offers.includes(id);
+  $("retry").hidden = !offers.includes("retry");
   $("key-form").hidden = true;
   $("problem").classList.remove("question");
   $("problem").hidden = false;
   say("");
-  const first = offers.find((id) => !$(id).hidden) ?? "dismiss";
-  $(first).focus();
+  $(offers[0] ?? "dismiss").focus();
 }
 
 function settle() {
@@ -178,9 +199,9 @@ async function stopRecording() {
   // What browsers record differs from one to the next; as WAV or Ogg Opus every endpoint reads it, and the words' times
   // are those of the very samples that are played. A browser that cannot decode its own recording sends it as it is.
   const samples = await decode(original);
-  const packed = samples && (await pack(samples, limitBytes()));
+  const packed = samples && (await pack(samples, state.endpoint?.limits?.body_bytes ?? Infinity));
   state.recording = { name, blob: packed ?? original, samples };
-  if (!signal.aborted) send(state.recording.blob);
+  if (!signal.aborted) send();
 }
 
 $("stop").addEventListener("click", stopRecording);
@@ -193,15 +214,12 @@ $("discard").addEventListener("click", async () => {
 // --- files --------------------------------------------------------------------------------------------------------
 
 $("file").addEventListener("change", () => {
-  const [file] = $("file").files;
+  const files = [...$("file").files];
   $("file").value = ""; // so that the same file can be chosen again
-  if (file) take(file);
+  take(files);
 });
 
-document.addEventListener("paste", (event) => {
-  const [file] = event.clipboardData.files;
-  if (file) take(file);
-});
+document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
 
 for (const type of ["dragenter", "dragover"]) {
   document.addEventListener(type, (event) => {
@@ -213,101 +231,66 @@ for (const type of ["dragenter", "dragover"]) {
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) $("drop-hint").hidden = true;
 });
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   event.preventDefault();
   $("drop-hint").hidden = true;
-  const [file] = event.dataTransfer.files;
-  if (file) take(file);
+  take(await droppedFiles(event.dataTransfer));
 });
 
 function isBusy() {
   return ["recording", "working"].includes(document.body.dataset.state);
 }
 
-function limitBytes() {
-  return state.endpoint?.limits?.body_bytes ?? Infinity;
-}
-
-/** Takes a file: refuses what cannot work before anything is sent. */
-async function take(file) {
-  if (isBusy()) return;
-  result.leave();
-  state.recording = { name: file.name, blob: file, samples: null };
-  const signal = work(file.name, "Reading");
-  const most_s = state.endpoint?.limits?.audio_s ?? Infinity;
-  const { isPlayable, duration_s } = await probe(file);
-  if (signal.aborted) return;
-  if (duration_s > most_s) {
-    show("idle");
-    complain("This recording is too long", `It lasts ${clock(duration_s)}; this endpoint takes up to ${clock(most_s)}. Send a part of it.`);
-  } else if (file.size > limitBytes()) offerToShrink(file, isPlayable);
-  else send(file);
-}
-
-function offerToShrink(file, isPlayable) {
-  show("idle");
-  const sizes = `It has ${megabytes(file.size)}; this endpoint takes ${megabytes(limitBytes())} at once.`;
-  if (isPlayable) complain("This file is too big", `${sizes} This browser can make it small enough, without a loss that matters to speech.`, ["shrink"]);
-  else complain("This file is too big", `${sizes} ${COMPRESS}`);
-}
-
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-$("shrink").addEventListener("click", async () => {
-  const { recording } = state;
-  const signal = work(recording.name, "Shrinking");
-  recording.samples = await decode(recording.blob);
-  const packed = recording.samples && (await pack(recording.samples, limitBytes()));
-  if (signal.aborted) return;
-  if (packed) {
-    recording.blob = packed;
-    send(packed);
-  } else {
-    show("idle");
-    complain("This file is too big", `This browser cannot make it small enough. ${COMPRESS}`);
+/** Takes files: one is shown as soon as it is transcribed, several are worked through in the list. */
+function take(files) {
+  if (isBusy() || !files.length) return;
+  if (files.length === 1 && !recordings.isBusy) {
+    state.recording = { name: files[0].name, blob: files[0], samples: null };
+    send();
+    return;
   }
-});
+  startAgain();
+  recordings.add(files);
+}
 
 // --- sending ------------------------------------------------------------------------------------------------------
 
 /** Shows that something is being done, with a way out; returns the AbortSignal of that way. */
 function work(name, stage) {
+  result.leave();
   settle();
   show("working");
   $("working-name").textContent = name;
-  $("progress").removeAttribute("value");
-  $("stage").textContent = `${stage} …`;
-  say(stage);
+  onStage(stage, null);
   $("cancel").focus();
   state.step = new AbortController();
   return state.step.signal;
 }
 
-function onProgress(share) {
-  if (share < 1) {
-    $("progress").value = 100 * share;
-    $("stage").textContent = `Sending, ${Math.round(100 * share)} % …`;
-  } else {
+function onStage(stage, share) {
+  if (share === null) {
     $("progress").removeAttribute("value");
-    $("stage").textContent = "Transcribing …";
-    say("Transcribing");
+    $("stage").textContent = `${stage} …`;
+    if ($("status").textContent !== stage) say(stage);
+  } else {
+    $("progress").value = 100 * share;
+    $("stage").textContent = `${stage}, ${Math.round(100 * share)} % …`;
   }
 }
 
-async function send(blob) {
+function transcribe(recording, signal, report) {
+  const { query, keepsChannels } = options;
+  return transcribeRecording(recording, { limits: state.endpoint?.limits, key: state.key, query, keepsChannels, signal, onStage: report });
+}
+
+async function send() {
   const { recording } = state;
-  const signal = work(recording.name, "Sending");
-  state.again = () => send(blob);
+  const signal = work(recording.name, recording.samples ? "Sending" : "Reading");
+  state.again = send;
   try {
-    const sent = transcribe(blob, { key: state.key, signal, onProgress });
-    // The picture is made while the endpoint works.
-    const decoded = recording.samples ?? decode(blob);
-    const [reply, samples] = await Promise.all([sent, decoded]);
-    if (signal.aborted) return; // cancelled when the reply was there and the picture was not
-    recording.samples = samples;
-    present(reply, recording);
+    const reply = await transcribe(recording, signal, onStage);
+    const layout = { ...LAYOUT, line_characters: options.line_characters };
+    present(reply, recording, layout, null, await keep(reply, recording));
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof Refusal)) throw error;
@@ -324,11 +307,31 @@ $("cancel").addEventListener("click", () => {
 
 // --- result -------------------------------------------------------------------------------------------------------
 
-function present(reply, recording) {
+function present(reply, recording, layout, edited, id) {
   show("result");
-  result.show(reply, recording);
+  result.show(reply, recording, { layout, edited, isKept: id !== null, onEdit: (transcript, words) => shelf.edit(id, transcript, words) });
   const count = reply.words.length === 1 ? "1 word" : `${reply.words.length} words`;
   say(`Transcribed: ${count}.`);
+}
+
+/** Keeps a result in this browser; returns its number, or null where the browser keeps none. */
+async function keep(reply, { name, blob }) {
+  const words = wordsOf(fromReply(reply)).length;
+  const layout = { ...LAYOUT, line_characters: options.line_characters };
+  const title = { name, made: new Date(), seconds: reply.duration, words, isEdited: false };
+  const id = await shelf.add(title, { reply, edited: null, blob, layout });
+  await recordings.refresh();
+  return id;
+}
+
+async function open(id) {
+  const kept = await shelf.get(id);
+  if (!kept || isBusy()) return;
+  const signal = work(kept.name, "Opening");
+  const samples = await decode(kept.blob);
+  if (signal.aborted) return;
+  state.recording = { name: kept.name, blob: kept.blob, samples };
+  present(kept.reply, state.recording, kept.layout, kept.edited, id);
 }
 
 $("again").addEventListener("click", startAgain);
@@ -349,10 +352,11 @@ function wordsWrong(measured = {}) {
 
 // --- at the start -------------------------------------------------------------------------------------------------
 
+recordings.refresh();
 state.endpoint = await health();
 if (state.endpoint) {
   const { model, limits } = state.endpoint;
-  $("keywords").hidden = !state.endpoint.keywords;
+  $("keywords").hidden = document.body.dataset.state !== "idle" || !state.endpoint.keywords;
   if (limits) $("limits").textContent = `English, up to ${Math.floor(limits.audio_s / 60)} minutes.`;
   $("model").textContent = `Model ${model.name} ${model.version}${wordsWrong(model.measured)}.`;
 }

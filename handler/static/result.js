@@ -27,6 +27,9 @@ export class ResultView {
   #reply = null;
   #recording = null;
   #history = null;
+  #layout = null;
+  #isKept = false;
+  #onEdit = () => {};
   #places = []; // that were found
   #place = -1;
   #player = new Player($("audio"), () => this.#draw());
@@ -114,15 +117,26 @@ export class ResultView {
     new ResizeObserver(() => this.#leaveRoom()).observe($("desk"));
     window.addEventListener("resize", () => this.#leaveRoom());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
-    // What was corrected is not lost by a slip of the hand.
-    window.addEventListener("beforeunload", (event) => this.#history?.isChanged && !$("result").hidden && event.preventDefault());
+    // Where the browser keeps nothing, what was corrected is not lost by a slip of the hand.
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#history?.isChanged && !this.#isKept && !$("result").hidden) event.preventDefault();
+    });
   }
 
-  /** Shows a reply of POST transcribe and its recording: {name, blob, samples (null: not decoded)}. */
-  show(reply, recording) {
+  /**
+   * Shows a reply of POST transcribe and its recording: {name, blob, samples (null: not decoded)}.
+   *
+   * @param {{layout: object, edited: object | null, isKept: boolean, onEdit: (edited: object | null, words: number) =>
+   *     void}} options the layout of its subtitles; the transcript as it was corrected earlier; whether `onEdit` keeps it
+   */
+  show(reply, recording, { layout, edited = null, isKept = false, onEdit = () => {} }) {
     this.#reply = reply;
+    this.#layout = layout;
+    this.#isKept = isKept;
+    this.#onEdit = onEdit;
     this.#recording = recording;
     this.#history = new History(fromReply(reply));
+    if (edited) this.#history.add(edited);
     this.#transcript.reset();
     this.#closeFind();
     $("result-title").textContent = recording.name;
@@ -147,11 +161,6 @@ export class ResultView {
     $("follow").hidden = true;
   }
 
-  /** Whether there are corrections that would be lost. */
-  get isChanged() {
-    return Boolean(this.#history?.isChanged);
-  }
-
   get #now() {
     return this.#history.current;
   }
@@ -159,7 +168,12 @@ export class ResultView {
   // --- what is shown ------------------------------------------------------------------------------------------------
 
   #apply(transcript) {
-    if (this.#history.add(transcript)) this.#show();
+    if (this.#history.add(transcript)) this.#changed();
+  }
+
+  #changed() {
+    this.#show();
+    this.#onEdit(this.#history.isChanged ? this.#now : null, wordsOf(this.#now).length);
   }
 
   #show() {
@@ -352,7 +366,7 @@ export class ResultView {
     this.#transcript.finish();
     if (!this.#history.canUndo) return;
     this.#history.undo();
-    this.#show();
+    this.#changed();
     this.#say("Undone");
   }
 
@@ -360,7 +374,7 @@ export class ResultView {
     this.#transcript.finish();
     if (!this.#history.canRedo) return;
     this.#history.redo();
-    this.#show();
+    this.#changed();
     this.#say("Redone");
   }
 
@@ -456,7 +470,7 @@ export class ResultView {
     const [type, render] = FORMATS[extension];
     const { isChanged } = this.#history;
     const reply = isChanged ? toReply(this.#now, this.#reply) : this.#reply;
-    const content = render(reply, { transcript: this.#now, isChanged, title: this.#recording.name });
+    const content = render(reply, { transcript: this.#now, isChanged, title: this.#recording.name, layout: this.#layout });
     this.#save(content instanceof Blob ? content : new Blob([content], { type }), extension);
     this.#say(`${extension.toUpperCase()} downloaded.`);
   }

@@ -79,10 +79,11 @@ export function wav(samples, rate_hz = RATE_HZ) {
  * Returns samples as a file of at most `most_bytes`: WAV, which loses nothing, or else Ogg Opus.
  * @param {Float32Array} samples
  * @param {number} most_bytes
+ * @param {(share: number) => void} onProgress told how much of it is encoded, 0..1
  * @returns {Promise<Blob | null>} null where neither fits or the browser has no Opus encoder.
  */
-export async function pack(samples, most_bytes) {
+export async function pack(samples, most_bytes, onProgress = () => {}) {
   if (44 + 2 * samples.length <= most_bytes) return wav(samples);
-  const blob = await encode(samples, RATE_HZ);
+  const blob = await encode(samples, RATE_HZ, onProgress);
   return blob && blob.size <= most_bytes ? blob : null;
 }

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 from tests.conftest import encode
 from training.manifest import read_manifest
 
-from .conftest import SAMPLE, Open, alone, give, wait_for
+from .conftest import SAMPLE, Open, alone, give, until_ready, wait_for
 
 NAMES = ("correct", "find", "fromReply", "join", "name", "replaceAll", "split", "textOf", "toReply", "wordsOf")
 
@@ -224,16 +224,22 @@ def test_find_and_replace(result: Page, reply: dict[str, Any]) -> None:
     assert text(result) == reply["text"]
 
 
-def test_leaving_with_corrections_asks_first(result: Page) -> None:
-    correct(result, 1, "tram")
+def test_leaving_with_corrections_asks_first_where_the_browser_keeps_none(open_page: Open) -> None:
+    page = open_page()
+    page.add_init_script("indexedDB.open = () => { throw new DOMException('', 'SecurityError'); };")
+    page.reload()
+    until_ready(page)
+    give(page, SAMPLE)
+    wait_for(page, "result")
+    correct(page, 1, "tram")
     asked: list[str] = []
 
     def accept(dialog: Dialog) -> None:
         asked.append(dialog.type)
         dialog.accept()
 
-    result.on("dialog", accept)
-    result.reload()
+    page.on("dialog", accept)
+    page.reload()
     assert asked == ["beforeunload"]
 
 

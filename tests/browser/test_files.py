@@ -85,14 +85,38 @@ def test_a_file_that_is_too_big_is_shrunk_by_the_browser(
     sent = posts(page)
     samples = soxr.resample(repeated(speech, seconds), 16000, rate_hz)
     give(page, encode(np.stack([samples] * channels, axis=1), rate_hz))
-    expect(page.locator("#problem-title")).to_have_text("This file is too big")
-    assert not sent
-    page.click("#shrink")
     words = shown_words(page)
+    assert page.is_hidden("#problem")
     assert [request.headers["content-type"] for request in sent] == [sent_as]
     assert page.evaluate("Number(document.getElementById('position').ariaValueMax)") == pytest.approx(seconds, abs=0.1)
     times_read = seconds / reply["duration"]
     assert len(words) == pytest.approx(times_read * len(reply["words"]), rel=0.15)
+
+
+def test_how_far_shrinking_is_stands_in_per_cent(page: Page, speech: np.ndarray) -> None:
+    page.evaluate(
+        """() => {
+            window.stages = [];
+            const stage = document.getElementById("stage");
+            new MutationObserver(() => stages.push(stage.textContent)).observe(stage, { childList: true });
+        }"""
+    )
+    give(page, encode(repeated(speech, 240), 16000))
+    wait_for(page, "result")
+    stages = page.evaluate("stages")
+    shares = [int(stage.split(", ")[1].split(" ")[0]) for stage in stages if stage.startswith("Making it smaller, ")]
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 3
+
+
+def test_channels_are_not_mixed_by_shrinking(page: Page, speech: np.ndarray) -> None:
+    sent = posts(page)
+    page.click("#options summary")
+    page.select_option("[name=channels]", "separate")
+    give(page, encode(np.stack([repeated(speech, 30)] * 2, axis=1), 48000, subtype="PCM_24"))
+    expect(page.locator("#problem-title")).to_have_text("This file is too big")
+    assert "one channel" in page.inner_text("#problem-message")
+    assert not sent
 
 
 def test_progress_is_shown_while_sending_and_can_be_cancelled(page: Page) -> None:
@@ -162,7 +186,6 @@ def test_what_is_cancelled_before_it_is_sent_is_not_sent(page: Page) -> None:
         }"""
     )
     give(page, encode(np.zeros((30 * 48000, 2), np.float32), 48000))
-    page.click("#shrink")
     wait_for(page, "working")
     page.keyboard.press("Escape")
     page.wait_for_timeout(1200)

@@ -15,6 +15,7 @@ import yaml
 import hark
 from handler import contract, routes
 from handler.app import app
+from handler.bundle import source
 from local.event import http_event
 from tests.conftest import ROOT, invoke
 from tests.patience import PATIENCE_S
@@ -125,17 +126,46 @@ def test_every_link_of_the_page_leads_somewhere(page: Page) -> None:
         assert address == "openapi.json" or address.removeprefix("#") in page.ids
 
 
-def test_the_page_loads_nothing_and_runs_nothing(page: Page) -> None:
-    assert not page.tags & {"script", "link", "img", "iframe", "object"}
-    assert "default-src 'none'" in invoke(http_event("GET", "/docs", {}, b""))[1]["Content-Security-Policy"]
-    assert "url(" not in contract.page().text
+def test_the_page_loads_nothing_and_runs_only_its_own_script(page: Page) -> None:
+    assert not page.tags & {"link", "img", "iframe", "object"}
+    body, policy = contract.page()
+    assert body.text.count("<script") == 1
+    allowed = dict(part.split(" ", 1) for part in policy.split("; "))
+    for directive, element in {"script-src": "script", "style-src": "style"}.items():
+        found = re.search(rf'<{element}(?: type="module")?>(.*?)</{element}>', body.text, re.DOTALL)
+        assert found
+        assert allowed[directive] == source(found[1])
+    assert allowed["default-src"] == "'none'"
+    assert allowed["connect-src"] == "'self'"
+    assert invoke(http_event("GET", "/docs", {}, b""))[1]["Content-Security-Policy"] == policy
+    assert "url(" not in body.text
+
+
+def test_every_operation_has_a_form_with_its_fields(page: Page) -> None:
+    forms = re.findall(r'<form data-method="(\w+)" data-path="([^"]+)"(.*?)</form>', contract.page()[0].text, re.DOTALL)
+    found = {(method.lower(), path): set(re.findall(r' name="([^"]+)"', html)) for method, path, html in forms}
+    for path, methods in CONTRACT["paths"].items():
+        for method, operation in methods.items():
+            names = {parameter["name"] for parameter in operation.get("parameters", [])}
+            content = operation.get("requestBody", {}).get("content", {})
+            if "multipart/form-data" in content:
+                names |= set(_meant(content["multipart/form-data"]["schema"])["properties"])
+            # Lists have brackets in forms, and may have none in queries.
+            assert {name.rstrip("[]") for name in found.pop((method, path))} == {name.rstrip("[]") for name in names}
+    assert not found
+
+
+def _meant(schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = CONTRACT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    return schema
 
 
 def test_the_page_escapes_what_stands_in_the_contract() -> None:
     from handler.docs_page import render
 
     hostile = json.loads(json.dumps(CONTRACT).replace("Speech to text", "<script>alert(1)</script>"))
-    assert "<script>" not in render(hostile)
+    assert "<script>" not in render(hostile).html
 
 
 def test_serving_the_contract_needs_no_yaml() -> None:

@@ -1,0 +1,67 @@
+// What the visitor may ask for besides: the fields of the endpoint's API, folded away, since few need them.
+
+// The name under which localStorage keeps the words to listen for, if there are any.
+const WORDS_NAME = "hark-words";
+// As many as the API takes.
+const MOST_WORDS = 100;
+
+/** The form's fields as what is asked of the endpoint. */
+export class Options {
+  #fields;
+
+  /** @param {HTMLFormElement} form with the fields words, decoder, style, channels, names and width */
+  constructor(form) {
+    this.#fields = form.elements;
+    this.#fields.words.value = storage()?.getItem(WORDS_NAME) ?? "";
+    form.addEventListener("input", () => this.#onInput());
+    form.addEventListener("submit", (event) => event.preventDefault());
+    this.#onInput();
+  }
+
+  /** The query of POST transcribe: "" where nothing was changed. */
+  get query() {
+    const { words, decoder, style, channels, names } = this.#fields;
+    const query = new URLSearchParams();
+    if (decoder.value !== "beam") query.append("decoder", decoder.value);
+    else for (const word of listed(words.value).slice(0, MOST_WORDS)) query.append("hotwords[]", word);
+    if (style.value !== "written") query.append("text_style", style.value);
+    if (channels.value === "separate") {
+      query.append("channels", channels.value);
+      // A name that is left out keeps its place: "Anna, , Carl".
+      if (names.value.trim()) for (const name of names.value.split(",")) query.append("channel_names[]", name.trim());
+    }
+    return String(query);
+  }
+
+  /** Whether channels are kept apart: then they must not be mixed on the way. */
+  get keepsChannels() {
+    return this.#fields.channels.value === "separate";
+  }
+
+  /** How many characters a line of a subtitle has. */
+  get line_characters() {
+    const { width } = this.#fields;
+    return width.checkValidity() && width.value ? Number(width.value) : Number(width.defaultValue);
+  }
+
+  #onInput() {
+    const { words, decoder, channels, names } = this.#fields;
+    // The fast decoder listens for no words in particular; the endpoint refuses both together.
+    words.disabled = decoder.value !== "beam";
+    names.closest("label").hidden = channels.value !== "separate";
+    if (words.value.trim()) storage()?.setItem(WORDS_NAME, words.value);
+    else storage()?.removeItem(WORDS_NAME);
+  }
+}
+
+function listed(text) {
+  return text.split(/[,\n]/).map((word) => word.trim()).filter(Boolean);
+}
+
+function storage() {
+  try {
+    return window.localStorage;
+  } catch {
+    return null; // forbidden by the visitor
+  }
+}

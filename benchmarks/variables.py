@@ -82,6 +82,12 @@ def variables() -> list[Variable]:
             "operate/answers.py",
         ),
         Variable("HARK_LOCAL_KEY", "the key that callers of `make serve` must send", "none needed", "local/serve.py"),
+        Variable(
+            "HARK_LOCAL_WEBHOOK_SECRET",
+            "the secret that signs the webhooks of `make serve`",
+            "made up, in the jobs' folder",
+            "local/jobs.py",
+        ),
         Variable("HARK_KEY", "the key that `make smoke` sends, and the examples", "must be set", "operate/smoke.py"),
         Variable(
             "HARK_FUZZ_INPUTS",

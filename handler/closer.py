@@ -20,7 +20,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import job, s3_events
-from handler.ending import ENDS_WORKERS, LAID_ASIDE, Ending, is_final, is_there, verdict
+from handler.ending import ENDS_WORKERS, LAID_ASIDE, Ending, is_final, verdict, written_at
 from handler.job import Job
 from handler.metrics import collector
 from handler.result import may_be_redriven
@@ -36,6 +36,8 @@ metrics = collector()
 
 # A record that was written later needs no look: its upload may be under way, or a worker was there just now.
 _RECENT_S = 6 * 3600.0
+# Longer than it takes until the sweep after the next.
+_JUST_NOW_S = 2.5 * 3600
 # The next sweep goes on with whatever this one has no time for.
 _RESERVE_S = 20.0
 
@@ -89,7 +91,7 @@ class Closer:
         return not may_be_redriven(result.content)
 
     def sweep(self, remaining_s: Callable[[], float]) -> int:
-        """Ends the jobs that have waited longer than anybody works on them.
+        """Ends the jobs that have waited longer than anybody works on them, and sends webhooks that were not sent.
 
         Args:
             remaining_s: how long this may go on.
@@ -99,26 +101,43 @@ class Closer:
         """
         ended = 0
         now = int(time.time())
-        for job_id in self._without_result(now):
+        for job_id, has_result in self._open(now):
             if remaining_s() < _RESERVE_S:
                 break
             try:
-                ended += self._settle(job_id, now)
+                if has_result:
+                    self._conclude(job_id)
+                else:
+                    ended += self._settle(job_id, now)
             except Exception as error:  # of one job, which the next sweep tries again
                 logger.warning("job not settled", job_id=job_id, error=type(error).__name__)
                 metrics.add_metric("Retries", MetricUnit.Count, 1)
         return ended
 
-    def _without_result(self, now: int) -> Iterator[str]:
-        """Yields the jobs that have no result, in the order of their ids, which is that of both listings."""
-        results = (job.id_of_record(found.key) for found in self._storage.listed("results/job_"))
-        done = next(results, None)
-        for found in self._storage.listed("jobs/job_"):
-            job_id = job.id_of_record(found.key)
-            while done is not None and done < job_id:
-                done = next(results, None)
-            if job_id and done != job_id and found.modified_at < now - _RECENT_S:
-                yield job_id
+    def _open(self, now: int) -> Iterator[tuple[str, bool]]:
+        """Yields the jobs that may have to be ended or concluded, and whether they have a result.
+
+        Both listings are in the order of the ids. Whoever writes a result notes it in the record afterwards: an older
+        record means that this was not done, perhaps since somebody was killed in between.
+        """
+        results = self._storage.listed("results/job_")
+        result = next(results, None)
+        for record in self._storage.listed("jobs/job_"):
+            job_id = job.id_of_record(record.key)
+            while result is not None and job.id_of_record(result.key) < job_id:
+                result = next(results, None)
+            if result is None or job.id_of_record(result.key) != job_id:
+                if job_id and record.modified_at < now - _RECENT_S:
+                    yield job_id, False
+            elif record.modified_at < result.modified_at or (
+                # S3 counts seconds, in one of which all of this may have happened.
+                record.modified_at == result.modified_at > now - _JUST_NOW_S
+            ):
+                yield job_id, True
+
+    def _conclude(self, job_id: str) -> None:
+        if result := self._storage.read_json(job.result_key(job.upload_key(job_id))):
+            self._ending.conclude(job_id, result.content)
 
     def _settle(self, job_id: str, now: int) -> bool:
         record = self._storage.read_json(job.record_key(job_id))
@@ -126,13 +145,12 @@ class Closer:
         if made is None or made.status:  # its result has been deleted, after its time
             return False
         key = job.upload_key(job_id)
-        found = verdict(made, lambda: is_there(self._storage, key), self._storage.bucket, now)
+        found = verdict(made, lambda: written_at(self._storage, key), self._storage.bucket, now)
         if found is None:
             return False
         logger.info("ended", job_id=job_id, status=found["status"], code=found["error"]["code"])
         self._ending.write(Arrival(self._storage.bucket, key, "", 0), found)
-        if result := self._storage.read_json(job.result_key(key)):
-            self._ending.conclude(job_id, result.content)
+        self._conclude(job_id)
         return True
 
 

@@ -59,18 +59,21 @@ def is_final(content: dict[str, Any], arrival: Arrival, is_redriven: bool = Fals
     return bool(job.id_of_upload(arrival.key)) or is_of(content, arrival)
 
 
-def verdict(made: Job, is_uploaded: Callable[[], bool], bucket: str, now: int) -> dict[str, Any] | None:
+def verdict(made: Job, uploaded_at: Callable[[], float | None], bucket: str, now: int) -> dict[str, Any] | None:
     """Returns the result of a job that has none and that no worker will give one; None while one may.
 
     Args:
         made: the job.
-        is_uploaded: looks whether its recording is there; only asked where it matters.
+        uploaded_at: looks when its recording came, in seconds since 1970; None where there is none. Only asked where it
+            matters.
         bucket: where it would be.
         now: seconds since 1970.
     """
     key = job.upload_key(made.id)
-    if made.started_at is None and now > made.uploaded_until and not is_uploaded():
-        return expired(bucket, key, now, _NOT_UPLOADED)
+    if made.started_at is None and now > made.expired_after:
+        at = uploaded_at()
+        if at is None or at > made.expired_after:
+            return expired(bucket, key, now, _NOT_UPLOADED)
     if now > made.lost_after:
         return failed(Arrival(bucket, key, "", 0), now, _LOST)
     return None
@@ -81,10 +84,10 @@ def came_too_late(made: Job, arrival: Arrival, now: int) -> dict[str, Any] | Non
     return expired(arrival.bucket, arrival.key, now, _NOT_UPLOADED) if arrival.at > made.uploaded_until else None
 
 
-def is_there(storage: Objects, key: str) -> bool:
-    """Says whether there is an object, by a listing, which needs no leave to read what is in it."""
+def written_at(storage: Objects, key: str) -> float | None:
+    """Returns when an object was written, in seconds since 1970, by a listing, which needs no leave to read it."""
     found = next(storage.listed(key), None)
-    return found is not None and found.key == key
+    return found.modified_at if found is not None and found.key == key else None
 
 
 class Ending:

@@ -23,6 +23,8 @@ _ID_BYTES = 24  # 192 random bits: nobody finds an id by trying
 _MAX_KEY_BYTES = 1024  # S3's
 # An upload that begins in time may take so long: 512 MB at 200 kbit/s.
 _UPLOAD_MAY_TAKE_S = 6 * 3600
+# By which the clocks of S3 and of the functions may differ.
+_CLOCKS_S = 60
 # Longer than the queue keeps a message: whatever is not finished by then, nobody works on any more.
 _LOST_AFTER_S = 5 * 86_400
 _LAST_MICROSECOND = 10**17 - 1
@@ -72,6 +74,11 @@ class Job:
     def uploaded_until(self) -> int:
         """When the upload must be complete, in seconds since 1970; what comes later is not transcribed."""
         return self.upload_expires_at + _UPLOAD_MAY_TAKE_S
+
+    @property
+    def expired_after(self) -> int:
+        """When a job without an upload has expired, in seconds since 1970: none can be complete in time any more."""
+        return self.uploaded_until + _CLOCKS_S
 
     @property
     def lost_after(self) -> int:

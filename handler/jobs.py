@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from handler import job, options, render, routes, webhook
-from handler.ending import concluded, is_there, verdict
+from handler.ending import concluded, verdict, written_at
 from handler.job import Job
 from handler.options import Options
 from handler.result import COMPLETED, DELETED, EXPIRED, FAILED, deleted, expired, stored
@@ -198,7 +198,7 @@ class Jobs:
         if made.status:
             # What was there has been deleted after its time; the record, written later, follows soon.
             return expired(self._storage.bucket, key, made.finished_at or now, _OUTLIVED)
-        return verdict(made, lambda: is_there(self._storage, key), self._storage.bucket, now)
+        return verdict(made, lambda: written_at(self._storage, key), self._storage.bucket, now)
 
     def listed(self, query: Sequence[tuple[str, str]], caller: str) -> Response:
         """Lists a caller's jobs, the newest first, without their transcripts.

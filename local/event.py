@@ -6,7 +6,7 @@ Source: AWS, "Working with AWS Lambda proxy integrations for HTTP APIs", payload
 import base64
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,10 +26,11 @@ class LocalContext:
     function_version: str = "$LATEST"
     memory_limit_in_mb: int = 1024
     invoked_function_arn: str = "arn:aws:lambda:local:000000000000:function:hark-local"
+    remaining_s: Callable[[], float] = lambda: 30.0
 
     def get_remaining_time_in_millis(self) -> int:
-        """Returns the milliseconds left; there is no limit here."""
-        return 30_000
+        """Returns the milliseconds left, as far as anything here counts them."""
+        return int(self.remaining_s() * 1000)
 
 
 def http_event(

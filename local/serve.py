@@ -7,16 +7,24 @@ With HARK_LOCAL_KEY in the environment, callers must send it as `Authorization: 
 compared by the same code as on AWS. With --requests-per-second, whoever asks more often is answered as API Gateway's
 throttle answers. With --as-on-aws, requests may be as large as on AWS and no larger. With --cors, pages of another
 origin may call, as with the template's `CorsOrigins`.
+
+Jobs work as on AWS, with a folder in place of the bucket and a process of its own that transcribes. The folder goes
+with the server, unless --jobs-folder names one that stays. With HARK_BUCKET set, jobs are those of that bucket.
 """
 
 import argparse
 import errno
 import json
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +35,7 @@ from hark.command import command
 from hark.errors import HarkError
 from local import environment, gateway
 from local.event import context_for, http_event, reply_body
+from local.jobs import WEBHOOK_SECRET_NAME, LocalJobs, keep_webhook_secret
 
 # Lambda takes events of 6 MB at most, and API Gateway turns binary bodies into base64, 4/3 as long.
 MAX_EVENT_BYTES = 6 * 1024 * 1024
@@ -47,6 +56,7 @@ class LocalServer:
         throttle: limits the requests; None limits none.
         as_on_aws: whether requests may only be as large as on AWS.
         origins: of pages that may call from a browser; "*" is any.
+        jobs: what stands in for bucket, queue and worker of jobs; None for what HARK_BUCKET says.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class LocalServer:
         throttle: gateway.Throttle | None = None,
         as_on_aws: bool = False,
         origins: Sequence[str] = (),
+        jobs: LocalJobs | None = None,
     ) -> None:
         environment.prepare()
         self._max_bytes = MAX_BODY_BYTES if as_on_aws else _MAX_LOCAL_BYTES
@@ -65,6 +76,9 @@ class LocalServer:
         if key and keys.bearer(f"Bearer {key}") != key:
             raise HarkError("HARK_LOCAL_KEY may have letters, digits and . _ ~ + / - only, 512 at most.")
         self._handler = app.lambda_handler
+        self._jobs = jobs
+        app.job_storage = jobs.storage if jobs else None
+        app._jobs.cache_clear()
         self._errors = errors
         self._keyring = keys.Keyring.of([("local", key)]) if key else None
         self._throttle = throttle
@@ -78,6 +92,8 @@ class LocalServer:
         allowed = gateway.cors_headers(request.headers.get("Origin", ""), self._origins)
         if allowed and gateway.is_preflight(request.method, request.headers.keys()):
             response = Response(status=204, headers=gateway.PREFLIGHT_HEADERS)
+        elif self._jobs and self._jobs.takes(request):
+            response = self._jobs.upload(environ)
         else:
             response = self._stopped_before_lambda(request) or self._invoke(request)
         response.headers.extend(allowed)
@@ -121,6 +137,8 @@ class LocalServer:
             request.remote_addr or "",
         )
         with self._turn:
+            if self._jobs:
+                self._jobs.storage.address = request.host_url.rstrip("/")
             reply = self._handler(event, context_for(event))
         headers = {**reply.get("headers", {})}
         return Response(reply_body(reply), reply["statusCode"], headers)
@@ -133,8 +151,6 @@ def _refusal(error: Any) -> Response:
 @command
 def main(arguments: list[str] | None = None) -> int:
     """The command line; runs until it is interrupted."""
-    import waitress
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 answers other machines too")
@@ -143,12 +159,50 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--cors", metavar="ORIGIN", action="append", default=[], help="let pages of this origin call; '*' for any"
     )
+    parser.add_argument("--jobs-folder", type=Path, help="keep jobs here; by default they go with the server")
+    parser.add_argument("--no-jobs", action="store_true", help="have no jobs")
     options = parser.parse_args(arguments)
+    with _jobs(options) as jobs:
+        return _serve(options, jobs)
+
+
+@contextmanager
+def _jobs(options: argparse.Namespace) -> Iterator[LocalJobs | None]:
+    """Sets up what jobs need, as long as the server runs."""
+    if options.no_jobs or os.environ.get("HARK_BUCKET"):
+        yield None
+        return
+    with ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _end))
+        # Before the handler is loaded, which reads it.
+        os.environ.setdefault("HARK_WEBHOOK_SECRET_ARN", WEBHOOK_SECRET_NAME)
+        folder = options.jobs_folder or Path(stack.enter_context(TemporaryDirectory(prefix="hark-jobs-")))
+        try:
+            from handler.settings import Settings
+
+            jobs = LocalJobs(folder, Settings.from_environment(os.environ).job_max_bytes)
+            keep_webhook_secret(jobs.storage.folder)
+        except OSError as error:
+            raise HarkError(
+                f"Jobs cannot be kept in {folder}: {error.strerror}; name another --jobs-folder."
+            ) from error
+        stack.callback(jobs.close)
+        yield jobs
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Ends the server as Ctrl-C does, where somebody else asks for it."""
+    raise KeyboardInterrupt
+
+
+def _serve(options: argparse.Namespace, jobs: LocalJobs | None) -> int:
+    import waitress
+
     limit = options.requests_per_second
     throttle = gateway.Throttle(limit, max(1, round(limit))) if limit else None
     if not options.as_on_aws:  # which /health tells, and the page goes by
         os.environ.setdefault("HARK_MAX_BODY_BYTES", str(_MAX_LOCAL_BYTES))
-    app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle, options.as_on_aws, options.cors)
+    app = LocalServer(os.environ.get("HARK_LOCAL_KEY", ""), throttle, options.as_on_aws, options.cors, jobs)
     try:
         server = waitress.create_server(
             app,

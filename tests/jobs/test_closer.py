@@ -264,7 +264,7 @@ def test_an_upload_that_comes_when_its_job_has_expired_changes_nothing(
     ids = [create()["id"] for _ in range(2)]
     days_later(0.3)
     with monkeypatch.context() as patch:
-        patch.setattr(closer.Closer, "_without_result", lambda *_: iter(ids[:1]))
+        patch.setattr(closer.Closer, "_open", lambda *_: iter([(ids[0], False)]))
         assert sweep() == 1
     assert {job_now(job_id)["status"] for job_id in ids} == {"expired"}
     for job_id in ids:
@@ -334,23 +334,32 @@ def test_a_sweep_finds_the_ones_among_the_others_and_goes_on_after_a_fault(
     assert {job_now(job_id)["status"] for job_id in done} == {"completed"}
 
 
+@pytest.mark.parametrize("fault", ["killed", "refused"])
+def test_a_webhook_that_was_not_sent_is_sent_by_the_next_sweep_and_not_by_the_one_after(
+    aws: Aws, told: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Of a worker whose message does not come again, or of another sweep."""
+    job_id = uploaded(webhook_url="https://example.com/hook")
+    with monkeypatch.context() as patch:
+        if fault == "killed":
+            patch.setattr(ending.Ending, "conclude", lambda *_: None)
+        else:
+            patch.setattr(webhook_secret, "read", lambda _arn: 1 / 0)
+        work_until_empty(aws)
+    assert told == []
+    for _ in range(2):
+        assert sweep() == 0
+        assert told == [(job_id, "completed", job_id)]
+    (record,) = (aws.result(job.record_key(job_id)) or {},)
+    assert (record["status"], record["webhook"]) == ("completed", "delivered")
+
+
 def test_a_sweep_ends_before_its_function_does(aws: Aws, days_later: Callable[[float], None]) -> None:
     create()
     days_later(0.3)
     reply = closer.lambda_handler({}, Context(lambda: 10_000))
     assert reply == {"ended": 0}
     assert sweep() == 1
-
-
-def test_what_the_closer_loads_brings_no_model() -> None:
-    import subprocess
-    import sys
-
-    from tests.conftest import ROOT
-
-    program = "import sys, handler.closer; print('onnxruntime' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.strip() == "False"
 
 
 def test_the_record_of_a_result_is_written_once(aws: Aws) -> None:

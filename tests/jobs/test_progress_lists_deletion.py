@@ -235,7 +235,7 @@ def test_a_job_that_is_deleted_while_its_result_is_written_stays_deleted(
         return write(key, *arguments, **options)
 
     monkeypatch.setattr(aws.storage, "write_json", deleted_first)
-    Worker(settings, recognizer, aws.storage).take(  # type: ignore[arg-type]
+    Worker(settings, recognizer, aws.storage).take(
         aws.receive()["Records"][0]["body"],
         worker.Deadline(Context()),  # type: ignore[arg-type]
     )

@@ -9,8 +9,9 @@ Runtime's own and can only be read by it; the files in `models/` can be read by 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -33,7 +34,7 @@ def fuse(path: Path) -> bool:
     Raises:
         ModelError: the file is missing or is no model of Hark's.
     """
-    answers = _of_attention if _is_attention(path) else _of_recognizer
+    answers: Callable[[Path], Iterator[NDArray[Any]]] = _of_attention if _is_attention(path) else _of_recognizer
     before = list(answers(path))
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fuse-") as folder:
         fused = Path(folder) / path.name

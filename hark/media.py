@@ -22,7 +22,7 @@ from av.container import InputContainer
 from av.stream import Discard
 from numpy.typing import NDArray
 
-from hark import downmix, vad
+from hark import containers, downmix, vad
 from hark.errors import InvalidAudio
 from hark.mapped import Data, opened
 
@@ -34,6 +34,12 @@ _GAP_BLOCK_S = 1.0
 _MISSING_S = 0.5
 # Of these, recorders write how long they are, as a rule, but not always into the right place, or rightly.
 _STATES_DURATION = frozenset({"flv", "matroska", "asf"})
+# Their sizes may be unknown in a way that FFmpeg does not read.
+_MENDED = frozenset({"caf", "w64"})
+# Of these `hark.containers` knows that nothing is missing at the end.
+_SAYS_ITS_END = frozenset({"mov", "matroska", "asf", "avi", "flv", "ogg", "wav", "caf"})
+# So many packets may be damaged, and this share of all: more, and it is another codec, or encrypted.
+_HARMLESS_DAMAGE, _DAMAGED_SHARE = 3, 0.1
 # PyAV finds the planes of a frame by the null pointer behind the last; from 8 on (AV_NUM_DATA_POINTERS) FFmpeg has none
 # there, and what is read on is other memory. Packed, all channels share one plane.
 _SAFE_PLANES = 7
@@ -100,8 +106,8 @@ class _Patience:
 class _WatchedFile(io.RawIOBase):
     """Reads a file for FFmpeg, and is asked often enough to see that time is up."""
 
-    def __init__(self, data: Data, start: int, end: int | None, patience: _Patience) -> None:
-        self._file = opened(data, start, end)
+    def __init__(self, data: Data, start: int, end: int | None, head: bytes, patience: _Patience) -> None:
+        self._file = opened(data, start, end, head)
         self._patience = patience
         self._read_at_end = 0
         self._given_up = False
@@ -192,7 +198,7 @@ def blocks(
         read_s = 0.0
         # A piece of a FLAC file ends anywhere, as it begins anywhere.
         is_piece = kind == "flac" and data[start : start + 4] != b"fLaC"
-        for _, frame in patience.each(_decoded(container, [stream], is_piece)):
+        for _, frame in patience.each(_decoded(container, [stream], kind, is_piece, notes)):
             rate_hz = frame.sample_rate
             if frame.time is not None:
                 start_s = frame.time if start_s is None else start_s
@@ -223,7 +229,7 @@ def _spoken_track(data: Data, kind: str, start: int, end: int | None) -> int:
     with _opened(data, kind, start, end) as (container, streams, patience):
         streams = streams[:_MOST_TRACKS]
         heard = {stream.index: _Heard() for stream in streams}
-        for index, frame in patience.each(_decoded(container, streams)):
+        for index, frame in patience.each(_decoded(container, streams, kind)):
             samples = _samples(frame)
             patience.heard(samples.size / _VALUES_PER_S)
             heard[index].add(samples, frame.sample_rate)
@@ -267,7 +273,9 @@ def _opened(
 ) -> Iterator[tuple[InputContainer, list[AudioStream], _Patience]]:
     patience = _Patience((len(data) if end is None else end) - start)
     try:
-        with av.open(_WatchedFile(data, start, end, patience), "r", format=kind, metadata_errors="ignore") as container:
+        head = containers.mended_head(data) if kind in _MENDED else b""
+        file = _WatchedFile(data, start, end, head, patience)
+        with av.open(file, "r", format=kind, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise InvalidAudio("The file has no audio; use a recording with sound.")
             for stream in container.streams:
@@ -287,18 +295,46 @@ def _demuxed(container: InputContainer, streams: list[AudioStream]) -> Iterator[
 
 
 def _decoded(
-    container: InputContainer, streams: list[AudioStream], is_piece: bool = False
+    container: InputContainer,
+    streams: list[AudioStream],
+    kind: str = "",
+    is_piece: bool = False,
+    notes: list[str] | None = None,
 ) -> Iterator[tuple[int, AudioFrame]]:
-    """Yields the index of a frame's stream in the file, and the frame; of a piece of a file, what is whole."""
+    """Yields the index of a frame's stream in the file, and the frame.
+
+    A packet that cannot be decoded costs no more than itself, as in players: phones and radio leave such. Where nothing
+    but the packets says where a file ends, a last one that cannot be decoded is what was cut.
+
+    Args:
+        container: the file.
+        streams: which to decode.
+        kind: the container, by its name.
+        is_piece: the file is a piece of one, and begins and ends anywhere.
+        notes: takes a sentence on packets that were left out.
+    """
+    packets, damaged = 0, 0
+    error: av.FFmpegError | None = None
     for packet in _demuxed(container, streams):
+        packets += 1
         try:
             frames = packet.decode()
-        except av.InvalidDataError:
-            if not is_piece:
+        except av.FFmpegError as found:  # decoders have errors of their own
+            if isinstance(found, MemoryError):
+                raise
+            error = found
+            damaged += 1
+            if damaged > _HARMLESS_DAMAGE + packets * _DAMAGED_SHARE and not is_piece:
                 raise
             continue
+        if frames and kind not in _SAYS_ITS_END:
+            error = None
         for frame in frames:
             yield packet.stream.index, frame
+    if error and not is_piece and (kind not in _SAYS_ITS_END or damaged > packets * _DAMAGED_SHARE):
+        raise error
+    if damaged and notes is not None and not is_piece:
+        notes.append(f"{damaged} of {packets} packets of the sound are damaged; a moment is missing for each.")
 
 
 def _tick_s(stream: AudioStream) -> float:

@@ -430,7 +430,7 @@ def _padding_packets(file: Part, draw: Draw) -> str:
 
 
 _HARMLESS: dict[str, list[Callable[[Part, Draw], str]]] = {
-    "wav": [_unknown_chunk("riff", b"junk"), _unknown_chunk("riff", b"bext"), _unknown_sizes(b"data"), _tag_in_front],
+    "wav": [_unknown_chunk("riff", b"junk"), _unknown_chunk("riff", b"xtra"), _unknown_sizes(b"data"), _tag_in_front],
     "aiff": [_unknown_chunk("iff", b"ANNO"), _unknown_chunk("iff", b"xtra"), _unknown_sizes(b"SSND"), _tag_in_front],
     "caf": [_unknown_chunk("caf", b"free"), _unknown_chunk("caf", b"xtra"), _unknown_sizes(b"data")],
     "w64": [_unknown_chunk("w64", b"junk" + bytes(range(12))), _unknown_sizes(_W64_DATA)],

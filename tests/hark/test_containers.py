@@ -95,6 +95,13 @@ def test_a_core_audio_file_whose_size_nobody_knew_is_read(subtype: str) -> None:
     assert len(decode(bytes(open_ended), RATE, 30)) == RATE
 
 
+def test_a_core_audio_file_of_aac_whose_size_nobody_knew_is_read() -> None:
+    data = RECORDINGS["CAF with AAC"](tone(RATE, 2.0)[:, 0])
+    open_ended = bytearray(data)
+    struct.pack_into(">Q", open_ended, data.index(b"data") + 4, (1 << 64) - 1)
+    np.testing.assert_array_equal(decode(bytes(open_ended), RATE, 30), decode(data, RATE, 30))
+
+
 def test_wma_that_is_cut_between_two_packets_is_cut_short() -> None:
     data = RECORDINGS["WMA"](tone(RATE, 3.0)[:, 0])
     file = parsed(data, "asf")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hark import containers, media
-from hark.audio import decode
+from hark.audio import blocks, decode
 from hark.errors import AudioTooLong, InvalidAudio, RequestError
 from tests.conftest import encode
 from tests.hark import test_costs
@@ -111,6 +111,49 @@ def test_program_streams_are_read(codec: str) -> None:
 def test_what_is_packed_beside_the_sound_is_left_packed() -> None:
     data = test_costs.packed_subtitles()
     assert len(decode(data, RATE, 30)) == RATE
+
+
+@pytest.mark.parametrize("place", ["middle", "last"])
+@pytest.mark.parametrize(
+    "name", ["m4a, index in front", "ADTS AAC", "m4a, lossless", "FLV", "WMA", "Matroska with FLAC"]
+)
+def test_a_packet_that_is_damaged_costs_no_more_than_itself(name: str, place: str) -> None:
+    """As phones leave them that lose the end of a stream, and radio that loses a moment."""
+    data = bytearray(encode_media(tone(16000, 6.0), 16000, name))
+    with av.open(io.BytesIO(bytes(data))) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.size]
+        packet = packets[len(packets) // 2 if place == "middle" else -1]
+        start = bytes(data).index(bytes(packet))
+    at = start + (8 if name == "WMA" else 0)
+    data[at : start + packet.size] = (
+        bytes(packet.size - (at - start)) if "FLAC" in name else b"\xff" * (start + packet.size - at)
+    )
+    notes: list[str] = []
+    try:
+        samples = np.concatenate(list(blocks(bytes(data), RATE, 30, notes)))
+    except InvalidAudio:
+        # What has only frames has lost one, and nobody knows whether more would come.
+        assert (name, place) == ("ADTS AAC", "last")
+        return
+    assert abs(len(samples) / RATE - 6.0) < 0.5
+    assert abs(strongest_hz(samples) - 440) < 2
+
+
+def test_a_packet_that_is_left_out_is_said_to_be() -> None:
+    data = bytearray(encode_media(tone(16000, 6.0), 16000, "m4a, index in front"))
+    with av.open(io.BytesIO(bytes(data))) as container:
+        packets = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+    for count, read in ((1, True), (len(packets) // 2, False)):
+        damaged = bytes(data)
+        for packet in packets[10 : 10 + count]:
+            damaged = damaged.replace(packet, b"\xff" * len(packet))
+        notes: list[str] = []
+        if read:
+            assert len(np.concatenate(list(blocks(damaged, RATE, 30, notes)))) > 5.5 * RATE
+            assert [note for note in notes if f"{count} of " in note and "damaged" in note]
+        else:
+            with pytest.raises(InvalidAudio, match="cannot be decoded"):
+                list(blocks(damaged, RATE, 30, notes))
 
 
 def test_a_file_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

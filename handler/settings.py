@@ -18,6 +18,12 @@ _DEFAULT_JOB_MAX_BYTES = 500_000_000.0
 # A synchronous Lambda takes events of 6 MB, in which the body is base64, 4/3 as long; the headers need a little too.
 _DEFAULT_MAX_BODY_BYTES = 4_500_000.0
 
+# Of the library that writes logs and metrics, which otherwise says nothing of the setting that it fails at.
+_CHOICES = {
+    "POWERTOOLS_LOG_LEVEL": ("debug", "info", "warning", "error", "critical"),
+    **dict.fromkeys(("POWERTOOLS_METRICS_DISABLED", "POWERTOOLS_TRACE_DISABLED"), ("true", "1", "false", "0")),
+}
+
 
 class SettingsError(HarkError):
     """An environment variable has a value that cannot work."""
@@ -63,6 +69,9 @@ class Settings:
         Raises:
             SettingsError: a value cannot work; the message names the variable.
         """
+        for name, values in _CHOICES.items():
+            if (value := environment.get(name)) and value.lower() not in values:
+                raise SettingsError(f"{name} must be {', '.join(values[:-1])} or {values[-1]}, not {value!r}.")
         decoder = environment.get("HARK_DECODER") or DEFAULT_DECODER
         if decoder not in DECODERS:
             raise SettingsError(f"HARK_DECODER must be {' or '.join(DECODERS)}, not {decoder!r}.")

@@ -198,3 +198,19 @@ def test_a_limit_that_cannot_work_is_refused_by_name(name: str, value: str) -> N
 def test_a_limit_of_no_whole_byte_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=rf"{name} must be a number of bytes above 0, not '0\.5'"):
         Settings.from_environment({name: "0.5"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [
+        ("POWERTOOLS_LOG_LEVEL", "loud", "debug, info, warning, error or critical"),
+        ("POWERTOOLS_METRICS_DISABLED", "maybe", "true, 1, false or 0"),
+        ("POWERTOOLS_TRACE_DISABLED", "maybe", "true, 1, false or 0"),
+        ("HARK_DECODER", "magic", "greedy"),
+    ],
+)
+def test_a_setting_of_another_library_that_cannot_work_is_refused_by_name(name: str, value: str, choices: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} must be .*{choices}.*, not '{value}'"):
+        Settings.from_environment({name: value})
+    Settings.from_environment({name: ""})
+    Settings.from_environment({"POWERTOOLS_LOG_LEVEL": "INFO", "POWERTOOLS_METRICS_DISABLED": "True"})

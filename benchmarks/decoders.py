@@ -19,3 +19,8 @@ def decoder_named(name: str, spec: ModelSpec, model: Path | None = None) -> Deco
         HarkError: the language model is not there or cannot be read.
     """
     return Decoders(model or model_files.RECOGNISER, model_files.LANGUAGE_MODEL).decoder(Decoding(name), spec)
+
+
+def default_decoder(model: Path) -> str:
+    """Returns the decoder of who names none, of an endpoint with this model."""
+    return Decoders(model, model_files.LANGUAGE_MODEL).default

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from benchmarks import fresh
 from benchmarks.conditions import model_name
-from benchmarks.decoders import decoder_named
+from benchmarks.decoders import decoder_named, default_decoder
 from benchmarks.documents import write_block
 from benchmarks.long_figures import LongFigures
 from hark import segments
 from hark.audio import decode
 from hark.command import command
-from hark.decoding import DECODERS, DEFAULT_DECODER, Decoder
+from hark.decoding import DECODERS, Decoder
 from hark.pipeline import Timings, transcribe, transcribe_samples
 from hark.recognizer import Recognizer
 from hark.transcript import Word
@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--manifest", type=Path, default=Path("data/dev.jsonl"))
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
-    parser.add_argument("--decoder", choices=DECODERS, default=DEFAULT_DECODER, help="(default: %(default)s)")
+    parser.add_argument("--decoder", choices=DECODERS, help="(default: that of an endpoint with this model)")
     parser.add_argument("--format", choices=_FORMATS, default="flac")
     parser.add_argument("--snr-db", type=float, default=float("inf"), help="of the speech over added noise")
     parser.add_argument("--noise", type=Path, help="a recording of noise; white noise where there is none")
@@ -213,6 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--save", type=Path, help="a file to keep the figures in, for benchmarks.cost")
     parser.add_argument("--transcribe", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    options.decoder = options.decoder or default_decoder(options.model)
     if options.transcribe:
         _transcribe(options.transcribe, options.model, options.decoder)
         return 0

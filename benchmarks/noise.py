@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.decoders import decoder_named
+from benchmarks.decoders import decoder_named, default_decoder
 from benchmarks.documents import write_block
 from export.calibrate import Respecified
 from hark.audio import decode
 from hark.command import command
-from hark.decoding import DECODERS, DEFAULT_DECODER, Decoder
+from hark.decoding import DECODERS, Decoder
 from hark.errors import HarkError, RequestError
 from hark.pipeline import Runner, Timings, transcribe_samples
 from hark.recognizer import Recognizer
@@ -124,10 +124,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--noise", type=Path, required=True, help="a folder of recordings in which nobody speaks")
     parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
-    parser.add_argument("--decoder", choices=DECODERS, default=DEFAULT_DECODER, help="(default: %(default)s)")
+    parser.add_argument("--decoder", choices=DECODERS, help="(default: that of an endpoint with this model)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, help="a document with two marks to put the tables between")
     options = parser.parse_args(arguments)
+    options.decoder = options.decoder or default_decoder(options.model)
     recognizer = Recognizer(options.model)
     decoder = decoder_named(options.decoder, recognizer.spec, options.model)
     noises = read_noises(options.noise, recognizer.spec.sample_rate_hz)

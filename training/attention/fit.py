@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,7 @@ POSITIONS = 256
 _TRANSCRIPTS_COUNT = 3
 _WORD = re.compile("[a-z']*[a-z][a-z']*")
 _IGNORED = -100
+_SETTLED = ("shape", "joined", "kept", "marks", "encoder")
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,19 @@ def fit(
     last = output / "last.ckpt"
     output.mkdir(parents=True, exist_ok=True)
     if last.exists():
-        saved = torch.load(last, weights_only=True)
-        network.load_state_dict(saved["attention_decoder"])
-        optimiser.load_state_dict(saved["optimiser"])
-        cycle.load_state_dict(saved["cycle"])
-        first, best = saved["step"], saved["best"]
+        try:
+            saved = torch.load(last, weights_only=True)
+            same = all(saved[name] == value for name, value in _described(checkpoint).items())
+            network.load_state_dict(saved["attention_decoder"])
+            optimiser.load_state_dict(saved["optimiser"])
+            cycle.load_state_dict(saved["cycle"])
+            first, best = saved["step"], saved["best"]
+        except Exception as error:  # torch raises many kinds for files that are none
+            raise CheckpointError(
+                f"{last} is of no run that could go on; remove it, or name another --output."
+            ) from error
+        if not same or cycle.total_steps != schedule.steps + 1:
+            raise CheckpointError(f"{last} is of a run with other settings; remove it, or name another --output.")
     since, total = time.monotonic(), 0.0
     for step, batch in zip(range(first, schedule.steps), _batches(data, rank, count, first), strict=False):
         with torch.autocast("cpu", torch.bfloat16):
@@ -188,10 +198,22 @@ def fit(
             saved = checkpoint.content()
             if mean < best:
                 best = mean
-                torch.save(saved, output / "best.ckpt")
+                _save(saved, output / "best.ckpt")
             state = {"optimiser": optimiser.state_dict(), "cycle": cycle.state_dict(), "step": done, "best": best}
-            torch.save({**saved, **state}, last)
+            _save({**saved, **state}, last)
         processes.wait()
+
+
+def _described(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What must not change while a run goes on."""
+    return {name: value for name, value in checkpoint.content().items() if name in _SETTLED}
+
+
+def _save(content: dict[str, Any], path: Path) -> None:
+    """Writes a checkpoint; whoever is stopped meanwhile has the one from before."""
+    unfinished = path.with_name(f".{path.name}")
+    torch.save(content, unfinished)
+    unfinished.replace(path)
 
 
 def _batches(data: SpeechData, rank: int, count: int, done: int) -> Iterator[Batch]:

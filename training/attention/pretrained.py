@@ -5,6 +5,7 @@ It takes what `training.pretrained` takes, and beside the weights the `tokenizer
 
 import json
 import re
+import string
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _ENGLISH_TOKENS = 51864
 # GPT-2 writes a space like this.
 _SPACE = "\u0120"
 _ENGLISH = re.compile(" ?[a-z']*")
+_CHARACTERS = f" '{string.ascii_lowercase}"
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ class PretrainedDecoder:
             the network, whose ids are those of the subwords, then those of `start`, then `end`; and the subwords.
 
         Raises:
-            CheckpointError: the weights do not fit each other.
+            CheckpointError: the weights do not fit each other, or not the vocabulary.
         """
         subwords = choose(counts, self.joined, most)
         rows = [self.numbers[token.replace(" ", _SPACE)] for token in subwords.tokens]
         rows += [self.numbers[mark] for mark in (*self.start, self.end)]
         weights = dict(self.weights)
+        if max(rows) >= len(weights["tokens.weight"]):
+            raise CheckpointError(f"{self.source} has fewer tokens than its {VOCABULARY}: are both of one model?")
         weights["tokens.weight"] = weights["tokens.weight"][rows]
         weights["positions"] = weights["positions"][:positions]
         shape = Shape(weights["tokens.weight"].shape[1], self.heads, self.layers, len(rows), len(weights["positions"]))
@@ -110,7 +114,9 @@ def load_decoder(source: str) -> PretrainedDecoder:
         raise CheckpointError(f"{source} cannot be read as a Whisper model: {error!r}.") from error
     start = _STARTS[len(weights["tokens.weight"]) > _ENGLISH_TOKENS]
     if missing := [mark for mark in (*start, _END) if mark not in numbers]:
-        raise CheckpointError(f"the {VOCABULARY} of {source} has no {', '.join(missing)}: is it Whisper's?")
+        raise CheckpointError(f"The {VOCABULARY} of {source} has no {', '.join(missing)}: is it Whisper's?")
+    if missing := [character for character in _CHARACTERS if character not in joined]:
+        raise CheckpointError(f"The {VOCABULARY} of {source} has no {missing[0]!r} among its tokens: is it Whisper's?")
     return PretrainedDecoder(source, heads, layers, weights, joined, numbers, start, _END)
 
 

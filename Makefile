@@ -129,7 +129,7 @@ named-checkpoint:
 
 # Lambda takes no image with attestations, which buildx adds by itself; the older builder knows neither them nor the option.
 PROVENANCE = $(if $(shell docker build --help 2> /dev/null | grep -e --provenance),--provenance=false)
-# What template.yaml deploys, whatever machine builds it: the hashes of the packages are those of files for it.
+# What template.yaml deploys by default, whatever machine builds it; arm64 is what Architecture=arm64 deploys.
 PLATFORM ?= amd64
 
 image:  ## build the Lambda container image: make image [IMAGE=hark] [PLATFORM=amd64] [BASE_IMAGE=...]

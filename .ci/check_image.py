@@ -1,8 +1,8 @@
 """Checks what the image is built of, without a network: `python .ci/check_image.py`, as `make check` does.
 
 pip installs requirements-image.txt as it stands, asking no package what else it needs. So this asks: every package's
-own metadata, as installed here, for an image of Python 3.13 on Linux. Known weaknesses are another matter, which needs
-a database that is current: `make audit`.
+own metadata, as installed here, for an image of Python 3.13 on Linux, on either processor. Known weaknesses are
+another matter, which needs a database that is current: `make audit`.
 """
 
 import re
@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -23,11 +24,11 @@ _IMAGE = {
     "python_full_version": "3.13.0",
     "implementation_name": "cpython",
     "platform_python_implementation": "CPython",
-    "platform_machine": "x86_64",
     "platform_system": "Linux",
     "sys_platform": "linux",
     "os_name": "posix",
 }
+_MACHINES = ("x86_64", "aarch64")
 # What may be in an image that others run and pass on. LGPL: a library of its own that the image only calls.
 _LICENCES = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "MIT", "MIT-0", "PSF-2.0", "Zlib"),
@@ -117,10 +118,15 @@ def _faults_of_closure(pins: dict[str, str], needs: list[Requirement], find: Fin
             for line in package.requires or []:
                 further = Requirement(line)
                 # Without the extra, a requirement of an extra does not hold; with it, only those count.
-                if further.marker is None or further.marker.evaluate({**_IMAGE, "extra": extra}):
+                if further.marker is None or _holds(further.marker, extra):
                     waiting.append((further, name))
     for left_over in sorted(set(pins) - reached):
         yield f"{left_over}: nothing in the image needs it; run `make lock`"
+
+
+def _holds(marker: Marker, extra: str) -> bool:
+    """Says whether a requirement holds on one of the processors that the image is built for."""
+    return any(marker.evaluate({**_IMAGE, "platform_machine": machine, "extra": extra}) for machine in _MACHINES)
 
 
 def _faults_of_package(name: str, version: str, package: metadata.Distribution) -> Iterator[str]:

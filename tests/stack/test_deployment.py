@@ -108,3 +108,28 @@ def test_the_image_is_built_for_the_processor_that_is_deployed_and_without_attes
     )
     assert "--platform linux/amd64" in done.stdout
     assert ("--provenance=false" in done.stdout) == knows_provenance
+
+
+def test_all_functions_run_on_the_processor_that_was_chosen() -> None:
+    assert PARAMETERS["Architecture"]["AllowedValues"] == ["x86_64", "arm64"]
+    functions = of_type("AWS::Serverless::Function")
+    assert {json.dumps(each["Architectures"]) for each in functions.values()} == {'[{"Ref": "Architecture"}]'}
+
+
+def test_the_packages_with_machine_code_have_files_for_both_processors() -> None:
+    pins = (ROOT / "requirements-image.txt").read_text().split("\n")
+    hashes: dict[str, int] = {}
+    for line in pins:
+        if "==" in line:
+            name = line.partition("==")[0]
+        elif "--hash" in line:
+            hashes[name] = hashes.get(name, 0) + 1
+    for name in ("av", "awslambdaric", "cffi", "numpy", "onnxruntime", "pybase64", "soundfile", "soxr"):
+        assert hashes[name] == 2, name
+    assert set(hashes.values()) <= {1, 2}
+    build = (ROOT / "requirements-build.txt").read_text()
+    assert build.count("--hash") == 2  # the compiler's
+
+
+def test_the_c_code_is_compiled_for_the_processor_that_builds() -> None:
+    assert '-target "$(uname -m)-linux-gnu' in (ROOT / "Dockerfile").read_text()

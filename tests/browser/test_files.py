@@ -113,7 +113,7 @@ def test_channels_are_not_mixed_by_shrinking(page: Page, speech: np.ndarray) -> 
     sent = posts(page)
     page.click("#options summary")
     page.select_option("[name=channels]", "separate")
-    give(page, encode(np.stack([repeated(speech, 30)] * 2, axis=1), 48000, subtype="PCM_24"))
+    give(page, encode(np.stack([repeated(speech, 60)] * 2, axis=1), 48000, subtype="PCM_24"))
     expect(page.locator("#problem-title")).to_have_text("This file is too big")
     assert "one channel" in page.inner_text("#problem-message")
     assert not sent

@@ -93,7 +93,7 @@ def test_what_has_no_effect_is_accepted(fields: list[tuple[str, str]]) -> None:
     "name",
     ["model", "language", "languages[]", "prompt", "response_format", "temperature", "stream", "chunking_strategy",
      "timestamp_granularities[]", "include[]", "decoder", "hotwords", "hotwords[]", "alternatives",
-     "text_style", "max_line_length", "max_lines"],
+     "text_style", "channels", "channel_names[]", "max_line_length", "max_lines"],
 )  # fmt: skip
 def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
     assert options.parse([(name, "")]) == Options()

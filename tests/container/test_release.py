@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,12 @@ def resources(sam_alone: Sam) -> Resources:
     """Gives the resources that SAM makes of the template, with parameters."""
 
     def made(**parameters: str) -> dict[str, Any]:
-        line = [sam_alone.venv / "bin/python", "tests/container/transform.py", "template.yaml", json.dumps(parameters)]
+        line: list[str | Path] = [
+            sam_alone.venv / "bin/python",
+            "tests/container/transform.py",
+            "template.yaml",
+            json.dumps(parameters),
+        ]
         done = run(line, timeout_s=PATIENCE_S, environment=sam_alone.environment, directory=ROOT)
         found: dict[str, Any] = json.loads(done.stdout)
         return found

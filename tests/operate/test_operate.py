@@ -124,7 +124,7 @@ def test_a_key_that_must_be_gone_now_is_forgotten_by_the_gateway_after_the_autho
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys.main(["add", "guest"])
-    done = []
+    done: list[Any] = []
 
     class Gateway:
         def reset_authorizers_cache(self, **given: str) -> None:

@@ -31,6 +31,7 @@ from hark.errors import RequestError
 from hark.pipeline import Runner, Timings, transcribe
 from hark.punctuation import Punctuator
 from hark.recognizer import Recognizer
+from hark.spec import ModelSpec
 from hark.transcript import Transcript
 from training.checkpoint import TorchRecognizer, load_checkpoint
 from training.config import model_spec
@@ -181,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _evaluate_keywords(runner, utterances, options)
     decoders = Decoders(options.model, options.language_model)
     if options.decoder is None:
-        options.decoder = _default_decoder(options, decoders)
+        options.decoder = _default_decoder(options, decoders, runner.spec)
     asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
     evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
     report = make_report(evaluation.results)
@@ -206,10 +207,11 @@ def main(arguments: list[str] | None = None) -> int:
     return _write(figures, options)
 
 
-def _default_decoder(options: argparse.Namespace, decoders: Decoders) -> str:
+def _default_decoder(options: argparse.Namespace, decoders: Decoders, spec: ModelSpec) -> str:
     """Returns the default decoder of an endpoint with these files; prints a note if that is greedy."""
     if options.language_model.is_file():
-        return decoders.default
+        # A checkpoint gives no features for an attention decoder to read.
+        return decoders.default if spec.encoder or decoders.default != "joint" else "beam"
     if options.hotwords:  # hot words without a language model are an error
         return "beam"
     print(f"note: There is no language model {options.language_model}; decoding is greedy.", file=sys.stderr)

@@ -71,7 +71,7 @@ class Speed:
         """
         try:
             results = json.loads((root / "models" / "results.json").read_text(encoding="utf-8"))
-            short_rtf = float(results["models"]["asr"]["sets"]["dev"]["beam"]["real_time_factor"])
+            short_rtf = float(results["models"]["asr"]["sets"]["dev"]["joint"]["real_time_factor"])
         except (ValueError, KeyError) as error:
             raise HarkError(
                 "models/results.json does not say how fast the model is; measure it: python -m benchmarks.error_rates"

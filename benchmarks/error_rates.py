@@ -1,6 +1,7 @@
 """Measures the models on manifests as they are served: `python -m benchmarks.error_rates MANIFEST ...`.
 
-Every model transcribes every manifest with both decoders. All figures go to models/results.json. From there they go
+Every model transcribes every manifest with each decoder that it has files for. All figures go to models/results.json.
+From there they go
 
 - as tables between the marks of models/MODEL_CARD.md, in the order of the manifests: name first those that chose
   nothing, then those that chose a checkpoint or weights;
@@ -24,8 +25,9 @@ from typing import Any
 from benchmarks.conditions import machine, model_name
 from benchmarks.decoders import decoder_named
 from benchmarks.documents import write_block
+from hark import model_files
 from hark.command import command
-from hark.decoding import DECODERS, Tuning
+from hark.decoding import Decoders, Tuning
 from hark.recognizer import Recognizer
 from training.evaluate import evaluate
 from training.manifest import read_manifest
@@ -36,8 +38,6 @@ CARD = Path("models/MODEL_CARD.md")
 # What an endpoint says about its own error rates: of the sets that chose nothing, these figures.
 _TEST = "test"
 _SHOWN = ("wer", "cer", "words")
-# The one that an endpoint uses by default comes first.
-_DECODERS = tuple(reversed(DECODERS))
 
 
 def measure(manifests: Sequence[Path], models: Sequence[Path]) -> dict[str, Any]:
@@ -45,12 +45,14 @@ def measure(manifests: Sequence[Path], models: Sequence[Path]) -> dict[str, Any]
     models_measured: dict[str, Any] = {}
     for model in models:
         recognizer = Recognizer(model)
+        # The one that an endpoint uses by default comes first.
+        decoders = tuple(reversed(Decoders(model, model_files.LANGUAGE_MODEL).names))
         sets: dict[str, Any] = {}
         for manifest in manifests:
             utterances = read_manifest(manifest)
             evaluations = {
                 name: evaluate(recognizer, utterances, decoder=decoder_named(name, recognizer.spec, model))
-                for name in _DECODERS
+                for name in decoders
             }
             sets[manifest.stem] = {
                 name: {
@@ -88,17 +90,17 @@ def write_beside(model: Path, figures: dict[str, Any]) -> None:
 def tables(results: dict[str, Any]) -> str:
     """Returns word (and character) error rates by set, and by corpus, as Markdown."""
     models = results["models"]
-    columns = [(model, decoder) for model in models for decoder in _DECODERS]
+    columns = [(model, decoder) for model in models for decoder in next(iter(models[model]["sets"].values()))]
     names = [f"{models[model]['model']}, {decoder}" for model, decoder in columns]
     lines = [_row(["manifest", "words", *names]), _row(["---"] * (2 + len(names)))]
     sets = next(iter(models.values()))["sets"]
     for name, of_decoders in sets.items():
         cells = [models[model]["sets"][name][decoder] for model, decoder in columns]
         rates = [f"{cell['wer']:.3f} ({cell['cer']:.3f})" for cell in cells]
-        lines.append(_row([f"{name}.jsonl", of_decoders[_DECODERS[0]]["words"], *rates]))
+        lines.append(_row([f"{name}.jsonl", next(iter(of_decoders.values()))["words"], *rates]))
     lines += ["", _row(["corpus", "words", *names]), _row(["---"] * (2 + len(names)))]
     for name, of_decoders in sets.items():
-        for place, corpus in enumerate(of_decoders[_DECODERS[0]]["by_corpus"]):
+        for place, corpus in enumerate(next(iter(of_decoders.values()))["by_corpus"]):
             cells = [models[model]["sets"][name][decoder]["by_corpus"][place]["wer"] for model, decoder in columns]
             lines.append(_row([f"{name}: {corpus['name']}", corpus["words"], *(f"{cell:.3f}" for cell in cells)]))
     return "\n".join(lines)

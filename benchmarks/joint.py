@@ -46,7 +46,7 @@ DOCUMENT = Path("docs/decoding.md")
 _ATTENTION = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 _LANGUAGE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _WORD = (0.0, 0.5, 1.0, 1.5)
-_MANY = {"candidates": 8, "variants": 12}
+_MANY = {"candidates": 6, "variants": 8}
 
 Window = tuple[NDArray[np.float32], NDArray[np.float32]]
 Find = Callable[[NDArray[np.float32], NDArray[np.float32]], str]

@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +29,38 @@ SETS = {
     "test_mic": "ordinary microphones and accents: Common Voice, AN4",
 }
 _SHOWN_WORDS = 2
+_SHOWN_DECODERS = ("joint", "beam", "greedy")
+# What belongs to the default model beside its own file.
+FILES = {
+    "language model": model_files.LANGUAGE_MODEL,
+    "attention decoder": model_files.attention_beside(model_files.RECOGNISER),
+    "punctuation": model_files.PUNCTUATION,
+}
 
 
-def figures(results: dict[str, Any], language_model_bytes: int, punctuation_bytes: int) -> str:
+def figures(results: dict[str, Any], sizes: Mapping[str, int]) -> str:
     """Lays the default model's figures out as Markdown.
 
     Args:
         results: of models/results.json.
-        language_model_bytes: the size of the language model's file.
-        punctuation_bytes: the size of the punctuation model's file.
+        sizes: bytes of the files of the language model, the attention decoder and the punctuation model.
     """
     model = results["models"]["asr"]
     rows = []
     for name, described in SETS.items():
-        of_set = model["sets"][name]
-        rows.append(f"| WER, {described} | **{of_set['beam']['wer']:.3f}** | {of_set['greedy']['wer']:.3f} |")
-    rtfs = [model["sets"]["dev"][decoder]["real_time_factor"] for decoder in ("beam", "greedy")]
-    rows.append(f"| seconds of work per second of audio, one thread | {rtfs[0]:.4f} | {rtfs[1]:.4f} |")
-    megabytes = (model["bytes"] + punctuation_bytes) / 1e6
-    rows.append(f"| size with what punctuates, MB | {megabytes + language_model_bytes / 1e6:.1f} | {megabytes:.1f} |")
+        best, *others = (model["sets"][name][decoder]["wer"] for decoder in _SHOWN_DECODERS)
+        rows.append(_row(f"WER, {described}", f"**{best:.3f}**", *(f"{other:.3f}" for other in others)))
+    rtfs = [model["sets"]["dev"][decoder]["real_time_factor"] for decoder in _SHOWN_DECODERS]
+    rows.append(_row("seconds of work per second of audio, one thread", *(f"{rtf:.4f}" for rtf in rtfs)))
+    greedy = model["bytes"] + sizes["punctuation"]
+    beam = greedy + sizes["language model"]
+    megabytes = [f"{size / 1e6:.1f}" for size in (beam + sizes["attention decoder"], beam, greedy)]
+    rows.append(_row("size with what punctuates, MB", *megabytes))
     speed, memory_mb = cost.Speed.read(), cost.memory_mb()
     prices = sorted([cost.as_job(speed, memory_mb), cost.as_requests(speed, memory_mb)])
     return "\n".join([
-        f"| {model['model']}, the default model | beam search, the default | greedy |",
-        "|---|---|---|",
+        _row(f"{model['model']}, the default model", "joint, the default", "beam search", "greedy"),
+        "|---|---|---|---|",
         *rows,
         "",
         "No recording of these two sets was used to train the model or to choose its settings. Measured on: "
@@ -100,6 +109,10 @@ def reply_to_sample() -> dict[str, Any]:
     return reply
 
 
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def _console(command_line: str, lines: list[str]) -> str:
     return "\n".join(["```console", f"$ {command_line}", *lines, "```"])
 
@@ -112,9 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
     environment.prepare()
     results = json.loads((ROOT / "models" / "results.json").read_text(encoding="utf-8"))
     blocks = {
-        "benchmarks.readme": figures(
-            results, model_files.LANGUAGE_MODEL.stat().st_size, model_files.PUNCTUATION.stat().st_size
-        ),
+        "benchmarks.readme": figures(results, {name: path.stat().st_size for name, path in FILES.items()}),
         "local.run": first_run(),
         "local.serve": first_reply(reply_to_sample()),
     }

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import jiwer
 import numpy as np
@@ -22,7 +23,7 @@ from hark import confidence, ctc, word_times
 from hark.audio import decode
 from hark.command import command
 from hark.decoding import GREEDY, Decoder
-from hark.pipeline import Runner, Timings, recognize
+from hark.pipeline import FeaturesRunner, Runner, Timings, recognize
 from hark.recognizer import Recognizer
 from hark.spec import CONFIDENCE_FEATURES, ModelSpec
 from hark.transcript import DecodedWindow
@@ -216,6 +217,12 @@ class Respecified:
     def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Runs the model."""
         return self.model.run(log_mels)
+
+    def run_with_features(
+        self, log_mels: Sequence[NDArray[np.float32]]
+    ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """Runs a model that has an attention decoder."""
+        return cast("FeaturesRunner", self.model).run_with_features(log_mels)
 
 
 def _spelt(tokens: ctc.Tokens, words: Sequence[slice], spec: ModelSpec) -> list[str]:

@@ -39,7 +39,7 @@ def test_the_command_writes_its_tables_between_the_marks(tmp_path: Path) -> None
     for _ in range(2):  # the second time over the first
         assert calibration.main([str(DATA / "manifest.jsonl"), "--output", str(document)]) == 0
     text = document.read_text()
-    assert text.count("| expected calibration error |") == 2
+    assert text.count("| expected calibration error |") == 3
     assert text.count("| starts |") == 1
     assert text.startswith("# What confidences")
     assert "have no confidence.\n\n## Noise" in text

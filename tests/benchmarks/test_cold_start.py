@@ -6,13 +6,14 @@ import pytest
 
 from benchmarks import cold_start
 from benchmarks.fresh import WorkFailed
+from hark.decoding import DECODERS
 from tests.conftest import ROOT
 
 
 def test_every_kind_of_process_is_measured_and_the_handler_takes_more_than_the_floor() -> None:
     found = cold_start.measure(ROOT / "models" / "asr.onnx", runs=1)
     assert len(found.floor_s) == 1
-    assert set(found.handler_s) == {"greedy", "beam"}
+    assert set(found.handler_s) == set(DECODERS)
     assert 1 < found.ratio("greedy") < 10
     assert "| the floor |" in cold_start.table(found)
 

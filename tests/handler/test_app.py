@@ -341,7 +341,7 @@ def test_health_names_the_model_and_its_measured_error_rates() -> None:
     results = json.loads((ROOT / "models" / "results.json").read_text())["models"]["asr"]["sets"]
     shown = ("wer", "cer", "words")
     assert body["model"]["measured"] == {
-        name: {**{each: results[name]["beam"][each] for each in shown}, "decoder": "beam"}
+        name: {**{each: results[name]["joint"][each] for each in shown}, "decoder": "joint"}
         for name in ("test", "test_mic")
     }
     assert body["limits"] == {"body_bytes": 4_500_000, "audio_s": 3900.0}

@@ -61,8 +61,8 @@ class Checkpoint:
         return {
             "attention_decoder": self.network.state_dict(),
             "shape": dataclasses.asdict(self.network.shape),
-            "joined": list(self.vocabulary.subwords.joined),
-            "kept": list(self.vocabulary.subwords.tokens),
+            "joined": "\n".join(self.vocabulary.subwords.joined),  # a list takes twice the room
+            "kept": "\n".join(self.vocabulary.subwords.tokens),
             "marks": list(self.vocabulary.marks),
             "encoder": self.encoder,
             "name": self.name,
@@ -81,7 +81,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         network = AttentionDecoder(Shape(**saved["shape"]))
         network.load_state_dict(saved["attention_decoder"])
-        vocabulary = Vocabulary(Subwords(saved["joined"], saved["kept"]), tuple(saved["marks"]))
+        joined, kept = (saved[name].split("\n") for name in ("joined", "kept"))
+        vocabulary = Vocabulary(Subwords(joined, kept), tuple(saved["marks"]))
         named = {name: str(saved[name]) for name in ("encoder", "name", "version", "training_data")}
     except Exception as error:  # torch raises many kinds for files that are none
         raise CheckpointError(

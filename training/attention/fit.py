@@ -41,6 +41,7 @@ from training.dataset import Batch
 from training.errors import CheckpointError
 from training.lines import read_lines
 from training.metrics import error_rates
+from training.missing_data import leave_out_missing
 from training.task import SpeechData
 from training.whisper import WhisperCtc, WhisperEncoder
 
@@ -264,6 +265,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     processes.join()
     config = load_config(options.config, ["data.shortest_first=false", *options.overrides])
+    for note in leave_out_missing(config, options.overrides):
+        if processes.numbered()[0] == 0:
+            print(note, file=sys.stderr)
     recognizer, trained = load_recognizer(options.recognizer)
     if not isinstance(recognizer, WhisperCtc):
         raise CheckpointError(

@@ -22,8 +22,9 @@ export class Options {
   get query() {
     const { words, decoder, style, channels, names } = this.#fields;
     const query = new URLSearchParams();
-    if (decoder.value !== "beam") query.append("decoder", decoder.value);
-    else for (const word of listed(words.value).slice(0, MOST_WORDS)) query.append("hotwords[]", word);
+    if (decoder.value) query.append("decoder", decoder.value);
+    // The fastest search listens for no words in particular; the endpoint refuses both together.
+    if (decoder.value !== "greedy") for (const word of listed(words.value).slice(0, MOST_WORDS)) query.append("hotwords[]", word);
     if (style.value !== "written") query.append("text_style", style.value);
     if (channels.value === "separate") {
       query.append("channels", channels.value);
@@ -46,8 +47,7 @@ export class Options {
 
   #onInput() {
     const { words, decoder, channels, names } = this.#fields;
-    // The fast decoder listens for no words in particular; the endpoint refuses both together.
-    words.disabled = decoder.value !== "beam";
+    words.disabled = decoder.value === "greedy";
     names.closest("label").hidden = channels.value !== "separate";
     if (words.value.trim()) storage()?.setItem(WORDS_NAME, words.value);
     else storage()?.removeItem(WORDS_NAME);

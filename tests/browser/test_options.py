@@ -52,7 +52,7 @@ def test_text_as_it_was_spoken(page: Page, reply: dict[str, Any]) -> None:
     assert shown_words(page) == [word["word"] for word in reply["words"]]
 
 
-def test_the_fast_search_listens_for_no_words(page: Page) -> None:
+def test_the_fastest_search_listens_for_no_words(page: Page) -> None:
     unfold(page)
     page.fill("[name=words]", "Quackenbush")
     page.select_option("[name=decoder]", "greedy")

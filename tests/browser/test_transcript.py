@@ -127,7 +127,7 @@ def test_the_spectrogram_is_as_fine_as_the_screen(open_page: Open, ratio: int) -
 
 def test_words_are_marked_in_three_grades_which_are_explained(page: Page, reply: dict[str, Any]) -> None:
     # What the model is unsure of changes with every model: the confidences here are the test's.
-    graded = {3: 0.01, 5: 0.5}
+    graded = {3: 0.01, 5: 0.8}
     shown(page, {**reply, "words": [{**word, "confidence": graded.get(i, 1)} for i, word in enumerate(reply["words"])]})
     words = page.locator("#transcript .word")
     lines = words.evaluate_all(

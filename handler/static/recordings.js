@@ -19,7 +19,7 @@ export class RecordingList {
 
   /**
    * @param {HTMLElement} root with an element "ol"
-   * @param {import("./shelf.js").Shelf} shelf
+   * @param {Shelf} shelf
    * @param {{transcribe: (recording: object, signal: AbortSignal, onStage: Function) => Promise<object>,
    *     keep: (reply: object, recording: object) => Promise<number | null>, onOpen: (id: number) => void,
    *     onKeyWanted: (refusal: Refusal) => void, say: (text: string) => void}} handlers

@@ -78,6 +78,7 @@ def make(tools: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capf
         return subprocess.CompletedProcess(words, fake_sam.main(tmp_path / "sam.log", words[1:]))
 
     monkeypatch.setattr(deploy, "subprocess", SimpleNamespace(run=sam))
+    monkeypatch.setattr(deploy, "built_image", lambda: "one")  # no image is built here
 
     def run(target: str, arguments: str = "", stdin: str = "") -> Done:
         lines = iter(stdin.splitlines())

@@ -3,7 +3,7 @@
 Puts two utterances by different speakers on the two channels of a recording: one after the other, half of the first at
 once with the second, and both at once; also with each speaker 20 dB softer in the other channel, too. The text of the
 mix is compared with both texts one after the other, in whichever order gives fewer errors; that of channels kept apart
-with the text of each. `--output docs/api.md` writes the table there.
+with the text of each. `--output FILE` writes the table between the marks of a document.
 """
 
 import argparse

@@ -120,7 +120,6 @@ class CompiledSearch:
             self._library.hark_beam_free(at)
         return states[:, :_INTS].T, states.view(np.float64)[:, _INTS : _INTS + _FLOATS].T, labels, links
 
-
     def text_score(self, labels: NDArray[np.int64]) -> float:
         """What language model and hot words add to a text of [labels], but for what hot words earn at its end."""
         return float(self._library.hark_text_score(self._search, address(labels), len(labels)))

@@ -33,7 +33,8 @@ def test_members_are_the_fields_of_a_form(post: Post) -> None:
     strategy = {"type": "server_vad", "threshold": 0.5}
     assert ask(post, chunking_strategy=strategy, hotwords=["Ahab", "Queequeg"], vad_filter=True)[0] == 200
     assert len(ask(post, alternatives=2.0)[1]["alternatives"]) == 2
-    for name, value in (("language", "de"), ("colour", "red"), ("temperature", 3), ("hotwords", [["a"]])):
+    refused: dict[str, Any] = {"language": "de", "colour": "red", "temperature": 3, "hotwords": [["a"]]}
+    for name, value in refused.items():
         status, body = ask(post, **{name: value})
         assert (status, body["error"]["param"]) == (400, name)
 

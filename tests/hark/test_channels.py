@@ -5,6 +5,7 @@ import io
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -285,22 +286,24 @@ def test_a_silent_channel_holds_up_no_stream(model: hark.Model, speech: np.ndarr
 
 
 def test_what_contradicts_itself_is_refused(model: hark.Model, speech: np.ndarray) -> None:
-    for options in (
+    conflicting: tuple[dict[str, Any], ...] = (
         {"channel_names": ["Ann"]},
         {"channel_names": ["Ann"], "channels": "mix"},
         {"alternatives": 2, "channels": "separate"},
-    ):
+    )
+    for options in conflicting:
         with pytest.raises(ConflictingParameters):
-            model.transcribe(speech, sample_rate=RATE, **options)  # type: ignore[arg-type]
-    for options in (
+            model.transcribe(speech, sample_rate=RATE, **options)
+    invalid: tuple[dict[str, Any], ...] = (
         {"channels": "left"},
         {"channels": "separate", "channel_names": ["a\nb"]},
         {"channels": "separate", "channel_names": ["\u202eAnn"]},
         {"channels": "separate", "channel_names": ["a" * 51]},
         {"channels": "separate", "channel_names": ["a"] * 17},
-    ):
+    )
+    for options in invalid:
         with pytest.raises(InvalidParameter):
-            model.transcribe(speech, sample_rate=RATE, **options)  # type: ignore[arg-type]
+            model.transcribe(speech, sample_rate=RATE, **options)
     with pytest.raises(InvalidParameter, match="or keep channels apart"):
         model.transcribe(np.stack([speech, speech], axis=1), sample_rate=RATE)
     for shape in ((2, 2, 2), (5, 0)):

@@ -97,6 +97,12 @@ def variables() -> list[Variable]:
         ),
         Variable("HARK_FUZZ_SEED", "the seed of these inputs", "1", fuzz),
         Variable(
+            "HARK_FUZZ_STRUCTURE_INPUTS",
+            "how many files of changed structure the test of containers makes",
+            "400",
+            "tests/handler/test_fuzz_structure.py",
+        ),
+        Variable(
             "HARK_URL", "the endpoint that `make test-clients` tries", "must be set", "tests/clients/openai.test.js"
         ),
     ]

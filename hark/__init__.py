@@ -8,7 +8,12 @@
 Nothing is imported before it is used: Lambda's authorizer needs `hark.errors` alone, and `hark --help` no model.
 """
 
+import os
 from typing import TYPE_CHECKING
+
+# From 1.29 on, ONNX Runtime's builds for Linux tell Microsoft which models are opened, unless this is set before they
+# are imported. Whoever wants that can set it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from hark.errors import HarkError

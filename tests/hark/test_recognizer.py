@@ -1,6 +1,9 @@
 """The recogniser and the spec in the model file."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +217,12 @@ def test_a_setting_of_another_library_that_cannot_work_is_refused_by_name(name: 
         Settings.from_environment({name: value})
     Settings.from_environment({name: ""})
     Settings.from_environment({"POWERTOOLS_LOG_LEVEL": "INFO", "POWERTOOLS_METRICS_DISABLED": "True"})
+
+
+@pytest.mark.parametrize("program", ["import hark; hark.load()", "import handler.app", "import export.quantise"])
+def test_the_runtime_sends_nothing_to_its_maker(program: str, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True, capture_output=True)
+    # It keeps what it is going to send in a database of its own.
+    assert not [path for path in tmp_path.rglob("*") if "onnxruntime" in path.name]

@@ -125,6 +125,8 @@ class Jobs:
         length = asked.get("content_length")
         if length is None:
             return 1, most
+        if isinstance(length, float) and length.is_integer():  # JSON knows one kind of number
+            length = int(length)
         if not isinstance(length, int) or isinstance(length, bool) or length < 1:
             raise InvalidParameter("content_length must be the number of the file's bytes.", param="content_length")
         if length > most:

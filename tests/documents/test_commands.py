@@ -115,6 +115,9 @@ def _check(place: str, call: ModuleCall) -> None:
     assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), f"{place}: {call.module}"
     for option in call.options:
         known = _help(call.module) + (_help(call.module, call.arguments[0]) if call.arguments else "")
+        # A target of the Makefile may name the subcommand that the options are of.
+        subcommands = re.search(r"\{([a-z]+(?:,[a-z]+)+)\} \.\.\.", known)
+        known += "".join(_help(call.module, name) for name in (subcommands[1].split(",") if subcommands else ()))
         assert re.search(rf"{option}\b", known), f"{place}: {call.module} has no {option}"
 
 

@@ -128,7 +128,8 @@ def test_the_command_writes_what_it_fitted_into_the_file(
     monkeypatch.setattr(calibrate, "_LEAST_WORDS", 5)
     assert calibrate.main([str(model), "--dev", str(DATA / "manifest.jsonl")]) == 0
     spec = Recognizer(model).spec
-    assert set(spec.word_confidence) == set(CONFIDENCE_FEATURES)
+    assert spec.word_confidence
+    assert set(spec.word_confidence) <= set(CONFIDENCE_FEATURES)
     assert -3 < (spec.least_log_prob or 0) <= -calibrate._LESS_SURE
     assert 0 < abs(spec.word_start_shift_s) < 0.2
     assert 0 < abs(spec.word_end_shift_s) < 0.2

@@ -261,5 +261,6 @@ def test_setup_puts_every_model_that_is_looked_for_into_the_wheel() -> None:
     models = re.search(r"^MODELS = (\(.*\))$", (ROOT / "setup.py").read_text(), re.MULTILINE)
     assert models
     paths = (model_files.RECOGNISER, model_files.LANGUAGE_MODEL, model_files.KEYWORDS, model_files.PUNCTUATION)
-    named = {path.name for path in paths} | {model_files.RECOGNISER.with_suffix(".json").name}
+    beside = (model_files.RECOGNISER.with_suffix(".json"), model_files.attention_beside(model_files.RECOGNISER))
+    named = {path.name for path in (*paths, *beside)}
     assert set(ast.literal_eval(models[1])) == named

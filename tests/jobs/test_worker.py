@@ -129,6 +129,10 @@ def test_workers_side_by_side_on_the_same_event_make_one_result(aws: Aws, settin
             meeting.wait(20)
             return recognizer.run(log_mels)
 
+        def run_with_features(self, log_mels: Any) -> Any:
+            meeting.wait(20)
+            return recognizer.run_with_features(log_mels)
+
     def take() -> None:
         Worker(settings, Together(), aws.storage).take(body, worker.Deadline(Context()))  # type: ignore[arg-type]
 
@@ -152,6 +156,8 @@ def test_a_worker_that_ends_in_the_middle_leaves_nothing_behind_and_the_next_one
 
         def run(self, _log_mels: Sequence[Any]) -> Any:
             raise Killed
+
+        run_with_features = run
 
     job_id = uploaded()
     event = aws.receive()

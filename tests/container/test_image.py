@@ -13,9 +13,9 @@ from tests.patience import PATIENCE_S
 from .conftest import ROOT, Built
 from .engine import Engine
 
-# FFmpeg's libraries are 105 of it, the models 44: two recognisers, one for keywords, one of language;
-# `docs/benchmarks.md` has the others.
-MAX_ADDED_MB = 310
+# FFmpeg's libraries are 105 of it, the models 61: two recognisers, an attention decoder, one for keywords, one of
+# language, one that punctuates; `docs/benchmarks.md` has the others.
+MAX_ADDED_MB = 325
 # Amazon Linux 2023's. The local base is newer and would not notice a package that needs more.
 AWS_GLIBC = (2, 34)
 

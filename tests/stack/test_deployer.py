@@ -25,7 +25,7 @@ OF_SAM = {
 }
 # Services that permissions name for properties which the template does not use: VPCs, keys, targets of others.
 OF_OTHER_PROPERTIES = {
-    *("billing", "ec2", "elasticfilesystem", "events", "firehose", "kinesis", "kms", "s3files", "s3tables"),
+    *("billing", "ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "s3tables"),
 }
 # Likewise single actions: replicas, code signing, layers, analytics, websites, data protection, policies of tables.
 UNUSED = re.compile(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hark.subwords import Subwords, choose
+from hark.subwords import Subwords
+from training.attention.vocabulary import choose
 
 CHARACTERS = (" ", "'", *"abcdefghijklmnopqrstuvwxyz")
 # In the order in which they were learnt.

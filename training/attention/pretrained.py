@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hark.subwords import Subwords, choose
+from hark.subwords import Subwords
 from training.attention.network import AttentionDecoder, Shape
+from training.attention.vocabulary import choose
 from training.errors import CheckpointError
 from training.pretrained import HUB_FILES, ct2_layer, fetch, layer, read_ctranslate2
 

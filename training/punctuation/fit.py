@@ -18,7 +18,6 @@ run from `last.ckpt`.
 
 import argparse
 import dataclasses
-import os
 import re
 import sys
 import time
@@ -30,12 +29,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import nn
 
 from hark.command import command
 from hark.punctuation import LOWER, UNKNOWN_ROW, PunctuationSpec, packed
+from training import processes
 from training.errors import CheckpointError
 from training.lines import read_lines
 from training.punctuation import errors as recogniser_errors
@@ -126,7 +125,7 @@ def fit(
     init_from: Path | None = None,
 ) -> None:
     """Trains, measures after each epoch and keeps checkpoints in `output`."""
-    processes, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+    rank, shares = processes.numbered()
     torch.manual_seed(schedule.seed)
     utterances = read_heard(heard) if heard else []
     pauses = speakers_pauses.measured(utterances) if utterances else None
@@ -142,7 +141,7 @@ def fit(
     optimiser = torch.optim.AdamW(network.parameters(), schedule.max_lr, weight_decay=schedule.weight_decay)
     source = Source(texts, conditions, pauses, errors, names)
     # A short batch now and then is one more.
-    steps = int(source.steps(schedule.batch) * (1 + conditions.short_share)) // processes
+    steps = int(source.steps(schedule.batch) * (1 + conditions.short_share)) // shares
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.max_lr, total_steps=schedule.epochs * steps)
     first, best = 0, 0.0
     output.mkdir(parents=True, exist_ok=True)
@@ -158,13 +157,13 @@ def fit(
     for epoch in range(first, schedule.epochs):
         rng = np.random.default_rng((schedule.seed, epoch))
         since, total, count = time.monotonic(), 0.0, 0
-        own = islice(batches(source, schedule.batch, spec, rng), rank, None, processes)
+        own = islice(batches(source, schedule.batch, spec, rng), rank, None, shares)
         for batch in islice(own, max(steps, 1)):
             with torch.autocast("cpu", torch.bfloat16):
                 loss = loss_of(network, batch)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            _average_gradients(network, processes)
+            processes.average_gradients(network, shares)
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             if cycle.last_epoch < cycle.total_steps - 1:
@@ -195,17 +194,6 @@ def _begin_with(network: PunctuationNetwork, vectors: Mapping[str, NDArray[np.fl
         for word, row in zip(vectors, spec.rows(list(vectors))[:, 0].tolist(), strict=True):
             if row != UNKNOWN_ROW:
                 network.table.weight[row] = torch.from_numpy(vectors[word])
-
-
-def _average_gradients(network: nn.Module, processes: int) -> None:
-    if processes == 1:
-        return
-    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-    together = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(together)
-    together /= processes
-    for gradient, averaged in zip(gradients, torch.split(together, [each.numel() for each in gradients]), strict=True):
-        gradient.copy_(averaged.view_as(gradient))
 
 
 def _numbers(kind: type) -> dict[str, int | float]:
@@ -239,8 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
             parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    if "WORLD_SIZE" in os.environ:
-        dist.init_process_group("gloo")
+    processes.join()
     texts, dev = read_texts(options.text), read_texts(options.dev)
     print(f"{sum(map(len, texts)):,} words to learn from, {sum(map(len, dev)):,} to measure on", flush=True)
     vectors = read_vectors(options.vectors) if options.vectors else {}

@@ -165,11 +165,6 @@ class Opinion:
     ids: tuple[int, ...]
     log_probs: NDArray[np.float64] = field(compare=False)
 
-    @property
-    def score(self) -> float:
-        """All of it."""
-        return float(self.log_probs.sum())
-
 
 class _Draft:
     """Guesses how a text goes on, by another text that is much like it.

@@ -126,9 +126,9 @@ def test_the_best_is_that_with_the_highest_sum_of_all_scores() -> None:
         assert opinion
         frames = ctc.log_prob(heard, labels_of(each.text), SPEC.blank)
         assert each.parts == pytest.approx(
-            Parts(frames, language.get(each.text, 0.0), opinion.score, len(each.text.split()))
+            Parts(frames, language.get(each.text, 0.0), opinion.log_probs.sum(), len(each.text.split()))
         )
-        expected = frames + 0.3 * each.parts.language + 0.7 * opinion.score + 0.2 * each.parts.words
+        expected = frames + 0.3 * each.parts.language + 0.7 * opinion.log_probs.sum() + 0.2 * each.parts.words
         assert each.score == pytest.approx(expected)
     assert {each.text for each in found} >= set(texts)
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
@@ -375,4 +375,6 @@ def test_the_decoders_opinion_of_an_exported_pair_is_in_the_score(attention_file
         [opinion] = attention.opinions(attention.hear(encoded), [best.text])
         assert opinion
         # int8 activations are scaled to all texts that are read at once.
-        assert best.parts.attention == pytest.approx(opinion.score, abs=0.05 * abs(opinion.score) + 0.5)
+        assert best.parts.attention == pytest.approx(
+            opinion.log_probs.sum(), abs=0.05 * abs(opinion.log_probs.sum()) + 0.5
+        )

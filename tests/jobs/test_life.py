@@ -21,7 +21,14 @@ from unittest.mock import patch
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from handler import closer, job, options, progress, webhook, webhook_secret, worker
 from handler.closer import Closer, LeftForTheOperator
@@ -394,20 +401,19 @@ class Life(RuleBasedStateMachine):
 counted: Counter[str] = Counter()
 
 
-TestLife = Life.TestCase
-TestLife.settings = settings(
-    max_examples=LIVES,
-    stateful_step_count=STEPS,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    database=None,
-    derandomize=True,  # the same lives every time; `LIVES` may be raised for others
-)
-
-
-def test_every_end_was_reached(capsys: pytest.CaptureFixture[str]) -> None:
-    """Which says that the lives above were lively."""
+def test_lives(capsys: pytest.CaptureFixture[str]) -> None:
+    """One test, so that whoever shares tests out to processes keeps the lives and their count together."""
+    counted.clear()
+    chosen = settings(
+        max_examples=LIVES,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        database=None,
+        derandomize=True,  # the same lives every time; `LIVES` may be raised for others
+    )
+    run_state_machine_as_test(Life, settings=chosen)
     with capsys.disabled():
         print(f"\n{counted['lives']} lives of jobs: {dict(counted)}", end=" ")
-    assert all(counted[each] >= LIVES / 20 for each in FINAL)
+    assert all(counted[each] >= LIVES / 20 for each in FINAL), "the lives were not lively"

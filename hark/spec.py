@@ -7,9 +7,11 @@ metadata under `METADATA_KEY`. The handler reads it there, so none of its number
 import dataclasses
 import json
 import math
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
+from hark import languages
 from hark.errors import ModelError
 
 METADATA_KEY = "hark.spec"
@@ -36,10 +38,17 @@ CONFIDENCE_FEATURES = (
 
 # Beyond these nothing that hears speech is, and the first recording would take all the memory there is.
 _HIGHEST_RATE_HZ, _MOST_SAMPLES, _LONGEST_WINDOW_S = 192_000, 1 << 16, 600.0
+# Alphabets and the syllables of Hangul and Ge'ez are some hundreds, as are sets of subwords for CTC. Every frame has a
+# number for each.
+_MOST_LABELS, _LONGEST_LABEL = 4096, 32
+# In labels, beside letters: what joins and parts them in the scripts of Persian and of India.
+_JOINERS = "\u200c\u200d"
 
 # What the fields of a spec are; those that are compared with numbers fail by themselves where they are none.
 _KINDS: dict[str, type] = {
-    **dict.fromkeys(("name", "version", "normalisation", "task", "feature_kind", "training_data", "encoder"), str),
+    **dict.fromkeys(
+        ("name", "version", "normalisation", "task", "feature_kind", "training_data", "encoder", "language"), str
+    ),
     **dict.fromkeys(("mel_scale", "mel_norm"), str),
     **dict.fromkeys(("sample_rate_hz", "n_fft", "window_samples", "hop_samples", "n_mels", "n_mfcc"), int),
     **dict.fromkeys(("blank", "time_subsampling"), int),
@@ -62,7 +71,10 @@ class ModelSpec:
         f_min_hz, f_max_hz: edges of the mel filter bank.
         log_floor: mel power below this is raised to it before the natural logarithm.
         normalisation: one of `NORMALISATIONS`, see `hark.features.normalise`.
-        labels: the character of each output, "" for the blank; of a keyword model its words, `UNKNOWN` and `SILENCE`.
+        labels: what each output spells, "" for the blank: letters of any script, in NFC and in the order in which they
+            are read, " " between words; or subwords of several letters, of which those that begin a word begin with
+            the space before it: " the", "ing". Joined, labels are the text. Of a keyword model its words, `UNKNOWN`
+            and `SILENCE`.
         blank: index of the CTC blank in `labels`, `NO_BLANK` for a keyword model.
         time_subsampling: input frames per output frame; a keyword model has one output frame, whatever its input.
         max_window_s: the longest stretch of audio to feed at once; longer audio is cut at pauses. A keyword model hears
@@ -82,6 +94,7 @@ class ModelSpec:
             none is.
         unknown_excess: of a keyword model, how much likelier `unknown` is in running speech than where somebody says a
             word for it to be known, as a logarithm; the model's scores are for the latter.
+        language: BCP 47 tag of the language that it writes, such as "en" or "pt-BR"; see `hark.languages`.
         encoder: digest of the encoder whose features the graph gives beside the log-probabilities, for an attention
             decoder (`hark.attention`); "" where it gives none.
         training_data: what the model learned from, in words.
@@ -116,6 +129,7 @@ class ModelSpec:
     least_log_prob: float | None = None
     unknown_excess: float = 0.0
     encoder: str = ""
+    language: str = languages.ENGLISH
     training_data: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
 
@@ -137,7 +151,10 @@ class ModelSpec:
                 "mel_scale": self.mel_scale in MEL_SCALES,
                 "mel_norm": self.mel_norm in MEL_NORMS,
                 "labels": len(set(self.labels)) == len(self.labels) > 1
-                and all(isinstance(label, str) for label in self.labels),
+                and len(self.labels) <= _MOST_LABELS
+                and all(isinstance(label, str) for label in self.labels)
+                and (is_keywords or all(map(_is_label, self.labels))),
+                "language": languages.is_tag(self.language),
                 "blank": {UNKNOWN, SILENCE} <= set(self.labels) and self.blank == NO_BLANK
                 if is_keywords
                 else 0 <= self.blank < len(self.labels) and self.labels[self.blank] == "",
@@ -192,3 +209,14 @@ class ModelSpec:
             return cls(**{**fields, "labels": tuple(fields["labels"])})
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ModelError(f"The model's spec cannot be read ({error}); export the model again.") from error
+
+
+def _is_label(label: str) -> bool:
+    """Says whether a network can spell with it: a space, or what people read, perhaps with a space before it."""
+    spelt = label[1:] if label.startswith(" ") else label
+    return (
+        len(spelt) <= _LONGEST_LABEL
+        and unicodedata.is_normalized("NFC", label)
+        # Neither separators nor what controls, such as marks that turn the direction of a line round.
+        and all(unicodedata.category(letter)[0] not in "ZC" or letter in _JOINERS for letter in spelt)
+    )

@@ -43,6 +43,23 @@ def test_spec_survives_the_way_through_json() -> None:
 
 
 @pytest.mark.parametrize(
+    "labels",
+    [("", " ", *"אבגדהוזחטיכלמנסעפצקרשתךםןףץ"), ("", " ", "ا", "ب", "\u200c", "\u064e"), ("", " ", *"abcçğıiöşü"),
+     ("", *map(chr, range(0xAC00, 0xAC00 + 900))), ("", " the", " ", "ing", "'s", "é"),
+     ("", " ", "क", "\u093f", "\u094d")],
+)  # fmt: skip
+def test_labels_may_be_of_any_script_and_of_several_letters(labels: tuple[str, ...]) -> None:
+    spec = make_spec(labels=labels, language="he")
+    assert ModelSpec.from_json(spec.to_json()) == spec
+
+
+def test_a_model_from_before_there_were_languages_writes_english() -> None:
+    fields = json.loads(make_spec().to_json())
+    assert fields.pop("language") == "en"
+    assert ModelSpec.from_json(json.dumps(fields)) == make_spec()
+
+
+@pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"format": 1}', "null", '{"format": 99, "name": "x"}', make_spec().to_json()[:-9]]
 )
 def test_a_spec_that_cannot_be_read_is_refused(text: str) -> None:
@@ -62,7 +79,12 @@ def test_a_spec_with_what_is_unknown_here_is_said_to_be_newer() -> None:
      {"labels": ("", "a", "a")}, {"log_floor": 0.0}, {"time_subsampling": 0}, {"least_log_prob": 0.1},
      {"least_log_prob": float("nan")}, {"log_floor": float("inf")}, {"max_window_s": float("inf")},
      {"max_window_s": float("nan")}, {"labels": ("", "a", 3)}, {"n_fft": 1 << 30}, {"max_window_s": 1e9},
-     {"hop_samples": 1 << 30}, {"n_mels": 1 << 30}, {"sample_rate_hz": 1 << 30}],
+     {"hop_samples": 1 << 30}, {"n_mels": 1 << 30}, {"sample_rate_hz": 1 << 30}, {"language": "English"},
+     {"language": "EN"}, {"language": ""}, {"language": "en_US"}, {"labels": ("", "a", "e\u0301")},
+     {"labels": ("", "a", "the ")},
+     {"labels": ("", "a", "a b")}, {"labels": ("", "a", "\n")}, {"labels": ("", "a", "\u202e")},
+     {"labels": ("", "a" * 100)},
+     {"labels": ("", *map(chr, range(0x4E00, 0x7000)))}],
 )  # fmt: skip
 def test_a_spec_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError, match="cannot be right"):
@@ -72,7 +94,8 @@ def test_a_spec_that_contradicts_itself_is_refused(change: dict[str, object]) ->
 @pytest.mark.parametrize(
     ("name", "value"),
     [("name", 3), ("version", None), ("sample_rate_hz", 16000.0), ("sample_rate_hz", "16000"), ("n_fft", [400]),
-     ("time_subsampling", 4.0), ("measured", []), ("word_confidence", [["bias", 1.0]]), ("normalisation", None)],
+     ("time_subsampling", 4.0), ("measured", []), ("word_confidence", [["bias", 1.0]]), ("normalisation", None),
+     ("language", None)],
 )  # fmt: skip
 def test_a_spec_whose_values_are_of_the_wrong_type_is_refused(name: str, value: object) -> None:
     fields = {**json.loads(make_spec().to_json()), name: value}

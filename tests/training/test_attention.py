@@ -16,12 +16,15 @@ from tests.conftest import DATA
 from tests.training import whisper_decoder_files as files
 from tests.training.toy import NO_AUGMENTATION, TINY_WHISPER, toy_config
 from training.attention import fit as attention_fit
+from training.attention import learners
 from training.attention.checkpoint import Checkpoint, Vocabulary, digest_of, load_checkpoint
-from training.attention.fit import Schedule, count_words, loss_of, targets_of
+from training.attention.fit import Schedule, count_words
 from training.attention.generate import generate
+from training.attention.learners import Reader, Together, loss_of, targets_of
 from training.attention.network import AttentionDecoder, Shape
 from training.attention.pretrained import load_decoder
 from training.checkpoint import checkpoint_of
+from training.checkpoint import load_checkpoint as load_recognizer
 from training.config import Config, CorpusConfig, model_spec
 from training.dataset import Batch
 from training.errors import CheckpointError
@@ -280,11 +283,15 @@ def started(encoder: str = "", seed: int = 5) -> Checkpoint:
 QUICK = Schedule(steps=120, max_lr=4e-3, weight_decay=0.0, dropout=0.0, smoothing=0.0, validate_every=60)
 
 
+def reader(checkpoint: Checkpoint) -> Reader:
+    return Reader(checkpoint, QUICK.smoothing)
+
+
 def test_a_few_utterances_are_learnt_by_heart(
     heard: tuple[Config, SpeechData, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, data, digest = heard
-    attention_fit.fit(config, started(digest), data, QUICK, tmp_path / "run")
+    attention_fit.fit(config, reader(started(digest)), data, QUICK, tmp_path / "run")
     assert "step 120: WER of the dev sets 0.0000" in capsys.readouterr().out
     learnt = load_checkpoint(tmp_path / "run" / "best.ckpt")
     assert (learnt.encoder, learnt.name, learnt.version, learnt.training_data) == (digest, "toy", "1", "four sentences")
@@ -306,7 +313,7 @@ def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(
 ) -> None:
     config, data, digest = heard
     schedule = dataclasses.replace(QUICK, steps=8, validate_every=4)
-    attention_fit.fit(config, started(digest), data, schedule, tmp_path / "whole")
+    attention_fit.fit(config, reader(started(digest)), data, schedule, tmp_path / "whole")
 
     class Stopped(Exception):
         pass
@@ -320,31 +327,31 @@ def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(
             raise Stopped
         return loss_of(*arguments)
 
-    monkeypatch.setattr(attention_fit, "loss_of", stop)
+    monkeypatch.setattr(learners, "loss_of", stop)
     with pytest.raises(Stopped):
-        attention_fit.fit(config, started(digest), data, schedule, tmp_path / "parts")
+        attention_fit.fit(config, reader(started(digest)), data, schedule, tmp_path / "parts")
     monkeypatch.undo()
-    attention_fit.fit(config, started(digest, seed=99), data, schedule, tmp_path / "parts")
+    attention_fit.fit(config, reader(started(digest, seed=99)), data, schedule, tmp_path / "parts")
     whole, parts = (torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("whole", "parts"))
     assert whole["step"] == parts["step"] == 8
-    for name, value in whole["attention_decoder"].items():
-        torch.testing.assert_close(parts["attention_decoder"][name], value, atol=1e-5, rtol=1e-4)
+    for name, value in whole["learner"].items():
+        torch.testing.assert_close(parts["learner"][name], value, atol=1e-5, rtol=1e-4)
     assert not [file for file in (tmp_path / "parts").iterdir() if file.name.startswith(".")]
 
 
 def test_only_its_own_run_is_gone_on_with(heard: tuple[Config, SpeechData, str], tmp_path: Path) -> None:
     config, data, digest = heard
     schedule = dataclasses.replace(QUICK, steps=2, validate_every=2)
-    attention_fit.fit(config, started(digest), data, schedule, tmp_path)
+    attention_fit.fit(config, reader(started(digest)), data, schedule, tmp_path)
     for checkpoint, changed in (
         (started("0123456789ab"), schedule),
         (started(digest), dataclasses.replace(schedule, steps=4)),
     ):
         with pytest.raises(CheckpointError, match=r"last\.ckpt is of a run with other settings; remove it"):
-            attention_fit.fit(config, checkpoint, data, changed, tmp_path)
+            attention_fit.fit(config, reader(checkpoint), data, changed, tmp_path)
     (tmp_path / "last.ckpt").write_bytes(b"cut short")
     with pytest.raises(CheckpointError, match=r"last\.ckpt is of no run that could go on; remove it"):
-        attention_fit.fit(config, started(digest), data, schedule, tmp_path)
+        attention_fit.fit(config, reader(started(digest)), data, schedule, tmp_path)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(heard: tuple[Config, SpeechData, str], tmp_path: Path) -> None:
@@ -353,8 +360,52 @@ def test_a_loss_that_is_no_number_ends_the_run(heard: tuple[Config, SpeechData, 
     with torch.no_grad():
         broken.network.norm.weight.fill_(float("nan"))
     with pytest.raises(CheckpointError, match="loss of step 1 is nan; lower the learning rate"):
-        attention_fit.fit(config, broken, data, QUICK, tmp_path)
+        attention_fit.fit(config, reader(broken), data, QUICK, tmp_path)
     assert not list(tmp_path.glob("*.ckpt"))
+
+
+def together(config: Config, ctc_weight: float = 1.0) -> Together:
+    encoder = encoder_of(config)
+    model = build(config.model, model_spec(config).feature_size, len(model_spec(config).labels))
+    assert isinstance(model, WhisperCtc)
+    model.encoder.load_state_dict(encoder.state_dict())
+    model.encoder.freeze(config.optim.frozen)
+    return Together(started(digest_of(encoder)), QUICK.smoothing, model, config, ctc_weight)
+
+
+def test_the_loss_of_learning_together_is_the_sum_of_both(few: Path, tmp_path: Path) -> None:
+    config = toy(tmp_path, few)
+    data = attention_fit._data(config, None)
+    batch = next(iter(data.train_dataloader()))
+    learner = together(config, 0.5).eval()
+    with torch.no_grad():
+        heard = learner.heard(batch)
+        alone = loss_of(learner.network, heard, learner.vocabulary, QUICK.smoothing)
+        log_probs, lengths = learner.model(batch.log_mel, batch.lengths)
+        spelt = torch.nn.functional.ctc_loss(
+            log_probs.transpose(0, 1), batch.targets, lengths, batch.target_lengths, learner.spec.blank, "sum"
+        )
+        expected = alone + 0.5 * spelt / sum(map(len, batch.texts))
+        assert learner.loss(batch).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_encoder_head_and_decoder_learn_together(few: Path, tmp_path: Path) -> None:
+    config = toy(tmp_path, few)
+    config.optim.frozen, config.optim.encoder_lr_share = 1, 0.5
+    data = attention_fit._data(config, None)
+    learner = together(config)
+    before = {name: value.clone() for name, value in learner.state_dict().items()}
+    schedule = dataclasses.replace(QUICK, steps=6, validate_every=6, ctc_weight=1.0)
+    attention_fit.fit(config, learner, data, schedule, tmp_path / "run")
+    stayed = {name for name, value in learner.state_dict().items() if torch.equal(value, before[name])}
+    assert stayed == {name for name in before if name.startswith(("model.encoder.conv1", "model.encoder.conv2"))}
+    decoder = load_checkpoint(tmp_path / "run" / "best.ckpt")
+    recognizer, kept = load_recognizer(tmp_path / "run" / "best.recognizer.ckpt")
+    assert isinstance(recognizer, WhisperCtc)
+    assert decoder.encoder == digest_of(recognizer.encoder) != learner.checkpoint.encoder
+    assert kept.model == config.model
+    # Interrupted and gone on with, it is the same run.
+    attention_fit.fit(config, together(config), data, schedule, tmp_path / "run")
 
 
 @pytest.fixture
@@ -398,6 +449,18 @@ def test_the_command_starts_from_whispers_decoder_and_goes_on_from_a_checkpoint(
     assert (
         load_checkpoint(tmp_path / "second" / "best.ckpt").vocabulary.subwords.tokens == made.vocabulary.subwords.tokens
     )
+
+
+def test_the_command_teaches_the_recogniser_as_well(
+    commanded: tuple[list[str], Config, WhisperCtc], tmp_path: Path
+) -> None:
+    arguments, _, model = commanded
+    torch.save(started(digest_of(model.encoder)).content(), tmp_path / "start.ckpt")
+    more = ["--init-from", str(tmp_path / "start.ckpt"), "--ctc-weight", "1.5"]
+    assert attention_fit.main([*arguments, *more]) == 0
+    recognizer, _ = load_recognizer(tmp_path / "run" / "best.recognizer.ckpt")
+    assert isinstance(recognizer, WhisperCtc)
+    assert load_checkpoint(tmp_path / "run" / "best.ckpt").encoder == digest_of(recognizer.encoder)
 
 
 @pytest.mark.parametrize(

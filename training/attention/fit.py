@@ -8,6 +8,9 @@ read its features. The decoder keeps the subwords that the texts and the transcr
 learns to write lower case without punctuation, as the recogniser does. It learns from the config's manifests, on
 features that the encoder computes once (`training.encoded`).
 
+With `--ctc-weight 1` or the like the recogniser learns beside it, by CTC, but for `optim.frozen` stages of its encoder;
+`optim.encoder_lr_share` and `optim.layer_decay` say how fast. `best.recognizer.ckpt` then belongs to `best.ckpt`.
+
 In two processes, each on a share of the cores, put `OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m` in place of
 `python -m`; a step then learns from two batches.
 
@@ -21,19 +24,19 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hark.command import command
 from training import processes
 from training.attention.checkpoint import Checkpoint, Vocabulary, digest_of, load_checkpoint
 from training.attention.generate import generate
-from training.attention.network import AttentionDecoder
+from training.attention.learners import Reader, Together
 from training.attention.pretrained import load_decoder
 from training.checkpoint import load_checkpoint as load_recognizer
 from training.config import Config, load_config
@@ -42,6 +45,7 @@ from training.errors import CheckpointError
 from training.lines import read_lines
 from training.metrics import error_rates
 from training.missing_data import leave_out_missing
+from training.optimiser import configure
 from training.task import SpeechData
 from training.whisper import WhisperCtc, WhisperEncoder
 
@@ -51,7 +55,6 @@ POSITIONS = 256
 # A transcript's word counts as much as this many of a text's: the decoder has to spell it in any case.
 _TRANSCRIPTS_COUNT = 3
 _WORD = re.compile("[a-z']*[a-z][a-z']*")
-_IGNORED = -100
 _SETTLED = ("shape", "joined", "kept", "marks", "encoder")
 
 
@@ -66,6 +69,8 @@ class Schedule:
         dropout: of what each part of a layer adds.
         smoothing: of the labels.
         validate_every: steps.
+        ctc_weight: of the recogniser's loss per character, beside the decoder's per subword; 0 leaves the recogniser as
+            it is.
     """
 
     steps: int = 1500
@@ -74,6 +79,7 @@ class Schedule:
     dropout: float = 0.1
     smoothing: float = 0.1
     validate_every: int = 250
+    ctc_weight: float = 0.0
 
 
 def count_words(texts: Iterable[Path], transcripts: Iterable[str]) -> Counter[str]:
@@ -94,75 +100,49 @@ def _words(text: str) -> Iterator[str]:
             yield word
 
 
-def targets_of(texts: Sequence[str], vocabulary: Vocabulary, positions: int) -> tuple[Tensor, Tensor]:
-    """Returns what the decoder reads and what it should write, [batch, tokens] each.
-
-    What no text has is `_IGNORED`, as are the marks that begin it. Texts that are too long end early.
-    """
-    start, end = vocabulary.start, vocabulary.end
-    ids = [vocabulary.subwords.ids(text) or [] for text in texts]
-    rows = [[*start, *each, end][: positions + 1] for each in ids]
-    longest = max(map(len, rows)) - 1
-    read = torch.full((len(rows), longest), end)
-    write = torch.full((len(rows), longest), _IGNORED)
-    for row, (into, out) in zip(rows, zip(read, write, strict=True), strict=True):
-        into[: len(row) - 1] = torch.tensor(row[:-1])
-        out[len(start) - 1 : len(row) - 1] = torch.tensor(row[len(start) :])
-    return read, write
-
-
-def loss_of(network: AttentionDecoder, batch: Batch, vocabulary: Vocabulary, smoothing: float) -> Tensor:
-    """Returns the cross-entropy of a batch's tokens."""
-    read, write = targets_of(batch.texts, vocabulary, network.shape.positions)
-    log_probs = network(batch.log_mel, batch.lengths, read)
-    kept = write != _IGNORED
-    log_probs, write = log_probs[kept], write[kept]
-    of_truth = log_probs.gather(1, write[:, None]).mean()
-    loss: Tensor = -((1 - smoothing) * of_truth + smoothing * log_probs.mean())
-    return loss
-
-
-def measure(network: AttentionDecoder, data: SpeechData, vocabulary: Vocabulary) -> list[float]:
+def measure(learner: Reader, data: SpeechData) -> list[float]:
     """Returns the word error rate of the decoder alone on each dev set."""
-    network.eval()
+    learner.eval()
     rates = []
     for loader in data.val_dataloader():
         heard, said = [], []
         for batch in loader:
             said += batch.texts
-            heard += generate(network, batch.log_mel, batch.lengths, vocabulary, network.shape.positions - 8)
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+                read = learner.heard(batch)
+            most = learner.network.shape.positions - 8
+            heard += generate(learner.network, read.log_mel.float(), read.lengths, learner.vocabulary, most)
         rates.append(error_rates(said, heard).wer or 0.0)
-    network.train()
+    learner.train()
     return rates
 
 
-def fit(
-    config: Config,
-    checkpoint: Checkpoint,
-    data: SpeechData,
-    schedule: Schedule,
-    output: Path,
-) -> None:
+def fit(config: Config, learner: Reader, data: SpeechData, schedule: Schedule, output: Path) -> None:
     """Trains, measures now and then and keeps checkpoints in `output`."""
     rank, count = processes.numbered()
     torch.manual_seed(config.seed + rank)
-    network, vocabulary = checkpoint.network, checkpoint.vocabulary
-    for module in network.modules():
+    for module in learner.network.modules():
         if isinstance(module, nn.Dropout):
             module.p = schedule.dropout
-    network.train()
-    optimiser = torch.optim.AdamW(network.parameters(), schedule.max_lr, weight_decay=schedule.weight_decay)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, schedule.max_lr, total_steps=schedule.steps + 1, pct_start=0.05, anneal_strategy="linear"
+    learner.train()
+    optim = dataclasses.replace(
+        config.optim,
+        name="adamw",
+        max_lr=schedule.max_lr,
+        weight_decay=schedule.weight_decay,
+        warmup_share=0.05,
+        anneal="linear",
     )
+    configured: Any = configure(learner, optim, schedule.steps + 1)
+    optimiser, cycle = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
     first, best = 0, float("inf")
     last = output / "last.ckpt"
     output.mkdir(parents=True, exist_ok=True)
     if last.exists():
         try:
             saved = torch.load(last, weights_only=True)
-            same = all(saved[name] == value for name, value in _described(checkpoint).items())
-            network.load_state_dict(saved["attention_decoder"])
+            same = all(saved[name] == value for name, value in _described(learner.checkpoint).items())
+            learner.load_state_dict(saved["learner"])
             optimiser.load_state_dict(saved["optimiser"])
             cycle.load_state_dict(saved["cycle"])
             first, best = saved["step"], saved["best"]
@@ -175,13 +155,13 @@ def fit(
     since, total = time.monotonic(), 0.0
     for step, batch in zip(range(first, schedule.steps), _batches(data, rank, count, first), strict=False):
         with torch.autocast("cpu", torch.bfloat16):
-            loss = loss_of(network, batch, vocabulary, schedule.smoothing)
+            loss = learner.loss(batch)
         if not torch.isfinite(loss):
             raise CheckpointError(f"The loss of step {step + 1} is {loss.item()}; lower the learning rate.")
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        processes.average_gradients(network, count)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        processes.average_gradients(learner, count)
+        nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimiser.step()
         cycle.step()
         total += loss.item()
@@ -192,16 +172,16 @@ def fit(
         if done % schedule.validate_every and done != schedule.steps:
             continue
         if rank == 0:
-            rates = measure(network, data, vocabulary)
+            rates = measure(learner, data)
             mean = sum(rates) / len(rates)
             shown = "  ".join(f"{rate:.4f}" for rate in rates)
             print(f"step {done}: WER of the dev sets {shown}  {time.monotonic() - since:.0f} s", flush=True)
-            saved = checkpoint.content()
             if mean < best:
                 best = mean
-                _save(saved, output / "best.ckpt")
+                for ending, content in learner.checkpoints().items():
+                    _save(content, output / f"best{ending}.ckpt")
             state = {"optimiser": optimiser.state_dict(), "cycle": cycle.state_dict(), "step": done, "best": best}
-            _save({**saved, **state}, last)
+            _save({**_described(learner.checkpoint), **state, "learner": learner.state_dict()}, last)
         processes.wait()
 
 
@@ -235,8 +215,8 @@ def _batches(data: SpeechData, rank: int, count: int, done: int) -> Iterator[Bat
         epoch += 1
 
 
-def _data(config: Config, encoder: WhisperEncoder) -> SpeechData:
-    """Computes the features that are missing, each process a share of them, and returns the batches."""
+def _data(config: Config, encoder: WhisperEncoder | None) -> SpeechData:
+    """Returns the batches; each process computes a share of the features of an encoder that are missing."""
     rank, _ = processes.numbered()
     data = SpeechData(config, encoder)
     if rank == 0:
@@ -280,7 +260,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if trained.features != config.features:
         raise CheckpointError(f"{options.recognizer} has other features than {options.config}; take the one's over.")
-    data = _data(config, recognizer.encoder)
+    schedule = Schedule(**{each.name: getattr(options, each.name) for each in dataclasses.fields(Schedule)})
+    data = _data(config, None if schedule.ctc_weight else recognizer.encoder)
     encoder = digest_of(recognizer.encoder)
     if Path(options.init_from).suffix == ".ckpt":
         start = load_checkpoint(options.init_from)
@@ -294,8 +275,11 @@ def main(arguments: list[str] | None = None) -> int:
         network, subwords = decoder.reduced(counts, SUBWORDS, POSITIONS)
         start = Checkpoint(network, Vocabulary(subwords, (*decoder.start, decoder.end)), encoder, "", "", "")
     named = dataclasses.replace(start, name=options.name, version=options.version, training_data=options.training_data)
-    schedule = Schedule(**{each.name: getattr(options, each.name) for each in dataclasses.fields(Schedule)})
-    fit(config, named, data, schedule, options.output)
+    learner = Reader(named, schedule.smoothing)
+    if schedule.ctc_weight:
+        recognizer.encoder.freeze(config.optim.frozen)
+        learner = Together(named, schedule.smoothing, recognizer, trained, schedule.ctc_weight)
+    fit(config, learner, data, schedule, options.output)
     return 0
 
 

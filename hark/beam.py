@@ -23,12 +23,15 @@ from numpy.typing import NDArray
 
 from hark import compiled, hotwords
 from hark.beam_compiled import CompiledSearch
-from hark.language_model import EDGE, LETTERS, LanguageModel, WordContext
+from hark.language_model import EDGE, LanguageModel, WordContext
 
 # The least score; infinities would give NaN where they meet.
 _NEVER = -1e30
 # Prefixes are told apart by a polynomial hash of 64 bits, which overflows on purpose.
 _HASH_BASE = np.array(0x9E3779B97F4A7C15, np.uint64).view(np.int64)
+
+# What a space is among the letters of a label, and what is behind the last of them.
+_SPACE, _NO_LETTER = -1, -2
 
 # The end of a word, for any number of words.
 _EDGES = np.array(EDGE)
@@ -104,8 +107,10 @@ class _Knowledge:
     - the log-probability of the begun word's letters by the model of letters;
     - the log-probability of the begun word as it has been counted so far.
 
+    A label of several letters does what they do one after the other, beginning with the space before them.
+
     Args:
-        labels: the character of each label.
+        labels: what each label spells.
         weights: see `Weights`.
         language_model: or None.
         hot: hot words, as `hark.hotwords.spelt` writes them.
@@ -118,10 +123,15 @@ class _Knowledge:
         self._lm = language_model
         self._hot = hotwords.table(hot, labels) if hot else None
         self.space = labels.index(" ") if " " in labels else -1
-        # A letter that the language model lacks leads out of the trie, and is spelt like the end of a word.
-        letters = [LETTERS.find(label) if label else -1 for label in labels]
-        self._letters = np.array([letter if letter >= 0 else len(LETTERS) for letter in letters])
-        self._symbols = np.array([letter + 1 if letter >= 0 else EDGE for letter in letters])
+        self._labels = len(labels)
+        # [labels, letters of the longest one]: what each of them is to the trie, and to the model of letters. A letter
+        # that the language model lacks leads out of the trie, and is spelt like the end of a word.
+        numbers = {letter: number for number, letter in enumerate(language_model.letters)} if language_model else {}
+        self._letters = np.full((len(labels), max(map(len, labels))), _NO_LETTER)
+        for row, label in zip(self._letters, labels, strict=True):
+            row[: len(label)] = [_SPACE if letter == " " else numbers.get(letter, len(numbers)) for letter in label]
+        self._symbols = np.where((self._letters >= 0) & (self._letters < len(numbers)), self._letters + 1, EDGE)
+        self._spells_by_letter = self._letters.shape[1] == 1
         bonus = max(weights.beta, 0.0) if language_model else 0.0
         # What one more label may add to a score. The language model mostly takes away; where a word ends it may give
         # some back, which whoever is further behind than the beam is wide hardly needs.
@@ -130,13 +140,15 @@ class _Knowledge:
     def compiled(self, library: CDLL, weights: Weights, blank: int) -> CompiledSearch:
         """Returns a search that knows the same, in `beam.c`; `weights` are the search's own."""
         numbers = dataclasses.asdict(weights) | {
-            "labels": len(self._letters),
+            "labels": self._labels,
             "blank": blank,
             "space": self.space,
             "most_gain": self.most_gain,
         }
         del numbers["hotword_beam"]
-        return CompiledSearch(library, numbers, self._letters, self._symbols, self._lm, self._hot)
+        there = self._letters != _NO_LETTER
+        first = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+        return CompiledSearch(library, numbers, first, self._letters[there], self._symbols[there], self._lm, self._hot)
 
     def start(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The state of the empty text, [5, 1] and [2, 1]."""
@@ -168,25 +180,60 @@ class _Knowledge:
         if not self._lm:
             new_floats[:_KNOWN_FLOATS] = floats[:_KNOWN_FLOATS]
             return self._hot_gains(ints, labels)
-        symbols = self._symbols[labels]
-        nodes = self._lm.children(ints[_NODE], self._letters[labels])
+        within = self._hot.within[new_ints[_HOT]] if self._hot else None
+        if self._spells_by_letter:
+            gains = self._spell(ints, floats, labels, 0, within, new_ints, new_floats)
+        else:
+            gains = np.zeros(len(labels))
+            # Hot words end by the state before the label, which has its only space in front.
+            state, heard = ints[:_KNOWN_INTS].copy(), floats[:_KNOWN_FLOATS].copy()
+            for place in range(self._letters.shape[1]):
+                (rows,) = (self._letters[labels, place] != _NO_LETTER).nonzero()
+                next_state, next_heard = state[:, rows], heard[:, rows]
+                gains[rows] += self._spell(
+                    *(state[:, rows], heard[:, rows], labels[rows], place),
+                    *(None if within is None else within[rows], next_state, next_heard),
+                )
+                state[:, rows], heard[:, rows] = next_state, next_heard
+            state[_HOT] = new_ints[_HOT]
+            new_ints[:_KNOWN_INTS], new_floats[:_KNOWN_FLOATS] = state, heard
+        return gains + self._hot_gains(ints, labels) if self._hot else gains
+
+    def _spell(
+        self,
+        ints: NDArray[np.int64],
+        floats: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        place: int,
+        within: NDArray[np.bool_] | None,
+        new_ints: NDArray[np.int64],
+        new_floats: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Puts one letter of a label behind each text: that at `place`, which each of the labels has.
+
+        `within` says of which texts what is begun with the label may become a hot word; None where there are none. The
+        rest is as for `extend`.
+        """
+        assert self._lm
+        letters, symbols = self._letters[labels, place], self._symbols[labels, place]
+        nodes = self._lm.children(ints[_NODE], np.maximum(letters, 0))
         spelt = floats[_SPELT] + self._lm.spelling(ints[_CONTEXT], symbols)
         begun = np.where(nodes >= 0, self._lm.node_log_probs[nodes], self._weights.unknown_log_prob + spelt)
-        if self._hot:
-            begun = self._at_least(begun, self._hot.within[new_ints[_HOT]])
+        if within is not None:
+            begun = self._at_least(begun, within)
         gains: NDArray[np.float64] = self._weights.alpha * (begun - floats[_BEGUN])
         new_ints[_NODE] = nodes
         new_ints[_CONTEXT] = self._lm.next_context(ints[_CONTEXT], symbols)
         new_floats[_SPELT] = spelt
         new_floats[_BEGUN] = begun
-        (ended,) = (labels == self.space).nonzero()
+        (ended,) = (letters == _SPACE).nonzero()
         if len(ended):
             gains[ended], new_ints[_WORD, ended], new_ints[_BIGRAM, ended] = self._end_words(
                 ints.take(ended, 1), floats.take(ended, 1)
             )
             new_ints[: _CONTEXT + 1, ended] = 0
             new_floats[:_KNOWN_FLOATS, ended] = 0
-        return gains + self._hot_gains(ints, labels) if self._hot else gains
+        return gains
 
     def _hot_gains(self, ints: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
         if not self._hot:
@@ -249,7 +296,7 @@ class BeamSearch:
     """A search for one model's labels. Safe to use from several threads.
 
     Args:
-        labels: the character of each label, "" for the blank.
+        labels: what each label spells, "" for the blank; see `hark.spec.ModelSpec`.
         blank: the index of the blank.
         weights: see `Weights`.
         language_model: None to go by the acoustic model alone.

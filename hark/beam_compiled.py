@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hark.compiled import address, fields
 from hark.hotwords import Table
-from hark.language_model import LETTERS, SPELLING_CONTEXT, LanguageModel
+from hark.language_model import LanguageModel
 
 # A hypothesis has this many integers of 64 bits, then floating-point numbers that are of use here, and one that is not.
 _INTS, _FLOATS = 9, 5
@@ -17,8 +17,8 @@ _NUMBERS = _INTS + _FLOATS + 1
 
 class _Model(ctypes.Structure):
     _fields_ = fields(
-        "masks first_children node_words node_log_probs spelling log_probs signed_log_probs unigrams unigram_backoffs "
-        "bigram_keys bigram_log_probs bigram_backoffs trigram_bounds trigram_words trigram_log_probs",
+        "masks node_letters first_children node_words node_log_probs spelling log_probs signed_log_probs unigrams "
+        "unigram_backoffs bigram_keys bigram_log_probs bigram_backoffs trigram_bounds trigram_words trigram_log_probs",
         "bigrams symbols contexts",
     )
 
@@ -29,7 +29,7 @@ class _HotWords(ctypes.Structure):
 
 class _Search(ctypes.Structure):
     _fields_ = fields(
-        "model hot letters spelt_as",
+        "model hot first_letters letters spelt_as",
         "labels blank space beam",
         "alpha beta unknown_log_prob hotword_log_prob hotword_letter beam_width label_width most_gain",
     )
@@ -45,8 +45,9 @@ class CompiledSearch:
     Args:
         library: of `hark.compiled`.
         numbers: the fields of `beam.c`'s `Search` that are no arrays.
-        letters: [labels] index into `LETTERS`, its length for others.
-        symbols: [labels] what the model of letters knows a label as.
+        first_letters: [labels + 1] where the letters of each label begin, and where the last ones end.
+        letters: of all labels, as the trie knows them, the number of its letters for others; below 0 for a space.
+        symbols: what the model of letters knows them as.
         language_model: or None.
         hot: the table of hot words, or None.
     """
@@ -55,6 +56,7 @@ class CompiledSearch:
         self,
         library: ctypes.CDLL,
         numbers: dict[str, float],
+        first_letters: NDArray[np.int64],
         letters: NDArray[np.int64],
         symbols: NDArray[np.int64],
         language_model: LanguageModel | None,
@@ -64,14 +66,19 @@ class CompiledSearch:
         # The library reads these arrays where they lie, so they have to live as long as this does.
         self._arrays: list[NDArray[Any]] = []
         self._structs: list[ctypes.Structure] = []
-        search = _Search(letters=self._address(letters), spelt_as=self._address(symbols), **numbers)
+        search = _Search(
+            first_letters=self._address(first_letters),
+            letters=self._address(letters),
+            spelt_as=self._address(symbols),
+            **numbers,
+        )
         if language_model:
             search.model = self._struct(
                 _Model(
                     **{name: self._address(array) for name, array in language_model.tables().items()},
                     bigrams=language_model.bigrams,
-                    symbols=len(LETTERS) + 1,
-                    contexts=(len(LETTERS) + 1) ** (SPELLING_CONTEXT - 1),
+                    symbols=language_model.symbols,
+                    contexts=language_model.symbols ** (language_model.spelling_context - 1),
                 )
             )
         if hot:

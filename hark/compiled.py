@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 PATH = Path(__file__).with_name("native") / "libhark.so"
 # Of the functions and what they take; a library of another version is left alone.
-_VERSION = 4
+_VERSION = 5
 _INTEGER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 
 

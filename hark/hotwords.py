@@ -8,14 +8,16 @@ words.
 Source: Zhao et al., "Shallow-Fusion End-to-End Contextual Biasing" (Interspeech 2019), for credit that is taken back.
 """
 
+import dataclasses
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hark import languages
+from hark.alphabet import ENGLISH_ALPHABET, Alphabet
 from hark.errors import InvalidParameter
 
 # A glossary's worth: the table has a row for each of their letters.
@@ -31,26 +33,25 @@ LONGEST_LIST = 3 * MOST * LONGEST
 _WORD_START, _OTHER_WORD = 0, 1
 
 _QUOTED = re.compile(r"[\"\u201c\u201d\u00ab\u00bb]([^\"\u201c\u201d\u00ab\u00bb]+)[\"\u201c\u201d\u00ab\u00bb]")
-# What hot words may be written with: English letters, those that lose an accent and are some, and what parts words.
-_HOTWORD = re.compile(r"[A-Za-zÀ-ÅÇ-ÏÑ-ÖÙ-Ýà-åç-ïñ-öù-ýÿ'\u2019 .-]*")
 _SHOWN_CHARACTERS = 64
-_SEPARATOR = re.compile(r"[,;\n]")
-_SENTENCE_ENDS = (".", "!", "?", "\u2026")
+# Commas of all scripts that have one.
+_COMMA = re.compile(r"[,\u060c\u3001\uff0c\u055d\u1363]")
+_SEPARATOR = re.compile(r"[,\u060c\u3001\uff0c\u055d\u1363;\u061b\uff1b\n]")
+_ENDS = ".!?\u2026\u061f\u06d4\u0964\u0965\u3002\uff01\uff1f\u0589\u1362\u104b"
+_SENTENCE_ENDS = tuple(_ENDS)
 _CLOSING = "\"'\u2019\u201d)] \t\r\n"
-# Possessive, and never begun within a run of letters: where a word has no capital, it is read once.
-_CAPITAL = re.compile(r"(?<![^\W_])[^\W\d_a-z](?:[^\W_]|['\u2019](?=[^\W_]))*|(?<![^\W_A-Z])[^\W_A-Z]++[A-Z][^\W_]*")
+# Letters and digits together, with apostrophes within them and with the marks of scripts such as Hindi's, which are no
+# letters to `re`. Possessive: each is read once.
+_WORD = re.compile(
+    r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e]|['\u2019](?=[^\W_]))*+"
+)
 # A full stop behind a title ends none.
-_SENTENCE_END = re.compile(r"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)[.!?:]\s")
-_INNER_CAPITAL = re.compile(r"\B[A-Z]")
-_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032", "'"))
-_EDGE_APOSTROPHE = re.compile(r"(?<!\w)'+|'+(?!\w)")
+_SENTENCE_END = re.compile(rf"(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?:[{_ENDS}:]\s|[\u3002\uff01\uff1f])")
 
 
-def spelt(text: str) -> str:
-    """Writes a hot word as the model does: lower case, accents folded, without punctuation; digits stay."""
-    folded = unicodedata.normalize("NFKD", text.lower().translate(_APOSTROPHES))
-    kept = (c if c.isalnum() or c == "'" else " " for c in folded if not unicodedata.combining(c))
-    return " ".join(_EDGE_APOSTROPHE.sub(" ", "".join(kept)).split())
+def spelt(text: str, alphabet: Alphabet = ENGLISH_ALPHABET) -> str:
+    """Writes a hot word as the model does; see `Alphabet.spelt`."""
+    return alphabet.spelt(text)
 
 
 def listed(values: Iterable[str]) -> list[str]:
@@ -68,23 +69,28 @@ def listed(values: Iterable[str]) -> list[str]:
                 f"hotwords are longer than {LONGEST_LIST} characters; give {MOST} words and names at most.",
                 param="hotwords",
             )
-        words += (word.strip() for word in value.split(",") if word.strip())
+        words += (word.strip() for word in _COMMA.split(value) if word.strip())
     return words
 
 
-def checked(words: Iterable[str]) -> tuple[str, ...]:
+def checked(words: Iterable[str], alphabet: Alphabet = ENGLISH_ALPHABET) -> tuple[str, ...]:
     """Returns hot words as `spelt` writes them, each once.
 
+    Args:
+        words: as somebody typed them.
+        alphabet: of the model.
+
     Raises:
-        InvalidParameter: one cannot be spelt with English letters or is too long, or there are too many.
+        InvalidParameter: one cannot be spelt with the model's letters or is too long, or there are too many.
     """
     written = {}
     for word in dict.fromkeys(words):
         shown = word[:_SHOWN_CHARACTERS].encode(errors="replace").decode()
-        if not _HOTWORD.fullmatch(word):
+        if not alphabet.can_write(word):
+            language = languages.name(alphabet.language).title()
             raise InvalidParameter(
-                f"hotwords has {shown!r}, which cannot be spelt with English letters; write it, and numbers in it, as "
-                "it is spoken.",
+                f"hotwords has {shown!r}, which cannot be spelt with {language} letters; write it, and numbers in it, "
+                "as it is spoken.",
                 param="hotwords",
             )
         if len(word) > LONGEST:
@@ -92,19 +98,23 @@ def checked(words: Iterable[str]) -> tuple[str, ...]:
                 f"hotwords has {shown!r}, which is longer than {LONGEST} characters; give words and names.",
                 param="hotwords",
             )
-        if as_spelt := spelt(word):
+        if as_spelt := spelt(word, alphabet):
             written[as_spelt] = True
         if len(written) > MOST:
             raise InvalidParameter(f"There are more than {MOST} hotwords; give fewer.", param="hotwords")
     return tuple(written)
 
 
-def of_prompt(prompt: str) -> list[str]:
+def of_prompt(prompt: str, alphabet: Alphabet = ENGLISH_ALPHABET) -> list[str]:
     """Finds hot words in what OpenAI's API calls a prompt.
 
     They are what stands in quotation marks; without any, the items of a list with commas, semicolons or line breaks
     ("Glossary: Ishmael, Queequeg"), if they are short; and otherwise the words with capital letters, but for those
     that begin a sentence. A list may have one item ("Ishmael"), which does not end as a sentence does.
+
+    Args:
+        prompt: as somebody typed it.
+        alphabet: of the model.
 
     Returns:
         as the prompt has them, `MOST` at most, none longer than `LONGEST`.
@@ -118,10 +128,15 @@ def of_prompt(prompt: str) -> list[str]:
         else:
             phrases = [
                 match[0]
-                for match in _CAPITAL.finditer(prompt)
-                if not _begins_sentence(prompt, match.start()) or _INNER_CAPITAL.search(match[0])
+                for match in _WORD.finditer(prompt)
+                if match[0] != match[0].lower()
+                and (_has_capital(match[0][1:]) or not _begins_sentence(prompt, match.start()))
             ]
-    return list(dict.fromkeys(word for word in phrases if len(word) <= LONGEST and spelt(word)))[:MOST]
+    return list(dict.fromkeys(word for word in phrases if len(word) <= LONGEST and spelt(word, alphabet)))[:MOST]
+
+
+def _has_capital(text: str) -> bool:
+    return any(letter.isupper() for letter in text)
 
 
 def _begins_sentence(text: str, at: int) -> bool:
@@ -156,8 +171,11 @@ def table(words: Iterable[str], labels: Sequence[str]) -> Table:
 
     Args:
         words: as `spelt` writes them; letters that the model lacks make a word that never comes.
-        labels: the character of each of the model's labels, "" for the blank.
+        labels: what each of the model's labels spells, "" for the blank.
     """
+    if max(map(len, labels)) > 1:
+        alphabet = sorted(set("".join(labels)))
+        return _of_labels(table(words, alphabet), alphabet, labels)
     whole = {word for word in words if word}
     prefixes = sorted({word[:length] for word in whole for length in range(1, len(word) + 1)})
     states = {prefix: state for state, prefix in enumerate(prefixes, _OTHER_WORD + 1)}
@@ -203,6 +221,19 @@ def table(words: Iterable[str], labels: Sequence[str]) -> Table:
     begun = [False, False, *(not prefix.endswith(" ") for prefix in prefixes)]
     ended = [False, False, *(prefix in whole or f"{prefix} " in states for prefix in prefixes)]
     return Table(following, gains, end_gains, np.array(begun), np.array(ended))
+
+
+def _of_labels(by_letter: Table, letters: Sequence[str], labels: Sequence[str]) -> Table:
+    """Makes the table of labels of several letters from that of their letters, which come one after the other."""
+    columns = {letter: column for column, letter in enumerate(letters)}
+    following = np.repeat(np.arange(len(by_letter.next))[:, None], len(labels), axis=1)
+    gains = np.zeros(following.shape)
+    for label, spelt in enumerate(labels):
+        for letter in spelt:
+            states = following[:, label]
+            gains[:, label] += by_letter.gains[states, columns[letter]]
+            following[:, label] = by_letter.next[states, columns[letter]]
+    return dataclasses.replace(by_letter, next=following, gains=gains)
 
 
 def _by_length(prefixes: Sequence[str]) -> list[list[str]]:

@@ -16,7 +16,7 @@ import itertools
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from tqdm import tqdm
 
 from hark.command import command
 from hark.errors import HarkError
-from hark.language_model import EDGE, LETTERS, MAX_WORDS, SPELLING_CONTEXT, write
+from hark.language_model import EDGE, LETTERS, MAX_LETTERS, MAX_WORDS, spelling_context, write
+from hark.language_model import trie as trie_of
+from hark.languages import ENGLISH
 from training import mixed_lm, published_lm
 from training.lines import read_lines
 from training.ngrams import SPECIAL, START, UNKNOWN, estimate, prune
@@ -51,7 +53,14 @@ class Text:
     tokens: NDArray[np.int64]
 
 
-def read(lines: Iterable[str], least_count: int, published: Published | None = None, share: float = 0.0) -> Text:
+def read(
+    lines: Iterable[str],
+    least_count: int,
+    published: Published | None = None,
+    share: float = 0.0,
+    letters: str = LETTERS,
+    spoken: Callable[[str], str] = normalise,
+) -> Text:
     """Reads sentences.
 
     Args:
@@ -59,17 +68,20 @@ def read(lines: Iterable[str], least_count: int, published: Published | None = N
         least_count: rarer words are left out of the vocabulary.
         published: a model to mix in; its words are added to the vocabulary.
         share: share of it in the mixture.
+        letters: that words may have.
+        spoken: writes a sentence as it is spoken, in these letters.
 
     Raises:
         HarkError: there are no words in them.
     """
-    sentences = [normalise(line).split() for line in lines]
+    sentences = [spoken(line).split() for line in lines]
     counts = Counter(itertools.chain.from_iterable(sentences))
     usual = Counter(
-        {word: count for word, count in counts.items() if count >= least_count and set(word) <= set(LETTERS)}
+        {word: count for word, count in counts.items() if count >= least_count and set(word) <= set(letters)}
     )
     if not usual:
-        raise HarkError("The text has no words of English letters; give a file with one sentence a line.")
+        named = "English letters" if letters == LETTERS else f"these letters: {letters}"
+        raise HarkError(f"The text has no words of {named}; give a file with one sentence a line.")
     if published:
         usual = mixed_lm.vocabulary(usual, published, share)
     words = in_trie_order(word for word, _ in usual.most_common(MAX_WORDS))
@@ -86,46 +98,60 @@ def in_trie_order(words: Iterable[str]) -> list[str]:
     return sorted(words, key=lambda word: (len(word), word))
 
 
-def trie(words: Sequence[str], log_probs: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
+def letters_of(labels: Iterable[str]) -> str:
+    """Returns the letters of a recogniser's labels, as a language model numbers them.
+
+    Raises:
+        HarkError: there are more than a language model has.
+    """
+    letters = "".join(sorted(set("".join(labels)) - {" "}))
+    if not 0 < len(letters) <= MAX_LETTERS:
+        raise HarkError(f"The labels have {len(letters)} letters; a language model has 1 to {MAX_LETTERS}.")
+    return letters
+
+
+def trie(
+    words: Sequence[str], log_probs: NDArray[np.float64], letters: str = LETTERS
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
     """Makes the trie of a vocabulary, breadth first.
 
     Args:
         words: in the order of `in_trie_order`.
         log_probs: [words].
+        letters: that they have, sorted.
 
     Returns:
-        [nodes] masks as in `hark.language_model.ARRAYS`, and [nodes] log-probabilities of all words below.
+        The trie's arrays as `hark.language_model.arrays_of` has them, and [nodes] log-probabilities of all words below.
     """
     masses = {"": 0.0}
     for word, probability in zip(words, np.exp(log_probs).tolist(), strict=True):
         for length in range(len(word) + 1):
             masses[word[:length]] = masses.get(word[:length], 0.0) + probability
     prefixes = in_trie_order(masses)
-    places = {prefix: i for i, prefix in enumerate(prefixes)}
-    masks = np.zeros(len(prefixes), np.uint32)
-    for prefix in prefixes[1:]:
-        masks[places[prefix[:-1]]] |= np.uint32(1 << LETTERS.index(prefix[-1]))
-    for word in words:
-        masks[places[word]] |= np.uint32(1 << 31)
     total = masses[""]
-    return masks, np.log(np.array([masses[prefix] for prefix in prefixes]) / total)
+    return trie_of(prefixes, words, letters), np.log(np.array([masses[prefix] for prefix in prefixes]) / total)
 
 
-def spelling(words: Sequence[str]) -> NDArray[np.float64]:
+def spelling(words: Sequence[str], letters: str = LETTERS) -> NDArray[np.float64]:
     """Counts how words are spelt. Each word counts once, because unknown words are like the rare ones.
+
+    Args:
+        words: the vocabulary.
+        letters: that they have, sorted.
 
     Returns:
         [contexts * symbols] log-probabilities, as `hark.language_model.LanguageModel.spelling` reads them.
     """
-    symbols = len(LETTERS) + 1
-    counts = np.zeros((symbols,) * (SPELLING_CONTEXT + 1))
+    symbols, context = len(letters) + 1, spelling_context(len(letters))
+    numbers = {letter: number for number, letter in enumerate(letters, 1)}
+    counts = np.zeros((symbols,) * (context + 1))
     for word in words:
-        spelt = [EDGE] * SPELLING_CONTEXT + [LETTERS.index(letter) + 1 for letter in word] + [EDGE]
+        spelt = [EDGE] * context + [numbers[letter] for letter in word] + [EDGE]
         for at in range(len(word) + 1):
-            counts[tuple(spelt[at : at + SPELLING_CONTEXT + 1])] += 1
+            counts[tuple(spelt[at : at + context + 1])] += 1
     probabilities = np.full(symbols, 1 / symbols)
-    for length in range(SPELLING_CONTEXT + 1):
-        seen = counts.sum(axis=tuple(range(SPELLING_CONTEXT - length)))
+    for length in range(context + 1):
+        seen = counts.sum(axis=tuple(range(context - length)))
         kinds = np.count_nonzero(seen, axis=-1, keepdims=True)
         totals = seen.sum(axis=-1, keepdims=True)
         probabilities = np.where(
@@ -143,6 +169,10 @@ def make(
     about: dict[str, Any],
     published: Published | None = None,
     share: float = 0.5,
+    *,
+    language: str = ENGLISH,
+    letters: str = LETTERS,
+    spoken: Callable[[str], str] = normalise,
 ) -> int:
     """Makes the file.
 
@@ -154,6 +184,9 @@ def make(
         about: description in the file.
         published: a model to mix in.
         share: share of it in the mixture.
+        language: BCP 47 tag of the text's language.
+        letters: that words may have, sorted: `letters_of` the recogniser's labels.
+        spoken: writes a sentence as it is spoken, in these letters.
 
     Returns:
         The size of the file in bytes.
@@ -161,22 +194,22 @@ def make(
     Raises:
         HarkError: there are no words, or the vocabulary alone is too large.
     """
-    text = read(lines, least_count, published, share)
+    text = read(lines, least_count, published, share, letters, spoken)
     unigrams, bigrams, trigrams = estimate(text.tokens, len(text.words))
     if published:
         tokens = int(np.count_nonzero(text.tokens != START))
         ngrams = (unigrams, bigrams, trigrams)
         unigrams, bigrams, trigrams = mixed_lm.mix(ngrams, text.words, published, share, tokens)
-    masks, masses = trie(text.words, np.log(unigrams.probabilities[SPECIAL:]))
-    spelt = spelling(text.words)
-    vocabulary_bytes = 4096 + len(spelt) + 5 * len(masks) + 4 * len(text.words)
+    nodes, masses = trie(text.words, np.log(unigrams.probabilities[SPECIAL:]), letters)
+    spelt = spelling(text.words, letters)
+    vocabulary_bytes = 4096 + len(spelt) + 5 * len(masses) + 4 * len(text.words)
     if vocabulary_bytes > most_bytes:
         raise HarkError(
             f"The vocabulary alone takes {vocabulary_bytes / 1e6:.1f} MB; raise --megabytes or --least-count."
         )
     pruned = prune(unigrams, bigrams, trigrams, most_bytes - vocabulary_bytes)
     arrays: dict[str, NDArray[Any]] = {
-        "node_masks": masks,
+        **nodes,
         "node_log_probs": _rounded(masses),
         "spelling_log_probs": _rounded(spelt),
         "unigram_log_probs": _rounded(pruned.unigrams),
@@ -196,7 +229,7 @@ def make(
         "bigrams": len(pruned.bigrams),
         "trigrams": len(pruned.trigrams),
     }
-    return write(output, arrays, STEP, about | figures)
+    return write(output, arrays, STEP, about | figures, letters, language)
 
 
 def _rounded(log_probs: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Raised with every change of the structs or of what a function does. */
-#define VERSION 4
+#define VERSION 5
 
 static const double NEVER = -1e30;
 static const uint64_t HASH_BASE = 0x9E3779B97F4A7C15u;
@@ -20,8 +20,9 @@ static const double LOG_2 = 0.693147180559945309417232121458;
 
 /* Arrays of `LanguageModel`, which sees to it that all numbers in them lie within the arrays they are numbers of. */
 typedef struct {
-    const uint32_t *masks;             /* [nodes] */
-    const int32_t *first_children;     /* [nodes] */
+    const uint32_t *masks;             /* [nodes] NULL where letters are listed */
+    const uint16_t *node_letters;      /* [nodes] NULL where there are masks */
+    const int32_t *first_children;     /* [nodes + 1] */
     const int32_t *node_words;         /* [nodes] */
     const double *node_log_probs;      /* [nodes] */
     const uint8_t *spelling;           /* [contexts * symbols * symbols] */
@@ -51,8 +52,9 @@ typedef struct {
 typedef struct {
     const Model *model;      /* NULL for none */
     const HotWords *hot;     /* NULL for none */
-    const int64_t *letters;  /* [labels] what the trie knows a label as; `symbols - 1` for none of its letters */
-    const int64_t *spelt_as; /* [labels] what the model of letters knows it as */
+    const int64_t *first_letters; /* [labels + 1] where in the next two the letters of a label begin */
+    const int64_t *letters;  /* what the trie knows them as; `symbols - 1` for none of its letters, -1 for a space */
+    const int64_t *spelt_as; /* what the model of letters knows them as */
     int64_t labels;
     int64_t blank;
     int64_t space;           /* -1 for none */
@@ -123,6 +125,15 @@ static double log_add(double a, double b) {
 
 static int64_t child(const Model *model, int64_t node, int64_t letter) {
     if (node < 0 || letter >= model->symbols - 1) return -1;
+    if (!model->masks) {
+        int64_t low = model->first_children[node], end = model->first_children[node + 1], high = end;
+        while (low < high) {
+            int64_t middle = (low + high) / 2;
+            if (model->node_letters[middle] < letter) low = middle + 1;
+            else high = middle;
+        }
+        return low < end && model->node_letters[low] == letter ? low : -1;
+    }
     uint32_t mask = model->masks[node], bit = UINT32_C(1) << letter;
     if (!(mask & bit)) return -1;
     return model->first_children[node] + __builtin_popcount(mask & (bit - 1));
@@ -186,28 +197,28 @@ static double end_word(const Search *search, Hypothesis *one, int64_t hot_before
     return gain;
 }
 
-/* Puts a label behind a hypothesis's text; returns what the models add to its score. */
+/* Puts a label behind a hypothesis's text, letter by letter; returns what the models add to its score. */
 static double extend(const Search *search, Hypothesis *one, int64_t label) {
     const Model *model = search->model;
     int64_t hot_before = one->hot;
     double gain = 0.0;
     if (search->hot) one->hot = search->hot->next[hot_before * search->labels + label];
-    if (model) {
-        if (label == search->space) {
-            gain = end_word(search, one, hot_before);
-        } else {
-            int64_t symbol = search->spelt_as[label];
-            int64_t node = child(model, one->node, search->letters[label]);
-            double spelt = one->spelt + spelling(model, one->context, symbol);
-            double begun = node >= 0 ? model->node_log_probs[node] : search->unknown_log_prob + spelt;
-            if (search->hot && search->hot->within[one->hot] && begun < search->hotword_log_prob)
-                begun = search->hotword_log_prob;
-            gain = search->alpha * (begun - one->begun);
-            one->node = node;
-            one->context = one->context % model->contexts * model->symbols + symbol;
-            one->spelt = spelt;
-            one->begun = begun;
+    for (int64_t i = search->first_letters[label]; model && i < search->first_letters[label + 1]; i++) {
+        if (search->letters[i] < 0) {
+            gain += end_word(search, one, hot_before);
+            continue;
         }
+        int64_t symbol = search->spelt_as[i];
+        int64_t node = child(model, one->node, search->letters[i]);
+        double spelt = one->spelt + spelling(model, one->context, symbol);
+        double begun = node >= 0 ? model->node_log_probs[node] : search->unknown_log_prob + spelt;
+        if (search->hot && search->hot->within[one->hot] && begun < search->hotword_log_prob)
+            begun = search->hotword_log_prob;
+        gain += search->alpha * (begun - one->begun);
+        one->node = node;
+        one->context = one->context % model->contexts * model->symbols + symbol;
+        one->spelt = spelt;
+        one->begun = begun;
     }
     if (search->hot) gain += search->hotword_letter * search->hot->gains[hot_before * search->labels + label];
     return gain;

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hark import beam, compiled, ctc
 from hark.beam import BeamSearch, Hypothesis, Weights
 from hark.errors import ModelError
-from hark.language_model import ARRAYS, LanguageModel
+from hark.language_model import LETTERS, LanguageModel, arrays_of, format_of
 from training import language_model
 
 LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
@@ -265,8 +265,10 @@ def test_source_and_reader_are_of_one_version() -> None:
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        *((name, "shorter") for name in ARRAYS),
-        *((name, "other numbers") for name in ("node_masks", "bigram_counts", "trigram_counts")),
+        *((name, "shorter") for name in arrays_of(format_of(LETTERS))),
+        *((name, "shorter") for name in ("node_letters", "node_children")),
+        *((name, "other numbers") for name in ("node_masks", "bigram_counts", "trigram_counts", "node_children")),
+        ("node_letters", "another letter"),
     ],
 )
 def test_a_language_model_whose_numbers_lead_elsewhere_is_refused(
@@ -276,16 +278,17 @@ def test_a_language_model_whose_numbers_lead_elsewhere_is_refused(
     path = tmp_path / "lm.bin"
     write = language_model.write
 
-    def damaged(path: Path, arrays: dict[str, np.ndarray], step: float, about: dict[str, object]) -> int:
+    def damaged(path: Path, arrays: dict[str, np.ndarray], *about: object) -> int:
         changed = {each: array.copy() for each, array in arrays.items()}
         if damage == "shorter":
             changed[name] = changed[name][:-1]
         else:
-            changed[name].reshape(-1)[-1] += 1
-        return write(path, changed, step, about)
+            changed[name].reshape(-1)[-1] += 1 if damage == "other numbers" else 1000
+        return write(path, changed, *about)  # type: ignore[arg-type]
 
     monkeypatch.setattr(language_model, "write", damaged)
-    language_model.make(TEXT, path, 2_000_000, 1, {})
+    letters = LETTERS if name in arrays_of(format_of(LETTERS)) else LETTERS + "é"
+    language_model.make(TEXT, path, 4_000_000, 1, {}, letters=letters)
     with pytest.raises(ModelError, match="damaged"):
         LanguageModel(path)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hark.errors import HarkError, ModelError
-from hark.language_model import ARRAYS, EDGE, LETTERS, MAGIC, LanguageModel, WordContext
+from hark.language_model import EDGE, LETTERS, MAGIC, LanguageModel, WordContext, arrays_of
 from training import language_model
 
 _NONE = WordContext(np.array([-1]), np.array([-1]))
@@ -171,7 +171,8 @@ def test_what_is_no_language_model_is_refused_with_what_to_do(tmp_path: Path) ->
 
 def test_another_format_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "lm.bin"
-    header = json.dumps({"format": 99, "letters": LETTERS, "step": 1, "lengths": dict.fromkeys(ARRAYS, 0)}).encode()
+    lengths = dict.fromkeys(arrays_of(1), 0)
+    header = json.dumps({"format": 99, "letters": LETTERS, "step": 1, "lengths": lengths}).encode()
     path.write_bytes(MAGIC + len(header).to_bytes(4, "little") + header)
-    with pytest.raises(ModelError, match="has format 99; this Hark reads format 1"):
+    with pytest.raises(ModelError, match="has format 99; this Hark reads format 2"):
         LanguageModel(path)

@@ -34,7 +34,6 @@ from training.checkpoint import load_checkpoint, save_weights
 from training.config import model_spec
 from training.evaluate import evaluate
 from training.manifest import Utterance, read_manifests
-from training.text import normalise
 from training.whisper import WhisperCtc
 
 # Largest loss against fp32, in WER (or accuracy) on the dev manifests; a file that loses more is refused.
@@ -107,7 +106,7 @@ def measure_transcripts(
             f"real-time factor {evaluation.real_time_factor:.4f}"
         )
     loss = measured[chosen].rates.wer - measured["fp32"].rates.wer
-    words = sum(len(normalise(utterance.text).split()) for utterance in utterances)
+    words = measured[chosen].rates.words
     if loss > max(max_loss, _CHANCE_WORDS / max(words, 1)) + 1e-9:  # the rates were rounded
         raise ProofError(
             f"{chosen} has a WER {loss:.4f} higher than fp32 on {words} words; at most {max_loss} is accepted. Measure "

@@ -28,7 +28,7 @@ from hark.recognizer import Recognizer
 from hark.spec import CONFIDENCE_FEATURES, ModelSpec
 from hark.transcript import DecodedWindow
 from training.manifest import Utterance, read_manifests
-from training.text import normalise
+from training.normaliser import is_english, normaliser
 
 # How many texts are spoken: a few hundred words give the median to a few milliseconds.
 _SPOKEN_TEXTS = 60
@@ -65,6 +65,7 @@ class Heard:
 def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder = GREEDY) -> Heard:
     """Recognises a manifest's recordings and compares them with the texts, word by word."""
     spec = recognizer.spec
+    normalised = normaliser(spec.language, spec.labels)
     speakers: dict[str, int] = {}
     rows, right, groups, sure = [np.zeros((0, len(CONFIDENCE_FEATURES)))], [], [], []
     for utterance in utterances:
@@ -75,9 +76,9 @@ def hear(recognizer: Runner, utterances: Sequence[Utterance], decoder: Decoder =
             words = ctc.words(window.tokens, spec.labels)
             rows.append(confidence.features(window.tokens, words))
             texts += _spelt(window.tokens, words, spec)
-            if normalise(utterance.text):
+            if normalised(utterance.text):
                 sure.append(window.tokens.mean_log_prob)
-        matched = {position for _, position in equal_words(normalise(utterance.text).split(), texts)}
+        matched = {position for _, position in equal_words(normalised(utterance.text).split(), texts)}
         right += [i in matched for i in range(len(texts))]
         groups += [group] * len(texts)
     return Heard(np.concatenate(rows), np.array(right, np.bool_), np.array(groups, np.int64), np.array(sure))
@@ -194,7 +195,11 @@ def calibrated(recognizer: Runner, utterances: Sequence[Utterance]) -> ModelSpec
     else:
         spec = dataclasses.replace(spec, word_confidence=fit_confidence(recognised))
         print(f"confidences fitted to {len(recognised.right)} words, {recognised.right.mean():.1%} of them right")
-    texts = [text for text in (normalise(utterance.text) for utterance in utterances) if text][:_SPOKEN_TEXTS]
+    if not is_english(spec.language):
+        print("word times are not corrected: the voice whose word boundaries are known speaks English")
+        return spec
+    normalised = normaliser(spec.language, spec.labels)
+    texts = [text for text in (normalised(utterance.text) for utterance in utterances) if text][:_SPOKEN_TEXTS]
     placed = place(Respecified(recognizer, spec), texts)
     if (inner := placed.is_inner.sum(axis=0).min()) < _LEAST_WORDS:
         print(f"word times are not corrected: {inner} spoken words are right and beside others")

@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.write_clean and len(options.manifests) > 1:
         parser.error("--write-clean takes the lines of one manifest; name one.")
     config = load_config(options.labels) if options.labels else Config()
-    lines = [line for manifest in options.manifests for line in manifest_lines(manifest)]
-    against = [line for manifest in options.against for line in manifest_lines(manifest)]
+    lines = [line for manifest in options.manifests for line in manifest_lines(manifest, config)]
+    against = [line for manifest in options.against for line in manifest_lines(manifest, config)]
     facts = audio_facts(line.utterance.audio_path for line in [*lines, *against])
     problems = findings(lines, facts, config, against, options.duration_tolerance)
     print(table(problems))

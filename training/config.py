@@ -1,5 +1,6 @@
 """The training configuration: typed, read from YAML, overridden on the command line; unknown fields are refused."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,10 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from hark.languages import ENGLISH
 from hark.spec import NO_BLANK, ModelSpec
 from training.errors import ConfigError
+from training.language_rules import checked_tag, rules_of
 from training.text import ENGLISH_LABELS
 
 # `model.encoder: whisper` halves the number of frames twice: in its second convolution, and where it joins pairs.
@@ -383,6 +386,11 @@ class Config:
         task: "transcription" or "keywords".
         stages: runs that follow each other, each given by the fields it changes. The first starts from `init_from`, the
             others from the best weights of the one before; see `training.stages`.
+        language: BCP 47 tag of what is spoken. Texts are written by the rules of this language (`training.normaliser`).
+        alphabet: its letters, in lower case, in place of `labels`; `python -m training.alphabet` proposes one. Neither
+            is needed for English and the languages whose table in `training/languages` has the letters.
+        subwords: how many labels the model has, if they are to be subwords beside letters; they are learnt from the
+            texts of the training manifests. 0 for letters alone. See `training.subword_labels`.
         labels: the model's output characters, with "" for the CTC blank; or the keywords, "unknown" and "silence".
     """
 
@@ -394,6 +402,9 @@ class Config:
     init_from: str = ""
     task: str = "transcription"
     stages: list[Any] = field(default_factory=list)
+    language: str = ENGLISH
+    alphabet: str = ""
+    subwords: int = 0
     labels: list[str] = field(default_factory=lambda: list(ENGLISH_LABELS))
     features: FeatureConfig = field(default_factory=FeatureConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -421,7 +432,46 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     except (OmegaConfBaseException, ValueError) as error:
         raise ConfigError(f"The config {path} cannot be used: {str(error).splitlines()[0]}.") from error
     assert isinstance(config, Config)
+    config.language = checked_tag(config.language)
+    if config.task == "transcription":
+        config.labels = _labels(config)
     return config
+
+
+def _labels(config: Config) -> list[str]:
+    """Returns the labels that a config names, by themselves, as an alphabet or as those of its language.
+
+    Raises:
+        ConfigError: it names none, or what is named cannot be letters.
+    """
+    if config.alphabet:
+        if config.labels != list(ENGLISH_LABELS):
+            raise ConfigError("Name either alphabet or labels, not both.")
+        return alphabet_labels(config.alphabet)
+    if config.labels != list(ENGLISH_LABELS) or config.language.partition("-")[0] == ENGLISH:
+        return config.labels
+    if not (letters := rules_of(config.language).letters):
+        raise ConfigError(
+            f"There is no alphabet for {config.language} in training/languages: name its letters with alphabet=...; "
+            f"`python -m training.alphabet MANIFEST --language {config.language}` proposes some."
+        )
+    return alphabet_labels(letters)
+
+
+def alphabet_labels(alphabet: str) -> list[str]:
+    """Returns the labels of an alphabet: the blank, the space and its letters, in NFC.
+
+    Spaces in it mean nothing, but for a mark that is a letter of its own: after a letter it would become part of that.
+
+    Raises:
+        ConfigError: a letter is there twice, or is a capital.
+    """
+    letters = [letter for letter in unicodedata.normalize("NFC", alphabet) if not letter.isspace()]
+    if twice := sorted({letter for letter in letters if letters.count(letter) > 1}):
+        raise ConfigError(f"alphabet has {' '.join(twice)} more than once.")
+    if capitals := [letter for letter in letters if letter != letter.lower()]:
+        raise ConfigError(f"alphabet has the capitals {' '.join(capitals)}; texts are in lower case: leave these out.")
+    return ["", " ", *letters]
 
 
 def dotlist(overrides: Sequence[str]) -> DictConfig:
@@ -517,6 +567,7 @@ def model_spec(config: Config, measured: dict[str, Any] | None = None) -> ModelS
         mel_scale=features.mel_scale,
         mel_norm=features.mel_norm,
         unknown_excess=config.optim.unknown_excess if is_keywords else 0.0,
+        language=config.language,
         training_data=config.training_data,
         measured=measured or {},
     )

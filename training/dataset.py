@@ -20,6 +20,7 @@ from training.errors import ManifestError
 from training.features import LogMel, SpecAugment, WarpedLogMel, pad_batch
 from training.left_out import LeftOut
 from training.manifest import Utterance, read_manifest
+from training.normaliser import figures_hint, normaliser
 from training.text import encode, normalise, unknown_characters
 
 # Lengths are varied by this share before they are sorted, so that every epoch has other batches.
@@ -83,12 +84,13 @@ class SpeechDataset(Dataset[tuple[Tensor, list[int], str]]):
         audio: JoinedAudio | None = None,
     ) -> None:
         self.utterances = list(utterances)
-        self.texts = [normalise(utterance.text) for utterance in self.utterances]
+        self.texts = list(map(normaliser(spec.language, spec.labels), (each.text for each in self.utterances)))
         for utterance, text in zip(self.utterances, self.texts, strict=True):
             if unknown := unknown_characters(text, spec.labels):
                 raise ManifestError(
                     f"{utterance.audio_path} has characters the model has no label for: "
-                    f"{' '.join(sorted(unknown))} in {utterance.text!r}."
+                    f"{' '.join(sorted(unknown))} in {utterance.text!r}"
+                    f"{figures_hint(unknown, spec.language, spec.labels)}."
                 )
         self.audio = audio or cached_audio([self.utterances], spec.sample_rate_hz, cache_dir)
         self.spec = spec
@@ -271,6 +273,7 @@ class Corpus(NamedTuple):
 # What is wrong with an utterance, as `LeftOut.add` takes it: the reason, and what is wrong with this one.
 Fault = tuple[str, str]
 NO_WORD = "without a word in the text"
+OTHER_LANGUAGE = "in another language than the config's"
 NO_LABEL = "with characters that the model has no label for"
 UNREADABLE = "with audio that is missing or cannot be read"
 
@@ -279,6 +282,7 @@ def training_corpora(
     config: DataConfig,
     left_out: LeftOut | None = None,
     unlearnable: Callable[[Utterance, str], Fault | None] = lambda *_: None,
+    normalised: Callable[[str], str] = normalise,
 ) -> list[Corpus]:
     """Reads the training manifests; takes the utterances within the length limits that can be learnt from.
 
@@ -286,6 +290,7 @@ def training_corpora(
         config: names the manifests and the limits.
         left_out: counts what is not taken.
         unlearnable: what else is wrong with an utterance whose normalised text is the second argument.
+        normalised: what writes texts as they are spoken.
 
     Raises:
         ManifestError: a manifest cannot be used, or nothing is left.
@@ -296,7 +301,7 @@ def training_corpora(
             return f"below data.min_duration_s, {config.min_duration_s:g} s,", f"{utterance.duration_s:g} s"
         if utterance.duration_s > config.max_duration_s:
             return f"above data.max_duration_s, {config.max_duration_s:g} s,", f"{utterance.duration_s:g} s"
-        text = normalise(utterance.text)
+        text = normalised(utterance.text)
         return unlearnable(utterance, text) if text else (NO_WORD, repr(utterance.text))
 
     left_out = LeftOut() if left_out is None else left_out

@@ -39,11 +39,11 @@ from training.errors import ManifestError
 from training.keywords.report import evaluate_keywords
 from training.manifest import Utterance, read_manifest
 from training.metrics import ErrorCounts, ErrorRates, corpus_rates, count_errors
+from training.normaliser import is_english, normaliser
 from training.punctuation.evaluate import of_model, on_heard
 from training.punctuation.heard import heard_in
 from training.punctuation.scores import Score
 from training.report import Result, as_json, as_text, make_report
-from training.text import normalise
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def evaluate(
     Raises:
         ManifestError: a recording cannot be read, or no utterance has words to compare with.
     """
-    references = [normalise(utterance.text) for utterance in utterances]
+    normalised = normaliser(recognizer.spec.language, recognizer.spec.labels)
+    references = [normalised(utterance.text) for utterance in utterances]
     if not any(references):
         raise ManifestError("No utterance of the manifest has a word in its text, so there is nothing to compare with.")
     timings = Timings()
@@ -193,7 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"WER {rates.wer:.4f} ({rates.words} words)   CER {rates.cer:.4f} ({rates.characters} characters)   "
         f"real-time factor {evaluation.real_time_factor:.4f}"
     )
-    scored, count = readable(evaluation, options.punctuation)
+    scored, count = readable(evaluation, options.punctuation) if is_english(runner.spec.language) else ({}, 0)
     if scored:
         shown = "   ".join(f"{kind} {score.f1:.3f}" for kind, score in scored.items())
         print(f"readable text, F1: {shown}   ({count} utterances whose texts have punctuation)")

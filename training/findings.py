@@ -9,11 +9,13 @@ from pathlib import Path
 
 import torch
 
+from hark import languages
 from training.audio_facts import AudioFacts, AudioFault
 from training.config import Config
 from training.lengths import output_lengths
 from training.manifest import Utterance, numbered_utterances
-from training.text import normalise, unknown_characters
+from training.normaliser import figures_hint, normaliser
+from training.text import encode, unknown_characters
 
 # Manifests made by other programs round to tenths, or take lengths from headers that lossy encoders pad by up to 50 ms.
 DURATION_TOLERANCE_S = 0.1
@@ -36,6 +38,7 @@ class Kind(Enum):
     WRONG_DURATION = ("wrong duration", True)
     SILENT_AUDIO = ("silent audio", True)
     EMPTY_TEXT = ("empty text", True)
+    OTHER_LANGUAGE = ("another language", True)
     UNKNOWN_CHARACTERS = ("unknown characters", True)
     IMPOSSIBLE_RATE = ("impossible speaking rate", True)
     TOO_SHORT_FOR_CTC = ("too short for CTC", True)
@@ -86,13 +89,14 @@ class Finding:
 Facts = Mapping[Path, AudioFacts | AudioFault]
 
 
-def manifest_lines(path: Path) -> list[Line]:
-    """Reads a manifest with the numbers of its lines.
+def manifest_lines(path: Path, config: Config) -> list[Line]:
+    """Reads a manifest with the numbers of its lines; texts are written as the model of the config writes them.
 
     Raises:
         ManifestError: as `read_manifest`.
     """
-    return [Line(path, number, each, normalise(each.text)) for number, each in numbered_utterances(path)]
+    normalised = normaliser(config.language, tuple(config.labels))
+    return [Line(path, number, each, normalised(each.text)) for number, each in numbered_utterances(path)]
 
 
 def findings(
@@ -116,7 +120,7 @@ def findings(
     """
     everything = [
         *_audio_findings(lines, facts, duration_tolerance_s),
-        *_text_findings(lines, config.labels),
+        *_text_findings(lines, config),
         *_rate_findings(lines, facts, config),
         *_duplicates(lines, facts),
     ]
@@ -151,12 +155,16 @@ def _audio_findings(lines: Iterable[Line], facts: Facts, tolerance_s: float | No
             yield Finding(Kind.CLIPPED_AUDIO, line, f"{audio.full_scale_share:.2%} of the samples are at full scale.")
 
 
-def _text_findings(lines: Iterable[Line], labels: Sequence[str]) -> Iterator[Finding]:
+def _text_findings(lines: Iterable[Line], config: Config) -> Iterator[Finding]:
+    labels = tuple(config.labels)
     for line in lines:
+        if not languages.answers(config.language, spoken := str(line.utterance.extra.get("language", ""))):
+            yield Finding(Kind.OTHER_LANGUAGE, line, f"It says that {spoken} is spoken, and not {config.language}.")
         if not line.text:
             yield Finding(Kind.EMPTY_TEXT, line, f"No words are left of {line.utterance.text!r}.")
         if unknown := unknown_characters(line.text, labels):
-            message = f"The model has no label for {' '.join(sorted(unknown))} in {line.utterance.text!r}."
+            hint = figures_hint(unknown, config.language, labels)
+            message = f"The model has no label for {' '.join(sorted(unknown))} in {line.utterance.text!r}{hint}."
             yield Finding(Kind.UNKNOWN_CHARACTERS, line, message)
 
 
@@ -174,7 +182,7 @@ def _rate_findings(lines: Iterable[Line], facts: Facts, config: Config) -> Itera
             yield Finding(Kind.IMPOSSIBLE_RATE, line, f"{message}; nobody speaks faster than {MAX_CHARACTERS_PER_S:g}.")
         if per_s < MIN_CHARACTERS_PER_S:
             yield Finding(Kind.SLOW_SPEECH, line, f"{message}; words may be missing.")
-        needed = frames_needed(line.text)
+        needed = _frames_needed(line.text, config.labels)
         if needed > available:
             message = f"The model has {available} output frames for it, the text needs {needed}."
             yield Finding(Kind.TOO_SHORT_FOR_CTC, line, message)
@@ -190,8 +198,12 @@ def output_frames(durations_s: Sequence[float], config: Config) -> list[int]:
     return lengths
 
 
-def frames_needed(text: str) -> int:
-    """Returns the fewest output frames CTC can put a text in: one a character, and a blank between equal neighbours.
+def _frames_needed(text: str, labels: Sequence[str]) -> int:
+    return frames_needed(text if unknown_characters(text, labels) else encode(text, labels))
+
+
+def frames_needed(text: Sequence[int] | str) -> int:
+    """Returns the fewest output frames CTC can put labels in: one for each, and a blank between equal neighbours.
 
     Source: Graves et al., "Connectionist Temporal Classification" (ICML 2006), section 3.1.
     """

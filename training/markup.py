@@ -7,6 +7,7 @@ What is meant by compatibility characters is written plainly: full-width digits 
 import html
 import re
 import unicodedata
+from functools import cache
 
 _ENTITY = re.compile(r"&#?\w{1,31};")
 # Soft hyphens, characters without a width, marks of direction, variants of emoji.
@@ -16,7 +17,10 @@ _PLAIN = str.maketrans({
     **dict.fromkeys("\u201c\u201d\u201e\u2033", '"'),
     **dict.fromkeys("\u2010\u2011\u2212\ufe63\uff0d", "-"),
     **dict.fromkeys("\u2122\u2120\u00ae\u00a9", " "),
-    "\u2116": " number ", "\u2103": "\u00b0C", "\u2109": "\u00b0F",
+    "\u2103": "\u00b0C", "\u2109": "\u00b0F",
+})  # fmt: skip
+_ENGLISH_WORDS = str.maketrans({
+    "\u2116": " number ",
     "\u2260": " not equal to ",  # it would be taken apart into "=" and a mark
 })  # fmt: skip
 _FRACTION = re.compile(r"(?<=(\d))?([\u00bc-\u00be\u2150-\u215e\u2189])")
@@ -62,23 +66,44 @@ _OF_NOISES = frozenset({
 })  # fmt: skip
 
 
-def spoken_part(text: str) -> str:
+def spoken_part(text: str, kept: frozenset[str] = frozenset(), english: bool = True) -> str:
     """Returns a text without what nobody said, its other characters plain; letters keep their case and accents.
+
+    Args:
+        text: as its source wrote it.
+        kept: characters that stay as they are: those of an alphabet, and those that a later step reads.
+        english: whether a few signs become English words; otherwise they stay.
 
     >>> spoken_part("INTERVIEWER: <i>So</i> [laughter] \u00bd cup?").split()
     ['So', '1/2', 'cup?']
     """
     text = _ENTITY.sub(_unescaped, _ENTITY.sub(_unescaped, text))  # twice: some programs escape what is escaped
-    text = _THOUSANDS.sub(",", _INVISIBLE.sub("", text).translate(_PLAIN))
+    invisible = _INVISIBLE.sub(lambda m: m[0] if m[0] in kept else "", text) if kept else _INVISIBLE.sub("", text)
+    text = _THOUSANDS.sub(",", invisible.translate(_plain(kept, english)))
     text = _RAISED.sub(_power, _FRACTION.sub(_written_fraction, text))
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).replace("\u2044", "/")
+        text = _compatible(text, kept).replace("\u2044", "/")
         text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
     text = _CUE_TIMES.sub(" ", _TAG.sub(" ", text))
     text = _PART_OF_A_WORD.sub(lambda m: m[1] or m[2], _LINK.sub(r"\1", text))
     text = _ASIDE.sub(_said_aside, _SQUARE.sub(_said_in_brackets, text))
     text = _HESITATION.sub("", _OUTSIDE_SPEECH.sub(" ", text))
     return _SPEAKER.sub(" ", _RULE.sub(" ", _EMOTICON.sub(" ", text)))
+
+
+@cache
+def _plain(kept: frozenset[str], english: bool) -> dict[int, str]:
+    table = _PLAIN | _ENGLISH_WORDS if english else _PLAIN
+    return {code: plain for code, plain in table.items() if chr(code) not in kept}
+
+
+def _compatible(text: str, kept: frozenset[str]) -> str:
+    """Returns a text in NFKC, but for the characters that stay as they are."""
+    if not kept:
+        return unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFC", text)
+    parts = (each if each in kept else unicodedata.normalize("NFKC", each) for each in text)
+    return unicodedata.normalize("NFC", "".join(parts))
 
 
 def _unescaped(entity: re.Match[str]) -> str:

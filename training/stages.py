@@ -18,6 +18,7 @@ from training.config import Config, dotlist
 from training.errors import ConfigError
 from training.fit import fit
 from training.missing_data import leave_out_missing
+from training.subword_labels import labels_of
 
 # Holds the name of the stage's best checkpoint.
 FINISHED = "finished.txt"
@@ -50,6 +51,10 @@ def run(
     runs = list(stages(config, overrides)) if config.stages else [config]
     for note in dict.fromkeys(note for each in runs for note in leave_out_missing(each, overrides)):
         rank_zero_only(print)(f"note: {note}", file=sys.stderr)
+    if config.subwords and config.task == "transcription":
+        labels = labels_of(runs[0])
+        for each in runs:
+            each.labels = labels
     if not config.stages:
         return fit(config, resume, progress, callbacks)
     best = Path()
@@ -78,5 +83,5 @@ def stages(config: Config, overrides: Sequence[str] = ()) -> Iterator[Config]:
         except (OmegaConfBaseException, ValueError) as error:
             raise ConfigError(f"Stage {number} of the config cannot be used: {str(error).splitlines()[0]}.") from error
         assert isinstance(stage, Config)
-        stage.stages = []
+        stage.stages, stage.language, stage.labels = [], config.language, config.labels
         yield stage

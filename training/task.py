@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from hark import languages
 from hark.ctc import greedy
 from training import encoded
 from training.audio_cache import JoinedAudio, cached_audio
@@ -20,6 +21,7 @@ from training.config import Config, model_spec
 from training.conformer import Conformer
 from training.dataset import (
     NO_LABEL,
+    OTHER_LANGUAGE,
     Batch,
     BucketSampler,
     Fault,
@@ -40,7 +42,8 @@ from training.lengths import frame_mask
 from training.manifest import Utterance, read_manifest
 from training.metrics import error_rates
 from training.network import Transcriber, build
-from training.text import decode, normalise, unknown_characters
+from training.normaliser import figures_hint, normaliser
+from training.text import decode, encode, unknown_characters
 from training.whisper import MOST_S, WhisperCtc, WhisperEncoder
 
 
@@ -57,7 +60,8 @@ class SpeechData(L.LightningDataModule):
         self.config, self.encoder = config, encoder
         self.spec = model_spec(config)
         self.left_out = LeftOut()
-        self.corpora = training_corpora(config.data, self.left_out, self._unlearnable)
+        normalised = normaliser(self.spec.language, self.spec.labels)
+        self.corpora = training_corpora(config.data, self.left_out, self._unlearnable, normalised)
         self.train, self.repeats = joined(self.corpora)
         self._listed = [corpus.utterances for corpus in self.corpora]
         self._checked = False
@@ -69,7 +73,7 @@ class SpeechData(L.LightningDataModule):
                 "optim.consistency needs two views of each utterance, which data.on_device does not make."
             )
         for manifest, utterances in zip((config.data.dev, *config.data.more_dev), self.dev, strict=True):
-            if not any(normalise(utterance.text) for utterance in utterances):
+            if not any(normalised(utterance.text) for utterance in utterances):
                 raise ManifestError(f"{manifest} has no text, so nothing can be measured on it; name another dev set.")
         self.views = 2 if config.optim.consistency else 1
         if config.model.encoder == "whisper":
@@ -78,11 +82,15 @@ class SpeechData(L.LightningDataModule):
 
     def _unlearnable(self, utterance: Utterance, text: str) -> Fault | None:
         """Says why a network cannot learn from an utterance with this normalised text; None where it can."""
-        if unknown := unknown_characters(text, self.spec.labels):
-            return NO_LABEL, f"{' '.join(sorted(unknown))} in {utterance.text!r}"
+        spec = self.spec
+        if not languages.answers(spec.language, spoken := str(utterance.extra.get("language", ""))):
+            return OTHER_LANGUAGE, spoken
+        if unknown := unknown_characters(text, spec.labels):
+            hint = figures_hint(unknown, spec.language, spec.labels)
+            return NO_LABEL, f"{' '.join(sorted(unknown))} in {utterance.text!r}{hint}"
         # Augmentation makes some room: what fits when it is slowed down is learnt then.
         [frames] = output_frames([utterance.duration_s * self._most_stretched], self.config)
-        if (needed := frames_needed(text)) > frames:
+        if (needed := frames_needed(encode(text, spec.labels))) > frames:
             return (
                 "with more text than fits",
                 f"{needed} output frames are needed, {utterance.duration_s:g} s have {frames} at most",

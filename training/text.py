@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from training.markup import spoken_part
 from training.verbalise import MAY_STAND_FOR_WORDS, verbalise
@@ -64,10 +65,18 @@ def normalise(text: str) -> str:
     if _ONLY_WORDS.fullmatch(text) and not MAY_STAND_FOR_WORDS.search(text) and not _MARKUP.search(text):
         text = _abbreviations_to_words(text.lower()).translate(_NO_LETTERS)
     else:
-        text = _letters(_abbreviations_to_words(verbalise(spoken_part(text)).lower()))
+        text = _letters(english_words(spoken_part(text)))
     if "'" in text:
         text = _EDGE_APOSTROPHE.sub(" ", text)
     return " ".join(text.split())
+
+
+def english_words(text: str) -> str:
+    """Returns an English text in lower case whose numbers, abbreviations and signs are words."""
+    text = _abbreviations_to_words(verbalise(text).lower())
+    for symbol, words in _SYMBOLS.items():
+        text = text.replace(symbol, words)
+    return text
 
 
 def _abbreviations_to_words(text: str) -> str:
@@ -78,8 +87,6 @@ def _abbreviations_to_words(text: str) -> str:
 
 def _letters(text: str) -> str:
     """Folds accents, and leaves letters and apostrophes only."""
-    for symbol, words in _SYMBOLS.items():
-        text = text.replace(symbol, words)
     folded = unicodedata.normalize("NFKD", text)
     if not folded.isascii():
         folded = "".join(c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Lm")
@@ -87,22 +94,54 @@ def _letters(text: str) -> str:
     return "".join(c if c.isalpha() or c == "'" else " " for c in folded)
 
 
+class _Speller:
+    """Spells texts in the labels of a model, the longest that fits first.
+
+    Args:
+        labels: letters, and perhaps subwords of several; those that begin a word begin with the space before it.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._ids = {label: i for i, label in enumerate(labels) if label}
+        self._longest = max(map(len, self._ids), default=1)
+        self._before = " " if any(len(label) > 1 and label.startswith(" ") for label in labels) else ""
+
+    def spell(self, text: str) -> tuple[list[int], set[str]]:
+        """Returns label ids, and the characters that no label has."""
+        if self._longest == 1:
+            ids = self._ids
+            return [ids[c] for c in text if c in ids], set(text) - ids.keys()
+        found, unknown, at = [], set(), 0
+        text = self._before + text if text else text
+        while at < len(text):
+            for length in range(min(self._longest, len(text) - at), 0, -1):
+                if (number := self._ids.get(text[at : at + length])) is not None:
+                    found.append(number)
+                    break
+            else:
+                unknown.add(text[at])
+            at += length
+        return found, unknown
+
+
+_speller = lru_cache(maxsize=8)(_Speller)
+
+
 def unknown_characters(text: str, labels: Sequence[str]) -> set[str]:
     """Returns the characters of a normalised transcript that the labels do not have."""
-    return set(text) - set(labels)
+    return _speller(tuple(labels)).spell(text)[1]
 
 
 def encode(text: str, labels: Sequence[str]) -> list[int]:
-    """Turns a normalised transcript into label ids.
+    """Turns a normalised transcript into label ids, the longest label that fits first.
 
     Raises:
         ValueError: a character is not among the labels.
     """
-    ids = {label: i for i, label in enumerate(labels)}
-    unknown = unknown_characters(text, labels)
+    ids, unknown = _speller(tuple(labels)).spell(text)
     if unknown:
         raise ValueError(f"no label for {', '.join(map(repr, sorted(unknown)))} in {text!r}")
-    return [ids[c] for c in text]
+    return ids
 
 
 def decode(ids: Sequence[int], labels: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from training.labelling.recordings import Piece
 from training.labelling.transcribers import Heard, Transcriber
 from training.manifest import Utterance
 from training.metrics import count_errors
-from training.text import normalise
+from training.normaliser import normaliser
 
 # Whisper's own limits. Compression shows repetition; a good text of a few sentences reaches 2 at most.
 _MOST_COMPRESSION = 2.4
@@ -73,11 +73,12 @@ def label(piece: Piece, first: Transcriber, second: Transcriber | None, limits: 
     if not speech_s:
         return Label(reason=NO_SPEECH)
     recognised = first.transcribe(piece.samples)
-    text = normalise(recognised.text)
+    normalised = normaliser(limits.config.language, tuple(limits.config.labels))
+    text = normalised(recognised.text)
     extra: dict[str, Any] = {"confidence": round(recognised.confidence, 4), "labelled_by": first.name}
     reason = fault(recognised, text, speech_s, limits) or check_fault(recognised.text, text, piece, limits.config)
     if not reason and second:
-        other = normalise(second.transcribe(piece.samples).text)
+        other = normalised(second.transcribe(piece.samples).text)
         disagreement = count_errors([text], [other])[0].wer or 0.0
         extra |= {"agreed_by": second.name, "disagreement": round(disagreement, 4)}
         if disagreement > limits.disagreement:

@@ -46,7 +46,7 @@ def transcription(transcript: Transcript, spec: ModelSpec, options: Options) -> 
         case "vtt":
             return Body(_WEBVTT, subtitles.vtt(transcript, options.layout))
         case "verbose_json":
-            return json_body(formats.verbose(transcript, options.granularities))
+            return json_body(formats.verbose(transcript, spec, options.granularities))
         case _:
             return json_body(openai_json(transcript, spec, options.logprobs))
 

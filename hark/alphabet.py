@@ -9,7 +9,7 @@ Turkic languages).
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache, lru_cache
 
 from hark.languages import ENGLISH
@@ -131,19 +131,35 @@ class Alphabet:
 
     def spell(self, text: str) -> list[int] | None:
         """Returns a text's labels; of subwords the longest that fits first. None where there are none for it."""
+        ids = self._ids
         if self._longest == 1:
-            ids = self._ids
             return [ids[letter] for letter in text] if ids.keys() >= set(text) else None
-        text = self._before + text if text else ""
-        found, at = [], 0
-        while at < len(text):
-            lengths = range(min(self._longest, len(text) - at), 0, -1)
-            length = next((length for length in lengths if text[at : at + length] in self._ids), 0)
-            if not length:
+        # A window may begin within a word, so that its first subword has no space.
+        spelt = self._longest_first(self._before + text) if text else []
+        return self._longest_first(text) if spelt is None and self._before else spelt
+
+    def _longest_first(self, text: str) -> list[int] | None:
+        ends: list[int] = [0]
+        found: list[int] = []
+        dead: set[int] = set()
+        length = self._longest
+        while ends[-1] < len(text):
+            at = ends[-1]
+            length = next((each for each in range(length, 0, -1) if self._fits(text, at, each, dead)), 0)
+            if length:
+                found.append(self._ids[text[at : at + length]])
+                ends.append(at + length)
+                length = self._longest
+            elif not found:
                 return None
-            found.append(self._ids[text[at : at + length]])
-            at += length
+            else:  # nothing goes on from here, so that a shorter one must come before
+                dead.add(at)
+                found.pop()
+                length = ends.pop() - ends[-1] - 1
         return found
+
+    def _fits(self, text: str, at: int, length: int, dead: Container[int]) -> bool:
+        return at + length <= len(text) and at + length not in dead and text[at : at + length] in self._ids
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -309,7 +309,7 @@ def _json(transcript: "Transcript", spec: "ModelSpec", options: argparse.Namespa
 
     if options.format == "json":
         return formats.full(transcript, spec)
-    return formats.verbose(transcript, frozenset({"segment", "word"}))
+    return formats.verbose(transcript, spec, frozenset({"segment", "word"}))
 
 
 class _Progress:

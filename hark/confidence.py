@@ -44,9 +44,11 @@ def features(tokens: Tokens, words: Sequence[slice]) -> NDArray[np.float64]:
     bounds, within = np.stack([starts, stops], axis=1).ravel(), np.append(log_probs, 0.0)
     means = np.add.reduceat(within, bounds)[::2] / (stops - starts)
     least = np.minimum.reduceat(within, bounds)[::2]
-    # A space that was doubtful may have cut a word in two; at the edges of the window there is none.
+    # A space that was doubtful may have cut a word in two. At the edges of the window there is none, nor between words
+    # where it is a part of the subword that begins the second.
     around = np.concatenate([[0.0], log_probs, [0.0]])
-    spaces = np.minimum(around[starts], around[stops + 1])
+    apart = np.concatenate([[True], stops[:-1] < starts[1:], [True]])
+    spaces = np.minimum(np.where(apart[:-1], around[starts], 0.0), np.where(apart[1:], around[stops + 1], 0.0))
     letters = np.log(stops - starts)
     # Of a word, by the attention decoder; nothing where none was asked.
     said = np.zeros(len(words)) if tokens.said is None else np.maximum(tokens.said[starts], _LEAST_SAID)

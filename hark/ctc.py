@@ -199,15 +199,18 @@ def _compiled_path(log_probs: NDArray[np.float32], states: NDArray[np.intp]) -> 
 
 
 def words(tokens: Tokens, labels: Sequence[str]) -> list[slice]:
-    """Finds the words: runs of tokens between spaces.
+    """Finds the words: runs of tokens between spaces, which may be the beginning of a subword.
 
     Args:
         tokens: of one window.
-        labels: the character of each label.
+        labels: what each label spells.
 
     Returns:
         where each word's letters are in `tokens`, in order.
     """
-    is_letter = np.array([labels[label] != " " for label in tokens.labels], np.int8)
-    edges = np.flatnonzero(np.diff(np.r_[0, is_letter, 0])).reshape(-1, 2)
-    return [slice(start, end) for start, end in edges.tolist()]
+    spelt = [labels[label] for label in tokens.labels]
+    within = np.array([False, *(label != " " for label in spelt), False])
+    begins = np.array([False, *(label.startswith(" ") for label in spelt), False])
+    starts = np.flatnonzero(within[1:] & (begins[1:] | ~within[:-1]))
+    ends = np.flatnonzero(within[:-1] & (begins[1:] | ~within[1:]))
+    return [slice(start, end) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]

@@ -7,6 +7,7 @@ import math
 import zlib
 from typing import Any
 
+from hark import languages
 from hark.spec import ModelSpec
 from hark.transcript import Segment, Transcript, Word
 
@@ -15,7 +16,7 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
     """Hark's own: text, words and segments with times [s] and confidences, duration [s], model."""
     return {
         "text": transcript.text,
-        "language": "en",
+        "language": spec.language,
         "duration": round(transcript.duration_s, 3),
         "words": [
             {
@@ -46,11 +47,11 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def verbose(transcript: Transcript, granularities: frozenset[str]) -> dict[str, Any]:
+def verbose(transcript: Transcript, spec: ModelSpec, granularities: frozenset[str]) -> dict[str, Any]:
     """The `verbose_json` format of OpenAI's transcription API."""
     content: dict[str, Any] = {
         "task": "transcribe",
-        "language": "english",
+        "language": languages.name(spec.language),
         "duration": round(transcript.duration_s, 3),
         "text": transcript.text,
     }

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import ctc
+from hark import alphabet, ctc
 from hark.attention import AttentionDecoder, Heard
 from hark.beam import BeamSearch
 from hark.ctc import Tokens
@@ -131,6 +131,7 @@ class Joint:
         assert features is not None
         scored = self.candidates(log_probs, spec, features, thorough=bool(self.alternatives))
         labels = _labels(scored[0].text, spec)
+        assert labels is not None  # what cannot be spelt has no score
         tokens = ctc.align(log_probs, labels, spec.blank)
         if scored[0].said:
             said = np.zeros(len(labels))
@@ -164,7 +165,7 @@ class Joint:
             [read] = [opinion] if as_joined else self._attention.opinions(heard, [own])
             said = self._of_words(own, read.log_probs)[:-1] if read else []
             return [Scored(own, 0.0, Parts(0.0, 0.0, 0.0, 0), tuple(said))]
-        if own and set(own) <= set(spec.labels):
+        if own and _labels(own, spec) is not None:
             texts.append(own)
         scored = {each.text: each for each in self._scored(dict.fromkeys(texts), log_probs, spec, heard)}
         if not scored:  # the decoder can read none of them, such as letters spelt one by one for half a minute
@@ -197,8 +198,8 @@ class Joint:
         texts = list(texts)
         for text, opinion in zip(texts, self._attention.opinions(heard, texts), strict=True):
             labels = _labels(text, spec)
-            frames = ctc.log_prob(log_probs, labels, spec.blank)
-            if opinion is None or frames == -math.inf:
+            frames = -math.inf if labels is None else ctc.log_prob(log_probs, labels, spec.blank)
+            if opinion is None or labels is None or frames == -math.inf:
                 continue
             language = self._search.text_score(labels)
             *said, end = self._of_words(text, opinion.log_probs)
@@ -222,8 +223,8 @@ class Joint:
         )
 
 
-def _labels(text: str, spec: ModelSpec) -> list[int]:
-    return [spec.labels.index(character) for character in text]
+def _labels(text: str, spec: ModelSpec) -> list[int] | None:
+    return alphabet.of(spec.labels, spec.language).spell(text)
 
 
 def _differences(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int, tuple[str, ...]]]:

@@ -437,9 +437,9 @@ def _letters_in_order(arrays: Mapping[str, NDArray[Any]], children: NDArray[Any]
 def _find_keys(keys: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
     """Returns where in sorted numbers others are, -1 where they are not."""
     if not len(keys):
-        return np.full(len(wanted), -1)
+        return np.full(np.shape(wanted), -1)
     places = np.searchsorted(keys, wanted)
-    places[places == len(keys)] = 0
+    places = np.where(places == len(keys), 0, places)
     return np.where(keys[places] == wanted, places, -1)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import confidence, ctc, cues, word_times
+from hark import alphabet, confidence, ctc, cues, word_times
 from hark.ctc import Tokens
 from hark.spec import ModelSpec
 
@@ -90,7 +90,8 @@ class Segment:
 
     Attributes:
         words: at least one.
-        token_ids: labels of the letters and of one space between words; joined, they spell `spoken`.
+        token_ids: labels of the letters and of one space between words; joined, they spell `spoken`, before which there
+            is a space where the first of them is a subword that has one.
         token_log_probs: natural log-probability of each token.
     """
 
@@ -370,11 +371,11 @@ def _words(window: DecodedWindow, spec: ModelSpec, duration_s: float) -> Iterato
     for letters, (start_s, end_s), sure in zip(words, spans_s, confidences, strict=True):
         token_ids = tuple(labels[letters])
         yield _Spoken(
-            Word("".join(spec.labels[label] for label in token_ids), start_s, end_s, sure),
+            Word(alphabet.joined(spec.labels[label] for label in token_ids), start_s, end_s, sure),
             token_ids,
             tuple(log_probs[letters]),
             # Before the first word of a window there is the cut, and no doubt that it ends a word.
-            log_probs[letters.start - 1] if letters.start else 0.0,
+            log_probs[letters.start - 1] if letters.start and spec.labels[labels[letters.start - 1]] == " " else 0.0,
         )
 
 
@@ -383,6 +384,7 @@ def _segment(phrase: Sequence[_Spoken], spec: ModelSpec) -> Segment:
     space_ids = tuple(i for i, label in enumerate(spec.labels) if label == " ")[:1]
     token_ids, log_probs = list(phrase[0].token_ids), list(phrase[0].token_log_probs)
     for spoken in phrase[1:]:
-        token_ids += [*space_ids, *spoken.token_ids]
-        log_probs += [*(spoken.space_log_prob for _ in space_ids), *spoken.token_log_probs]
+        between = () if spec.labels[spoken.token_ids[0]].startswith(" ") else space_ids
+        token_ids += [*between, *spoken.token_ids]
+        log_probs += [*(spoken.space_log_prob for _ in between), *spoken.token_log_probs]
     return Segment(tuple(spoken.word for spoken in phrase), tuple(token_ids), tuple(log_probs))

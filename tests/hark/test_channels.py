@@ -317,13 +317,14 @@ def test_json_says_which_channel(model: hark.Model, speech: np.ndarray, answer: 
     sf.write(buffer, call, RATE, format="WAV")
     found = model.transcribe(buffer.getvalue(), channels="separate", channel_names=["Ann", "Bob"])
     full = formats.full(found, model.spec)
-    verbose = formats.verbose(found, frozenset({"word", "segment"}))
+    verbose = formats.verbose(found, model.spec, frozenset({"word", "segment"}))
     for content in (full, verbose):
         assert content["channels"] == [{"channel": 1, "name": "Ann"}, {"channel": 2, "name": "Bob"}]
         assert [each["channel"] for each in content["segments"]] == [each.channel for each in found.segments]
         assert {each["channel"] for each in content["words"]} == {1, 2}
     mixed = model.transcribe(buffer.getvalue())
-    for content in (formats.full(mixed, model.spec), formats.verbose(mixed, frozenset({"word", "segment"}))):
+    verbose = formats.verbose(mixed, model.spec, frozenset({"word", "segment"}))
+    for content in (formats.full(mixed, model.spec), verbose):
         assert "channels" not in content
         assert "channel" not in content["words"][0]
         assert "channel" not in content["segments"][0]

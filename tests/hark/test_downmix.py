@@ -108,7 +108,7 @@ def test_what_was_chosen_is_said(speech: np.ndarray, recognizer: Recognizer) -> 
     ]
     assert formats.full(found, recognizer.spec)["notes"] == list(found.notes)
     plain = transcribe(encode(speech, RATE), recognizer, 60, Timings())
-    assert "notes" not in formats.verbose(plain, frozenset({"word"}))
+    assert "notes" not in formats.verbose(plain, recognizer.spec, frozenset({"word"}))
     assert hark.load().transcribe(data).notes == found.notes
 
 

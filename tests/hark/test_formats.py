@@ -31,7 +31,7 @@ def test_harks_own_format_has_each_word_as_it_was_spoken_and_what_is_read_of_it(
 
 
 def test_verbose_json_has_numbers_as_one_word_with_the_times_of_all_and_no_marks() -> None:
-    body = formats.verbose(READABLE, BOTH)
+    body = formats.verbose(READABLE, make_spec(), BOTH)
     assert body["text"] == body["segments"][0]["text"] == "9:30 a.m., I left."
     assert body["words"] == [
         {"word": "9:30 a.m.", "start": 0.4, "end": 1.3},
@@ -45,8 +45,8 @@ def test_spoken_words_are_listed_one_by_one_in_both() -> None:
     assert [set(word) for word in formats.full(spoken, make_spec())["words"]] == [
         {"word", "start", "end", "confidence"}
     ] * len(WORDS)
-    assert [word["word"] for word in formats.verbose(spoken, BOTH)["words"]] == [word.word for word in WORDS]
-    assert formats.verbose(spoken, BOTH)["segments"][0]["text"] == "nine thirty a m i left"
+    assert [word["word"] for word in formats.verbose(spoken, make_spec(), BOTH)["words"]] == [word.word for word in WORDS]
+    assert formats.verbose(spoken, make_spec(), BOTH)["segments"][0]["text"] == "nine thirty a m i left"
 
 
 def test_a_table_of_words_has_numbers_in_one_line_with_the_least_of_their_confidences() -> None:

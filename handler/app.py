@@ -27,6 +27,7 @@ from hark import formats
 from hark.channels import transcribe
 from hark.decoding import Decoders
 from hark.errors import (
+    ConflictingParameters,
     InvalidBody,
     InvalidParameter,
     KeywordsUnavailable,
@@ -211,12 +212,19 @@ def get_docs() -> Response:
 
 
 def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> Response:
+    in_full = full_by_default and asked.is_default
+    if asked.decoding.word_alternatives and not in_full:
+        raise ConflictingParameters(
+            f"word_alternatives are in Hark's own format alone: post to {routes.TRANSCRIBE.path}, without "
+            "response_format, include and stream.",
+            param="word_alternatives",
+        )
     decoder = decoders.decoder(asked.decoding, recognizer.spec)
     writer = writers.writer(asked.decoding)
     limit_s = settings.max_audio_s
     transcript = transcribe(audio, recognizer, limit_s, timings, asked.decoding, decoder=decoder, writer=writer)
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
-    if full_by_default and asked.is_default:
+    if in_full:
         body = render.json_body(formats.full(transcript, recognizer.spec))
     else:
         body = render.transcription(transcript, recognizer.spec, asked)

@@ -47,7 +47,7 @@ _AT_ONCE = 8
 _NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
 _WRITE_ATTEMPTS = 5
 _OUTLIVED = JobExpired("The transcript was deleted after the time for which recordings are kept; make another job.")
-_DECODING = ("decoder", "hotwords", "prompt", "alternatives", "channels", "channel_names")
+_DECODING = ("decoder", "hotwords", "prompt", "alternatives", "word_alternatives", "channels", "channel_names")
 _FIELDS = frozenset({"content_type", "content_length", "webhook_url", "model", "language", *_DECODING, "text_style"})
 _RECORDING_TYPE = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}|application/octet-stream", re.ASCII)
 
@@ -99,7 +99,8 @@ class Jobs:
         if url:
             self._check_webhook(url)
         names = ("model", "language", "decoder", "prompt", "text_style", "channels")
-        fields = [*((name, _text(asked, name)) for name in names), *_alternatives(asked)]
+        fields = [(name, _text(asked, name)) for name in names]
+        fields += [*_count(asked, "alternatives"), *_count(asked, "word_alternatives")]
         fields += [*_texts(asked, "hotwords"), *_texts(asked, "channel_names")]
         decoding = options.parse(fields).decoding
         self._decoders.check(decoding)
@@ -328,13 +329,13 @@ def _texts(asked: dict[str, Any], name: str) -> list[tuple[str, str]]:
     return [(name, text) for text in texts]
 
 
-def _alternatives(asked: dict[str, Any]) -> list[tuple[str, str]]:
-    value = asked.get("alternatives")
+def _count(asked: dict[str, Any], name: str) -> list[tuple[str, str]]:
+    value = asked.get(name)
     if value is None:
         return []
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidParameter("alternatives must be a number.", param="alternatives")
-    return [("alternatives", str(value))]
+        raise InvalidParameter(f"{name} must be a number.", param=name)
+    return [(name, str(value))]
 
 
 def _recording_type(asked: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@
 Source: OpenAI, "Create transcription". Whatever a caller sends and this API does not do would silently not happen, so
 it is refused by name; what has no effect on a model that hears one language and decodes without drawing is accepted,
 and so is what programs for other servers of this API send with every request (docs/clients.md lists it).
-`decoder`, `hotwords`, `alternatives`, `text_style`, `channels`, `channel_names`, `max_line_length` and `max_lines` are
-Hark's own.
+`decoder`, `hotwords`, `alternatives`, `word_alternatives`, `text_style`, `channels`, `channel_names`, `max_line_length`
+and `max_lines` are Hark's own.
 """
 
 import json
@@ -15,7 +15,15 @@ from typing import Any
 
 from hark import cues, hotwords
 from hark.cues import Layout
-from hark.decoding import DECODERS, MOST_ALTERNATIVES, MOST_NAMES, TEXT_STYLES, Decoding, checked_channels
+from hark.decoding import (
+    DECODERS,
+    MOST_ALTERNATIVES,
+    MOST_NAMES,
+    MOST_WORD_ALTERNATIVES,
+    TEXT_STYLES,
+    Decoding,
+    checked_channels,
+)
 from hark.errors import ConflictingParameters, InvalidParameter
 from hark.language_model import LETTERS
 
@@ -33,7 +41,7 @@ _LISTS = {
 }
 _SCALARS = frozenset({
     *("model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"),
-    *("decoder", "alternatives", "text_style", "channels", "max_line_length", "max_lines"),
+    *("decoder", "alternatives", "word_alternatives", "text_style", "channels", "max_line_length", "max_lines"),
 })  # fmt: skip
 # Fields of the published API that ask for what the model cannot do.
 _CANNOT = {
@@ -278,7 +286,7 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
     listed = hotwords.listed(values.get("hotwords", []))
     in_prompt = hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS])
     prompted = (hotwords.spelt(word) for word in in_prompt)
-    alternatives, channels = _alternatives(_one(values, "alternatives")), _one(values, "channels")
+    alternatives, channels = _count(values, "alternatives", MOST_ALTERNATIVES), _one(values, "channels")
     return Decoding(
         decoder=decoder,
         hotwords=hotwords.checked(listed),
@@ -288,6 +296,7 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
         text_style=style,
         channels=channels,
         channel_names=checked_channels(channels, values.get("channel_names", []), alternatives),
+        word_alternatives=_count(values, "word_alternatives", MOST_WORD_ALTERNATIVES),
     )
 
 
@@ -297,11 +306,12 @@ def _number(values: dict[str, list[str]], name: str) -> int | None:
     return int(value) if re.fullmatch(r"[0-9]{1,6}", value, re.ASCII) else -1 if value else None
 
 
-def _alternatives(value: str) -> int:
+def _count(values: dict[str, list[str]], name: str, most: int) -> int:
+    value = _one(values, name)
     if not value:
         return 0
-    if not re.fullmatch(r"[0-9]{1,3}", value, re.ASCII) or not 1 <= int(value) <= MOST_ALTERNATIVES:
-        raise InvalidParameter(f"alternatives must be a number from 1 to {MOST_ALTERNATIVES}.", param="alternatives")
+    if not re.fullmatch(r"[0-9]{1,3}", value, re.ASCII) or not 1 <= int(value) <= most:
+        raise InvalidParameter(f"{name} must be a number from 1 to {most}.", param=name)
     return int(value)
 
 
@@ -333,8 +343,8 @@ def _check_together(options: Options, given: Container[str]) -> None:
             "include logprobs needs response_format json; set it, or leave include out.", param="include"
         )
     asked = options.decoding
-    if asked.decoder == "greedy" and (asked.hotwords or asked.alternatives):
-        param = "hotwords" if asked.hotwords else "alternatives"
+    if asked.decoder == "greedy" and (asked.hotwords or asked.alternatives or asked.word_alternatives):
+        param = "hotwords" if asked.hotwords else "alternatives" if asked.alternatives else "word_alternatives"
         raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
     if asked.alternatives and (options.stream or options.response_format not in (None, "json", "verbose_json")):
         raise ConflictingParameters(

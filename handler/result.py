@@ -13,6 +13,7 @@ from hark import formats
 from hark.errors import LaidAside, RequestError
 from hark.spec import ModelSpec
 from hark.transcript import Alternative, Channel, Segment, Transcript, Word
+from hark.word_alternatives import WordAlternative
 
 # What can become of a recording.
 COMPLETED, FAILED, EXPIRED, DELETED = "completed", "failed", "expired", "deleted"
@@ -90,6 +91,9 @@ def stored(content: dict[str, Any]) -> Stored:
                 word.get("written"),
                 word.get("punctuation", ""),
                 word.get("channel"),
+                tuple(
+                    WordAlternative(each["text"], each["words"], each["score"]) for each in word.get("alternatives", ())
+                ),
             )
         )
     segments = tuple(

@@ -260,6 +260,27 @@ class AttentionDecoder:
         opinions = iter(found)
         return [next(opinions) if fits else None for fits in fit]
 
+    def likely(self, heard: Heard, text: str, most: int) -> list[list[str]]:
+        """Says which subwords that begin a word are likely in the place of each word, after those before it.
+
+        Returns:
+            `most` at most for each word of the text, the likeliest first, without the space; none for a text that it
+            cannot read.
+        """
+        spec, words = self.spec, text.split()
+        ids = spec.subwords.ids(text)
+        if ids is None or len(ids) + spec.starts > spec.positions:
+            return [[] for _ in words]
+        none = self._past(1)
+        [log_probs] = self._read(OUTPUT_NAMES[2:3], heard, np.array([[*spec.start, *ids]]), none, none)
+        lengths = [len(spec.subwords.ids(word) or ()) for word in words]
+        places = spec.starts - 1 + np.cumsum([0, *lengths[:-1]])
+        found = []
+        for row in log_probs[0, places, : len(spec.kept)]:
+            tokens = (spec.subwords.tokens[each] for each in np.argsort(-row)[:most].tolist())
+            found.append([token.strip() for token in tokens if token.startswith(" ") and token.strip()])
+        return found
+
     def write(self, heard: Heard, seconds: float, draft: str = "") -> Opinion:
         """Writes a text of its own: the likeliest subword after those before it, until it ends.
 

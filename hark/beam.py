@@ -14,16 +14,17 @@ Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs" (2
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ctypes import CDLL
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import compiled, hotwords
+from hark import alphabet, compiled, ctc, hotwords
 from hark.beam_compiled import CompiledSearch
 from hark.language_model import EDGE, LanguageModel, WordContext
+from hark.word_alternatives import SEARCHED, Change
 
 # The least score; infinities would give NaN where they meet.
 _NEVER = -1e30
@@ -260,6 +261,10 @@ class _Knowledge:
             ints, floats = new_ints, new_floats
         return score + float(self.finish(ints, floats)[0])
 
+    def has(self, word: str) -> bool:
+        """Says whether a word is in the vocabulary; without one, every word is."""
+        return self._lm is None or self._lm.number(word) >= 0
+
     def hot_end(self, labels: Sequence[int]) -> float:
         """Returns what hot words earn at the end of a text; a part of `of_text`."""
         if not self._hot:
@@ -312,6 +317,7 @@ class BeamSearch:
         hot: Sequence[str] = (),
     ) -> None:
         self._labels = labels
+        self._alphabet = alphabet.of(tuple(labels))
         self._blank = blank
         self._weights = dataclasses.replace(weights, beam=max(weights.beam, weights.hotword_beam)) if hot else weights
         self._knowledge = _Knowledge(labels, weights, language_model, hot)
@@ -347,6 +353,36 @@ class BeamSearch:
             if len(distinct) == best:
                 break
         return list(distinct.values())
+
+    def knows(self, word: str) -> bool:
+        """Says whether a word can be spelt, and is in the language model, if there is one."""
+        return self._alphabet.spell(word) is not None and self._knowledge.has(word)
+
+    def texts(self, log_probs: NDArray[np.float32], best: int = SEARCHED) -> list[str]:
+        """Returns the best texts of a window, the best first, words apart by single spaces."""
+        return [alphabet.joined(self._labels[label] for label in each.labels) for each in self(log_probs, best)]
+
+    def change_scores(
+        self, words: Sequence[str], changes: Iterable[Change], log_probs: NDArray[np.float32], language: float = 1.0
+    ) -> dict[Change, float]:
+        """Returns by how much changes of a text are likelier than the text, by CTC and what the search knows.
+
+        Args:
+            words: of the text.
+            changes: to score; those that cannot be spelt in the frames there are, are left out.
+            log_probs: [frames, labels] natural log-probabilities of the window.
+            language: factor of what language model and hot words add.
+        """
+
+        def score(text: str) -> float:
+            labels = self._alphabet.spell(text)
+            if labels is None:
+                return -math.inf
+            return ctc.log_prob(log_probs, labels, self._blank) + language * self.text_score(labels)
+
+        own = score(" ".join(words))
+        scores = {change: score(change.of(words)) - own for change in changes}
+        return {change: each for change, each in scores.items() if math.isfinite(each)}
 
     def text_score(self, labels: Sequence[int]) -> float:
         """Returns what language model and hot words add to the score of a whole text, by its labels without blanks.

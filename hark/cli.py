@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hark.mapped import Data
     from hark.model import Model
     from hark.spec import ModelSpec
-    from hark.transcript import Transcript
+    from hark.transcript import Transcript, Word
 
 # Each format and how its files are called.
 FORMATS = {"text": ".txt", "json": ".json", "verbose_json": ".json", "srt": ".srt", "vtt": ".vtt"}
@@ -75,6 +75,13 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--hotwords", default="", metavar="A,B", help="words and names to listen for")
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="list the N best texts, 10 at most")
+    parser.add_argument(
+        "--word-alternatives",
+        type=int,
+        default=0,
+        metavar="N",
+        help="list N things that each word may be instead, 8 at most",
+    )
     parser.add_argument(
         "--text-style",
         choices=("written", "spoken"),
@@ -135,6 +142,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         parser.error("--words goes with --format text; json has the times of all words")
     if options.alternatives and options.format in ("srt", "vtt"):
         parser.error("--alternatives goes with --format text, json or verbose_json")
+    if options.word_alternatives and options.format != "json" and not options.words:
+        parser.error("--word-alternatives goes with --words or --format json")
     if (options.max_line_length, options.max_lines) != (None, None) and options.format not in ("srt", "vtt"):
         parser.error("--max-line-length and --max-lines go with --format srt or vtt")
     recordings, faults = _find(options.recordings)
@@ -156,7 +165,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         words = options.hotwords.split(",")
         names = channel_names(options.channel_names)
         style, channels = options.text_style or "", options.channels or ""
-        asked_for(options.decoder or "", words, options.alternatives, style, channels, names)
+        asked_for(
+            *(options.decoder or "", words, options.alternatives, style, channels, names, options.word_alternatives)
+        )
         options.layout = cues.layout(options.max_line_length, options.max_lines)
     except HarkError as error:
         _tell(str(error))
@@ -239,6 +250,7 @@ def _transcribe(recording: Recording, model: "Model", options: argparse.Namespac
                 decoder=options.decoder or "",
                 hotwords=options.hotwords,
                 alternatives=options.alternatives,
+                word_alternatives=options.word_alternatives,
                 text_style=options.text_style or "",
                 channels=options.channels or "",
                 channel_names=channel_names(options.channel_names),
@@ -298,10 +310,20 @@ def _text(transcript: "Transcript", with_words: bool) -> Iterator[str]:
         yield ""
         yield from word_table(
             [
-                (words[0].start, words[-1].end, min(word.confidence for word in words), words[0].text)
+                (words[0].start, words[-1].end, min(word.confidence for word in words), _or_else(words))
                 for words in transcript.read_words
             ]
         )
+
+
+def or_else(shown: str, others: Iterable[tuple[str, int]]) -> str:
+    """Returns a word for the table, with what it may be instead: each text, and for how many words it stands."""
+    told = [(text or "(nothing)") + (f" for {count} words" if count > 1 else "") for text, count in others]
+    return f"{shown}  (or {', '.join(told)})" if told else shown
+
+
+def _or_else(words: Sequence["Word"]) -> str:
+    return or_else(words[0].text, [(each.text, each.words) for word in words for each in word.alternatives])
 
 
 def _json(transcript: "Transcript", spec: "ModelSpec", options: argparse.Namespace) -> dict[str, Any]:

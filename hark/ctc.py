@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hark import compiled
+from hark.word_alternatives import WordAlternative
 
 # The logarithm of a probability that was rounded to 0 is that of this one.
 LEAST_PROBABILITY = 1e-10
@@ -26,6 +27,7 @@ class Tokens:
         confidences: [tokens] float in 0..1, highest probability over the token's frames.
         said: [tokens] natural logarithm of the probability of the token's word by an attention decoder; None where none
             was asked.
+        instead: [words] what each word may have been instead; empty where nobody asked.
     """
 
     labels: NDArray[np.intp]
@@ -33,6 +35,7 @@ class Tokens:
     ends: NDArray[np.intp]
     confidences: NDArray[np.float64]
     said: NDArray[np.float64] | None = None
+    instead: tuple[tuple[WordAlternative, ...], ...] = ()
 
     @property
     def log_probs(self) -> NDArray[np.float64]:

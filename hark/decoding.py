@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import ctc, hotwords, model_files
+from hark import ctc, hotwords, model_files, word_alternatives
 from hark.attention import AttentionDecoder
 from hark.beam import BeamSearch, Weights
 from hark.ctc import Tokens
@@ -36,6 +36,7 @@ _WEIGHTS_FORMAT = 1
 # No search is better for more hypotheses than this, and one that asks for a billion would never end.
 _WIDEST_BEAM = 10_000
 MOST_ALTERNATIVES = 10
+MOST_WORD_ALTERNATIVES = word_alternatives.MOST
 # Readable text, with punctuation, capitals and figures; or the words as they were spoken.
 TEXT_STYLES = ("written", "spoken")
 # Channels are mixed down to one, or kept apart: each transcribed by itself.
@@ -59,6 +60,7 @@ class Decoding:
         text_style: one of `TEXT_STYLES`; "" for the default.
         channels: one of `CHANNELS`; "" for the default.
         channel_names: who speaks in each channel, in order; "" where that is not said.
+        word_alternatives: how many are wanted of what each word may be instead; 0 for none.
     """
 
     decoder: str = ""
@@ -69,6 +71,7 @@ class Decoding:
     text_style: str = ""
     channels: str = ""
     channel_names: tuple[str, ...] = ()
+    word_alternatives: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `from_json` reads."""
@@ -91,6 +94,7 @@ def asked_for(
     text_style: str = "",
     channels: str = "",
     channel_names: Iterable[str] = (),
+    word_alternatives: int = 0,
 ) -> Decoding:
     """Makes a `Decoding` of what a person typed or a program passed.
 
@@ -101,6 +105,7 @@ def asked_for(
         text_style: one of `TEXT_STYLES`; "" for the default.
         channels: one of `CHANNELS`; "" for the default.
         channel_names: who speaks in each channel, in order; "" where that is not said.
+        word_alternatives: how many are wanted of what each word may be instead; 0 for none.
 
     Raises:
         InvalidParameter: a value cannot be what it is.
@@ -110,17 +115,21 @@ def asked_for(
         raise InvalidParameter(f"decoder must be {' or '.join(DECODERS)}, not {decoder!r}.", param="decoder")
     if not 0 <= alternatives <= MOST_ALTERNATIVES:
         raise InvalidParameter(f"alternatives must be a number from 1 to {MOST_ALTERNATIVES}.", param="alternatives")
+    if not 0 <= word_alternatives <= MOST_WORD_ALTERNATIVES:
+        raise InvalidParameter(
+            f"word_alternatives must be a number from 1 to {MOST_WORD_ALTERNATIVES}.", param="word_alternatives"
+        )
     if text_style and text_style not in TEXT_STYLES:
         raise InvalidParameter(
             f"text_style must be {' or '.join(TEXT_STYLES)}, not {text_style!r}.", param="text_style"
         )
     as_written = tuple(word.strip() for word in hot if word.strip())
     words = hotwords.checked(as_written)
-    if decoder == "greedy" and (words or alternatives):
-        param = "hotwords" if words else "alternatives"
+    if decoder == "greedy" and (words or alternatives or word_alternatives):
+        param = "hotwords" if words else "alternatives" if alternatives else "word_alternatives"
         raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
     names = checked_channels(channels, channel_names, alternatives)
-    return Decoding(decoder, words, (), alternatives, as_written, text_style, channels, names)
+    return Decoding(decoder, words, (), alternatives, as_written, text_style, channels, names, word_alternatives)
 
 
 def checked_channels(channels: str, names: Iterable[str], alternatives: int) -> tuple[str, ...]:
@@ -210,14 +219,20 @@ class Beam:
         search: for the model's labels.
         alternatives: how many texts to return beside the tokens.
         word_confidence: see `Decoder`.
+        word_alternatives: how many to list of what each word may be instead.
     """
 
     reads_features = False
 
     def __init__(
-        self, search: BeamSearch, alternatives: int = 0, word_confidence: Mapping[str, float] | None = None
+        self,
+        search: BeamSearch,
+        alternatives: int = 0,
+        word_confidence: Mapping[str, float] | None = None,
+        word_alternatives: int = 0,
     ) -> None:
         self._search = search
+        self._word_alternatives = word_alternatives
         self.alternatives = alternatives
         self.word_confidence = word_confidence or {}
 
@@ -230,6 +245,13 @@ class Beam:
         """Decodes a window; its tokens are those of the best text, on the likeliest path that spells it."""
         hypotheses = self._search(log_probs, max(self.alternatives, 1))
         tokens = ctc.align(log_probs, hypotheses[0].labels, spec.blank)
+        if self._word_alternatives and hypotheses[0].labels:
+            best, *others = self._search.texts(log_probs)
+            scores = self._search.change_scores(
+                best.split(), word_alternatives.changes(best.split(), others), log_probs
+            )
+            instead = word_alternatives.best(best.split(), scores, self._word_alternatives)
+            tokens = dataclasses.replace(tokens, instead=instead)
         if not self.alternatives:
             return tokens, ()
         texts = (" ".join("".join(spec.labels[label] for label in each.labels).split()) for each in hypotheses)
@@ -418,7 +440,7 @@ class Decoders:
             made = wanted, BeamSearch(spec.labels, spec.blank, tuning.weights, language_model, hot)
             self._made = made
         if (asked.decoder or self.default) != "joint":
-            return Beam(made[1], asked.alternatives, tuning.word_confidence)
+            return Beam(made[1], asked.alternatives, tuning.word_confidence, asked.word_alternatives)
         try:
             self.attention.spec.check(spec, str(self._model_path))
         except ModelError as error:
@@ -426,15 +448,20 @@ class Decoders:
                 raise
             # Whoever runs this decodes without it, and it started although it cannot be used.
             raise _nothing_to_decode_jointly_with() from error
-        return Joint(made[1], self.attention, tuning.joint, hot, asked.alternatives, tuning.joint_confidence)
+        return Joint(
+            *(made[1], self.attention, tuning.joint, hot, asked.alternatives, tuning.joint_confidence),
+            word_alternatives=asked.word_alternatives,
+        )
 
     @staticmethod
     def _searches(asked: Decoding) -> bool:
-        return asked.decoder in DECODERS[1:] or bool(asked.hotwords) or asked.alternatives > 0
+        listed = asked.alternatives or asked.word_alternatives
+        return asked.decoder in DECODERS[1:] or bool(asked.hotwords) or listed > 0
 
 
 def _nothing_to_search_with(asked: Decoding) -> InvalidParameter:
-    param = "decoder" if asked.decoder else "hotwords" if asked.hotwords else "alternatives"
+    wanted = {name: getattr(asked, name) for name in ("decoder", "hotwords", "alternatives", "word_alternatives")}
+    param = next(name for name, value in wanted.items() if value)
     return InvalidParameter(
         f"There is no language model here, so nothing can be searched; leave {param} out.", param=param
     )

@@ -25,6 +25,7 @@ def full(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
                 "start": word.start_s,
                 "end": word.end_s,
                 "confidence": word.confidence,
+                **_word_alternatives(word),
                 **_channel(word),
             }
             for word in transcript.words
@@ -73,6 +74,11 @@ def verbose(transcript: Transcript, spec: ModelSpec, granularities: frozenset[st
 
 def _written(word: Word) -> dict[str, str]:
     return {} if word.written is None else {"written": word.written, "punctuation": word.punctuation}
+
+
+def _word_alternatives(word: Word) -> dict[str, Any]:
+    listed = [{"text": each.text, "words": each.words, "score": each.score} for each in word.alternatives]
+    return {"alternatives": listed} if listed else {}
 
 
 def _channel(spoken: Word | Segment) -> dict[str, int]:

@@ -10,7 +10,6 @@ the sum of scores; Zhang et al., "WeNet" (Interspeech 2021), for rescoring what 
 """
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +18,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import alphabet, ctc
+from hark import alphabet, ctc, word_alternatives
 from hark.attention import AttentionDecoder, Heard
 from hark.beam import BeamSearch
 from hark.ctc import Tokens
 from hark.spec import ModelSpec
 from hark.transcript import Alternative
+from hark.word_alternatives import Change, WordAlternative, differences
 
 # The attention decoder reads each text that is looked at; it would never end with a billion.
 _MOST = 1000
+# How many subwords that are words alone are tried in the place of each word, for who asks what else it may be.
+_LIKELY = 12
+# Of these and those of the search, so many times as many are read as are wanted, the best by CTC and language model;
+# and none that is further behind than this, which the attention decoder hardly ever makes up for.
+_READ = 2
+_HOPELESS = 30.0
+# Texts that are read at once: more take more memory and no less time.
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,7 @@ class Joint:
         hot: hot words, as `hark.hotwords.spelt` writes them.
         alternatives: how many texts to return beside the tokens.
         word_confidence: see `hark.decoding.Decoder`.
+        word_alternatives: how many to list of what each word may be instead.
     """
 
     reads_features = True
@@ -118,8 +127,10 @@ class Joint:
         hot: Iterable[str] = (),
         alternatives: int = 0,
         word_confidence: Mapping[str, float] | None = None,
+        word_alternatives: int = 0,
     ) -> None:
         self._search, self._attention, self._weights = search, attention, weights
+        self._word_alternatives = word_alternatives
         self._hot = frozenset(word for phrase in hot for word in phrase.split())
         self.alternatives = alternatives
         self.word_confidence = word_confidence or {}
@@ -138,6 +149,9 @@ class Joint:
             for word, log_prob in zip(ctc.words(tokens, spec.labels), scored[0].said, strict=True):
                 said[word] = log_prob
             tokens = dataclasses.replace(tokens, said=said)
+        if self._word_alternatives and scored[0].text:
+            instead = self._instead([each.text for each in scored], log_probs, spec, features)
+            tokens = dataclasses.replace(tokens, instead=instead)
         best = scored[: self.alternatives]
         return tokens, tuple(Alternative(each.text, each.score) for each in best)
 
@@ -191,6 +205,38 @@ class Joint:
             best = max(scored.values(), key=lambda each: each.score)
         return sorted(scored.values(), key=lambda each: -each.score)
 
+    def _instead(
+        self, texts: Sequence[str], log_probs: NDArray[np.float32], spec: ModelSpec, features: NDArray[np.float32]
+    ) -> tuple[tuple[WordAlternative, ...], ...]:
+        """Says what each word of the first of these texts may be instead.
+
+        Changes of a word are tried that the other texts have, or those of the search, and words that the attention
+        decoder finds likely in its place.
+        """
+        words, weights = texts[0].split(), self._weights
+        heard = self._attention.hear(features)
+        changes = dict.fromkeys(word_alternatives.changes(words, [*texts[1:], *self._search.texts(log_probs)]))
+        for place, likely in enumerate(self._attention.likely(heard, texts[0], _LIKELY)):
+            spelt = (each for each in likely if each != words[place] and self._search.knows(each))
+            changes |= dict.fromkeys(Change(place, place + 1, (each,)) for each in spelt)
+        known = self._search.change_scores(words, changes, log_probs, weights.language)
+        read = [
+            change
+            for place in range(len(words))
+            for change in sorted((each for each in known if each.start == place), key=lambda each: -known[each])[
+                : _READ * self._word_alternatives
+            ]
+            if known[change] > -_HOPELESS
+        ]
+        own = next(self._scored(texts[:1], log_probs, spec, heard), None)
+        if own is None:  # the attention decoder cannot read it
+            return word_alternatives.best(words, known, self._word_alternatives)
+        scores: dict[Change, float] = {}
+        for first in range(0, len(read), _AT_ONCE):
+            batch = {change.of(words): change for change in read[first : first + _AT_ONCE]}
+            scores |= {batch[each.text]: each.score - own.score for each in self._scored(batch, log_probs, spec, heard)}
+        return word_alternatives.best(words, scores, self._word_alternatives)
+
     def _scored(
         self, texts: Iterable[str], log_probs: NDArray[np.float32], spec: ModelSpec, heard: Heard
     ) -> Iterator[Scored]:
@@ -227,22 +273,12 @@ def _labels(text: str, spec: ModelSpec) -> list[int] | None:
     return alphabet.of(spec.labels, spec.language).spell(text)
 
 
-def _differences(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Returns where words of `one` are others in `other`: from, to, and what is there instead."""
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
-    return [
-        (start, end, tuple(other[other_start:other_end]))
-        for kind, start, end, other_start, other_end in matcher.get_opcodes()
-        if kind != "equal"
-    ]
-
-
 def _variants(best: str, others: Iterable[str], most: int) -> list[str]:
     """Returns texts that differ from the best one in one place, as the others do there."""
     words = best.split()
     found: dict[str, None] = {}
     for other in others:
-        for start, end, instead in _differences(words, other.split()):
+        for start, end, instead in differences(words, other.split()):
             found[" ".join([*words[:start], *instead, *words[end:]])] = None
             if len(found) == most:
                 return list(found)
@@ -254,7 +290,7 @@ def _merged(best: str, variants: Iterable[str]) -> str:
     words = best.split()
     taken: list[tuple[int, int, tuple[str, ...]]] = []
     for variant in variants:
-        for difference in _differences(words, variant.split()):
+        for difference in differences(words, variant.split()):
             if all(difference[1] < start or end < difference[0] for start, end, _ in taken):
                 taken.append(difference)
     for start, end, instead in sorted(taken, reverse=True):

@@ -75,6 +75,7 @@ class Model:
         text_style: str = "",
         channels: str = "",
         channel_names: Iterable[str] = (),
+        word_alternatives: int = 0,
         progress: Callable[[float], object] | None = None,
     ) -> Transcript:
         """Transcribes a recording, however long, holding no more than some minutes of its sound at a time.
@@ -92,6 +93,8 @@ class Model:
             channels: "mix", the default, or "separate": each is transcribed by itself, as in recordings of calls where
                 each speaker has one. An array may then be [samples, channels].
             channel_names: who speaks in each channel, in order; "Channel 1", "Channel 2", ... by default.
+            word_alternatives: how many to list, as `alternatives` of each word, of what it may be instead, 8 at most;
+                needs the beam search, and takes several times as long.
             progress: called now and then with the seconds of the recording that were read so far.
 
         Returns:
@@ -102,7 +105,7 @@ class Model:
         Raises:
             hark.HarkError: the recording cannot be read, or a value cannot be what it is. The message says what to do.
         """
-        asked = _asked(decoder, hotwords, alternatives, text_style, channels, channel_names)
+        asked = _asked(decoder, hotwords, alternatives, text_style, channels, channel_names, word_alternatives)
         chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
         timings = Timings()
         notes: list[str] = []
@@ -191,10 +194,11 @@ def _asked(
     text_style: str,
     channels: str,
     channel_names: Iterable[str] = (),
+    word_alternatives: int = 0,
 ) -> Decoding:
     hot = hotwords.split(",") if isinstance(hotwords, str) else hotwords
     names = channel_names.split(",") if isinstance(channel_names, str) else channel_names
-    return asked_for(decoder, hot, alternatives, text_style, channels, names)
+    return asked_for(decoder, hot, alternatives, text_style, channels, names, word_alternatives)
 
 
 def load(

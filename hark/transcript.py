@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hark import alphabet, confidence, ctc, cues, word_times
 from hark.ctc import Tokens
 from hark.spec import ModelSpec
+from hark.word_alternatives import WordAlternative
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Word:
             stands for this one too; None where nobody asked. The word before is that of the same channel.
         punctuation: the mark after it.
         channel: which channel it was said in, from 1; None where channels were not kept apart.
+        alternatives: what it may have been instead, the likeliest first; none unless asked for.
     """
 
     word: str
@@ -67,6 +69,7 @@ class Word:
     written: str | None = None
     punctuation: str = ""
     channel: int | None = None
+    alternatives: tuple[WordAlternative, ...] = ()
 
     @property
     def text(self) -> str:
@@ -368,10 +371,14 @@ def _words(window: DecodedWindow, spec: ModelSpec, duration_s: float) -> Iterato
     confidences = confidence.of_words(tokens, words, spec).round(4).tolist()
     labels: list[int] = tokens.labels.tolist()
     log_probs: list[float] = tokens.log_probs.tolist()
-    for letters, (start_s, end_s), sure in zip(words, spans_s, confidences, strict=True):
+    instead = tokens.instead or ((),) * len(words)
+    for letters, (start_s, end_s), sure, others in zip(words, spans_s, confidences, instead, strict=True):
         token_ids = tuple(labels[letters])
         yield _Spoken(
-            Word(alphabet.joined(spec.labels[label] for label in token_ids), start_s, end_s, sure),
+            Word(
+                *(alphabet.joined(spec.labels[label] for label in token_ids), start_s, end_s, sure),
+                alternatives=others,
+            ),
             token_ids,
             tuple(log_probs[letters]),
             # Before the first word of a window there is the cut, and no doubt that it ends a word.

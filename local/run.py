@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from hark.cli import add_decoding, channel_names, word_table
+from hark.cli import add_decoding, channel_names, or_else, word_table
 from hark.command import command
 from local import environment
 from local.event import context_for, http_event, reply_body
@@ -63,6 +63,7 @@ def query(options: argparse.Namespace) -> str:
         "decoder": options.decoder,
         "hotwords": options.hotwords,
         "alternatives": options.alternatives,
+        "word_alternatives": options.word_alternatives,
         "text_style": options.text_style,
         "channels": options.channels,
     }
@@ -89,8 +90,9 @@ def render(audio: Path, body: dict[str, Any], server_timing: str, load_ms: float
 
 
 def _shown(word: dict[str, Any], body: dict[str, Any]) -> str:
-    """Returns a word, after the number of its channel where there are several."""
-    return f"{word['channel']}: {word['word']}" if len(body.get("channels", [])) > 1 else str(word["word"])
+    """Returns a word, after the number of its channel where there are several, with what it may be instead."""
+    shown = or_else(word["word"], [(each["text"], each["words"]) for each in word.get("alternatives", [])])
+    return f"{word['channel']}: {shown}" if len(body.get("channels", [])) > 1 else shown
 
 
 def stage_table(server_timing: str, load_ms: float, duration_s: float = 0.0) -> list[str]:

@@ -93,7 +93,7 @@ def test_what_has_no_effect_is_accepted(fields: list[tuple[str, str]]) -> None:
     "name",
     ["model", "language", "languages[]", "prompt", "response_format", "temperature", "stream", "chunking_strategy",
      "timestamp_granularities[]", "include[]", "decoder", "hotwords", "hotwords[]", "alternatives",
-     "text_style", "channels", "channel_names[]", "max_line_length", "max_lines"],
+     "word_alternatives", "text_style", "channels", "channel_names[]", "max_line_length", "max_lines"],
 )  # fmt: skip
 def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
     assert options.parse([(name, "")]) == Options()
@@ -157,6 +157,7 @@ def test_an_empty_field_is_as_if_it_was_not_sent(name: str) -> None:
         ([("hotwords[]", "Ahab")] * 101, "hotwords"),
         ([("hotwords[]", "Ahab")] * 51 + [("keywords[]", "Ahab")] * 50, "hotwords"),
         *(([("alternatives", value)], "alternatives") for value in ("0", "11", "-1", "2.5", "many", "1e1", "\u0663")),
+        *(([("word_alternatives", value)], "word_alternatives") for value in ("0", "9", "-1", "2.5", "all")),
         *(([("text_style", value)], "text_style") for value in ("WRITTEN", "plain", "\u0663")),
         ([("text_style[]", "spoken")], "text_style[]"),
         *(
@@ -189,6 +190,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(fields: list[tuple[str, str]
         ({"stream": "true", "response_format": "vtt"}, "stream"),
         ({"decoder": "greedy", "hotwords": "Ahab"}, "hotwords"),
         ({"decoder": "greedy", "alternatives": "3"}, "alternatives"),
+        ({"decoder": "greedy", "word_alternatives": "3"}, "word_alternatives"),
         ({"alternatives": "3", "response_format": "srt"}, "alternatives"),
         ({"alternatives": "3", "response_format": "text"}, "alternatives"),
         ({"alternatives": "3", "stream": "true"}, "alternatives"),

@@ -448,12 +448,21 @@ def _labels(config: Config) -> list[str]:
         if config.labels != list(ENGLISH_LABELS):
             raise ConfigError("Name either alphabet or labels, not both.")
         return alphabet_labels(config.alphabet)
-    if config.labels != list(ENGLISH_LABELS) or config.language.partition("-")[0] == ENGLISH:
-        return config.labels
-    if not (letters := rules_of(config.language).letters):
+    return config.labels if config.labels != list(ENGLISH_LABELS) else labels_of_language(config.language)
+
+
+def labels_of_language(language: str) -> list[str]:
+    """Returns the labels of a language in its usual alphabet.
+
+    Raises:
+        ConfigError: it has none in `training/languages`.
+    """
+    if language.partition("-")[0] == ENGLISH:
+        return list(ENGLISH_LABELS)
+    if not (letters := rules_of(language).letters):
         raise ConfigError(
-            f"There is no alphabet for {config.language} in training/languages: name its letters with alphabet=...; "
-            f"`python -m training.alphabet MANIFEST --language {config.language}` proposes some."
+            f"There is no alphabet for {language} in training/languages: name its letters with alphabet=... in the "
+            f"config; `python -m training.alphabet MANIFEST --language {language}` proposes some."
         )
     return alphabet_labels(letters)
 

@@ -4,6 +4,7 @@ FILE has one sentence a line, as its source wrote it, and may be gzipped. Sequen
 their probabilities smoothed by interpolated modified Kneser-Ney. The n-grams that change least are left out until the
 file has the size that was asked for, and the numbers are rounded to a byte. `hark.language_model` describes the file.
 
+--config says of which recogniser's language and letters it is to be: a search takes none of another language.
 --published FILE mixes in a model that others made from more text, in ARPA format or CMU Sphinx's.
 
 Sources: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1998); Seymore and
@@ -31,8 +32,11 @@ from hark.language_model import EDGE, LETTERS, MAX_LETTERS, MAX_WORDS, spelling_
 from hark.language_model import trie as trie_of
 from hark.languages import ENGLISH
 from training import mixed_lm, published_lm
+from training.config import labels_of_language, load_config
+from training.language_rules import checked_tag
 from training.lines import read_lines
 from training.ngrams import SPECIAL, START, UNKNOWN, estimate, prune
+from training.normaliser import normaliser
 from training.published_lm import Published
 from training.text import normalise
 
@@ -247,6 +251,15 @@ def _lines(path: Path) -> Iterator[str]:
         raise HarkError(f"{path} is not UTF-8: {error}; convert it first, with iconv for instance.") from error
 
 
+def _whose(options: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
+    """Returns the language and the labels of the recogniser that the file is for."""
+    if options.config:
+        config = load_config(options.config)
+        return config.language, tuple(config.labels)
+    language = checked_tag(options.language or ENGLISH)
+    return language, tuple(labels_of_language(language))
+
+
 @command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
@@ -257,6 +270,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--least-count", type=int, default=1, help="rarer words are left out of the vocabulary (default: %(default)s)"
     )
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--config", type=Path, help="of the recogniser that it is for: its language and its letters")
+    whose.add_argument("--language", help="BCP 47 tag, such as it, where its table has the letters (default: en)")
     parser.add_argument("--published", type=Path, help="a language model to mix in, in ARPA format or CMU Sphinx's")
     parser.add_argument("--share", type=float, default=0.5, help="of it in the mixture (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -264,7 +280,9 @@ def main(arguments: list[str] | None = None) -> int:
         raise HarkError("--megabytes must be a number.")
     if not 0 < options.share < 1:
         raise HarkError("--share must lie between 0 and 1.")
-    published = published_lm.read(options.published) if options.published else None
+    language, labels = _whose(options)
+    letters = letters_of(labels)
+    published = published_lm.read(options.published, letters) if options.published else None
     about = {"text": " ".join(each.name for each in options.text)}
     if options.published:
         about |= {"published": options.published.name, "share": options.share}
@@ -276,6 +294,9 @@ def main(arguments: list[str] | None = None) -> int:
         about,
         published,
         options.share,
+        language=language,
+        letters=letters,
+        spoken=normaliser(language, labels),
     )
     print(f"{options.output}: {size / 1e6:.1f} MB")
     return 0

@@ -12,7 +12,6 @@ A table may have any of these fields, and a language without a table does with w
     point: virgola             # how it is said
     ordinals: {"\u00ba": [o, a]}    # what follows a number to make it an ordinal -> an ending and what replaces it
     years: true                # num2words reads four figures as a year: "neunzehnhundert"
-    turkic: true               # \u0130 and i, I and \u0131 are pairs
 
 A table of your own is another file in this folder; `pt-BR.yaml` is taken for pt-BR before `pt.yaml` is.
 """
@@ -37,7 +36,7 @@ class Rules:
 
     Attributes:
         tag: the language.
-        letters, fold, spoken, edges, num2words, numbers, decimal, point, ordinals, years, turkic: see the module.
+        letters, fold, spoken, edges, num2words, numbers, decimal, point, ordinals, years: see the module.
     """
 
     tag: str
@@ -51,7 +50,6 @@ class Rules:
     point: str = ""
     ordinals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     years: bool = False
-    turkic: bool = False
 
 
 @cache
@@ -134,5 +132,4 @@ _FIELDS: dict[str, Any] = {
     "numbers": _numbers,
     "ordinals": _pairs,
     "years": _flag,
-    "turkic": _flag,
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from hark import alphabet
 from hark.languages import ENGLISH
 from training.language_rules import FOLDER, Rules, rules_of
 from training.markup import spoken_part
@@ -130,10 +131,7 @@ class Normaliser:
 
     def lower(self, text: str) -> str:
         """Makes letters small by the language's rules."""
-        if self.rules.turkic:
-            text = unicodedata.normalize("NFC", text).replace("\u0130", "i").replace("I", "\u0131")
-        text = text.lower()
-        return text.replace("i\u0307", "i")
+        return alphabet.lower(text, self.rules.tag).replace("i\u0307", "i")
 
     def _folded(self, text: str) -> str:
         return "".join(map(self.fold, unicodedata.normalize("NFC", text)))

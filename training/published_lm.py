@@ -1,7 +1,7 @@
 """Reads n-gram language models that others have published: ARPA files, and the binary files of CMU Sphinx.
 
 `training.language_model --published FILE` mixes one into the model it makes. Words are lower-cased; those that
-are not of English letters are left out.
+have other letters than the recogniser are left out.
 
 Sources: the ARPA format as SRILM documents it (ngram-format(5)); Sphinx's file as `lm_trie.c`, `lm_trie_quant.c` and
 `bitarr.c` of sphinxbase lay it out: a trie of reversed n-grams in bit-packed arrays, numbers looked up in tables.
@@ -49,8 +49,12 @@ class Published:
     backoffs: list[NDArray[np.float64]]
 
 
-def read(path: Path) -> Published:
+def read(path: Path, letters: str = LETTERS) -> Published:
     """Reads a file, by what it begins with.
+
+    Args:
+        path: of the file.
+        letters: that words may have; others are left out.
 
     Raises:
         HarkError: it is neither, is cut short, or has no pairs of words.
@@ -58,7 +62,7 @@ def read(path: Path) -> Published:
     try:
         with path.open("rb") as file:
             is_sphinx = file.read(len(_SPHINX)) == _SPHINX
-        return _read_sphinx(path) if is_sphinx else _read_arpa(path)
+        return _read_sphinx(path, letters) if is_sphinx else _read_arpa(path, letters)
     except OSError as error:
         raise HarkError(f"The language model {path} cannot be read: {error}.") from error
     except (ValueError, IndexError, struct.error, UnicodeDecodeError) as error:
@@ -67,12 +71,12 @@ def read(path: Path) -> Published:
         ) from error
 
 
-def is_word(word: str) -> bool:
-    """Whether Hark's alphabet can spell it."""
-    return bool(word) and set(word) <= set(LETTERS) and word not in _MARKS
+def is_word(word: str, letters: str = LETTERS) -> bool:
+    """Whether an alphabet can spell it."""
+    return bool(word) and set(word) <= set(letters) and word not in _MARKS
 
 
-def _read_arpa(path: Path) -> Published:
+def _read_arpa(path: Path, letters: str) -> Published:
     numbers: dict[str, int] = {}
     rows: list[list[tuple[int, ...]]] = [[] for _ in range(ORDER)]
     values: list[list[tuple[float, float]]] = [[] for _ in range(ORDER)]
@@ -86,7 +90,7 @@ def _read_arpa(path: Path) -> Published:
             words = [word.lower() for word in fields[1 : order + 1]]
             if len(words) < order:
                 raise ValueError(f"{line!r} has too few words")
-            if order == 1 and is_word(words[0]):
+            if order == 1 and is_word(words[0], letters):
                 numbers.setdefault(words[0], len(numbers))
             if all(word in numbers for word in words):
                 rows[order - 1].append(tuple(numbers[word] for word in words))
@@ -118,7 +122,7 @@ class _Sphinx:
         return np.frombuffer(self.take(4 * _TABLE), "<f4").astype(np.float64)
 
 
-def _read_sphinx(path: Path) -> Published:
+def _read_sphinx(path: Path, letters: str) -> Published:
     file = _Sphinx(path)
     (order,) = file.take(1)
     counts = file.ints(order)
@@ -146,7 +150,7 @@ def _read_sphinx(path: Path) -> Published:
     log_probs = [unigrams["log_prob"][:-1], pair_probs[pair_prob[:pairs]], triple_probs[triple_prob[:triples]]]
     backoffs = [unigrams["backoff"][:-1], pair_backoffs[pair_backoff[:pairs]]]
     unit = math.log(_BASE)
-    return _spelt(words, ids, [each * unit for each in log_probs], [each * unit for each in backoffs])
+    return _spelt(words, ids, [each * unit for each in log_probs], [each * unit for each in backoffs], letters)
 
 
 def _unpacked(file: _Sphinx, count: int, widths: Sequence[int]) -> list[NDArray[np.int64]]:
@@ -173,9 +177,10 @@ def _spelt(
     ids: list[NDArray[np.int64]],
     log_probs: list[NDArray[np.float64]],
     backoffs: list[NDArray[np.float64]],
+    letters: str,
 ) -> Published:
     """Leaves out what the alphabet cannot spell."""
-    kept = {word: i for i, word in reversed(list(enumerate(words))) if is_word(word)}
+    kept = {word: i for i, word in reversed(list(enumerate(words))) if is_word(word, letters)}
     new = np.full(len(words), -1)
     order = sorted(kept.values())
     new[order] = np.arange(len(order))

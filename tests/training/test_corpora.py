@@ -260,6 +260,7 @@ def voice_line(number: int, duration: float, words: str, speaker: str) -> dict[s
         "speaker": f"commonvoice-{speaker}",
         "corpus": "Common Voice (en)",
         "license": "CC0",
+        "language": "en",
     }
 
 
@@ -298,6 +299,22 @@ def test_old_releases_without_locale_and_extensions_are_read(tmp_path: Path) -> 
             "license": "CC0",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [("it", "it"), ("ka", "ka"), ("zh-CN", "zh-CN"), ("sv-SE", "sv-SE"), ("rm-sursilv", "rm-sursilv")],
+)
+def test_any_locale_of_common_voice_says_its_language(tmp_path: Path, locale: str, language: str) -> None:
+    folder = tmp_path / "cv-corpus-21.0" / locale
+    audio(folder / "clips/a.mp3")
+    columns = "client_id\tpath\tsentence_id\tsentence\tsentence_domain\tup_votes\tdown_votes\tlocale"
+    text(folder / "train.tsv", [columns, f"s\ta.mp3\tx\tÈ così.\t\t2\t0\t{locale}"])
+    [line] = imported(tmp_path, "commonvoice", folder)
+    assert (line["language"], line["text"]) == (language, "È così.")
+    text(folder / "train.tsv", ["client_id\tpath\tsentence", "s\ta.mp3\tÈ così."])
+    [line] = imported(tmp_path, "commonvoice", folder)
+    assert line["language"] == language
 
 
 def test_common_voice_names_missing_clips_and_broken_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -596,12 +613,147 @@ def test_a_table_that_is_not_utf8_is_refused_by_name(tmp_path: Path, capsys: pyt
     assert refused(tmp_path, capsys, "folder", table).startswith(f"error: {table} cannot be read: 'utf-8' codec")
 
 
+# Corpora of many languages
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("mls_italian", ".flac"), ("mls_italian_opus", ".opus")])
+def test_a_language_of_mls_makes_one_exact_manifest(tmp_path: Path, name: str, suffix: str) -> None:
+    folder = tmp_path / name
+    rows = ["643_529_000000\til gatto dorme", "643_529_000001\tè tardi", "10_20_000000\tsenza voce"]
+    text(folder / "dev/transcripts.txt", rows)
+    text(folder / "dev/segments.txt", ["643_529_000000\thttp://example.org/a.mp3\t1.0\t2.0"])
+    for speaker, book, number in (("643", "529", "000000"), ("643", "529", "000001"), ("10", "20", "000000")):
+        audio(folder / f"dev/audio/{speaker}/{book}/{speaker}_{book}_{number}{suffix}", 0.5)
+    lines = imported(tmp_path, "mls", folder, "--split", "dev")
+    assert lines[1] == {
+        "audio_filepath": f"{name}/dev/audio/643/529/643_529_000001{suffix}",
+        "duration": 0.5,
+        "text": "è tardi",
+        "speaker": "mls-643",
+        "corpus": "MLS dev",
+        "license": "CC BY 4.0",
+        "language": "it",
+    }
+    assert [line["speaker"] for line in lines] == ["mls-643", "mls-643", "mls-10"]
+
+
+def test_mls_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "mls_polish"
+    text(folder / "train/transcripts.txt", ["1_2_3\ttak", "1_2_4\tnie", "odd\ttak"])
+    audio(folder / "train/audio/1/2/1_2_3.flac")
+    assert [line["language"] for line in imported(tmp_path, "mls", folder, status=1)] == ["pl"]
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        f"{folder / 'train/transcripts.txt'}:3: 'odd' is not speaker_book_number.",
+        f"{folder / 'train/audio/1/2/1_2_4.flac'}: the file is missing.",
+        "error: 2 left out, named above.",
+    ]
+
+
+@pytest.mark.parametrize(("name", "language"), [("it", "it"), ("en_accented", "en"), ("ro", "ro")])
+def test_a_language_of_voxpopuli_makes_one_exact_manifest(tmp_path: Path, name: str, language: str) -> None:
+    folder = tmp_path / "transcribed_data" / name
+    columns = "id\traw_text\tnormalized_text\tspeaker_id\tsplit\tgender\tis_gold_transcript\taccent"
+    first, second = "20171113-0900-PLENARY-12-it_1", "20090112-0900-PLENARY-3-it_2"
+    rows = [
+        f"{first}\tSignora, è tardi.\tsignora è tardi\t96998\tdev\tmale\tFalse\tNone",
+        f"{second}\t\tgrazie a tutti\tNone\tdev\tfemale\tTrue\tNone",
+    ]
+    text(folder / "asr_dev.tsv", [columns, *rows])
+    audio(folder / f"2017/{first}.ogg", 1.0)
+    audio(folder / f"2009/{second}.ogg", 0.5)
+    shared = {"corpus": "VoxPopuli", "license": "CC0", "language": language}
+    where = f"transcribed_data/{name}"
+    assert imported(tmp_path, "voxpopuli", folder, "--split", "dev") == [
+        {
+            "audio_filepath": f"{where}/2017/{first}.ogg",
+            "duration": 1.0,
+            "text": "Signora, è tardi.",
+            "speaker": "voxpopuli-96998",
+            **shared,
+        },
+        {"audio_filepath": f"{where}/2009/{second}.ogg", "duration": 0.5, "text": "grazie a tutti", **shared},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "language"), [("it_it", "it-IT"), ("es_419", "es-419"), ("cmn_hans_cn", "zh-Hans-CN"), ("ka_ge", "ka-GE")]
+)
+@pytest.mark.parametrize("unpacked", ["audio/test", "test"])
+def test_a_language_of_fleurs_makes_one_exact_manifest(tmp_path: Path, name: str, language: str, unpacked: str) -> None:
+    folder = tmp_path / name
+    # Quotation marks that are never closed are the sentences' own.
+    text(
+        folder / "test.tsv",
+        ['1904\t10.wav\tIl "gatto dorme.\til gatto dorme\ti l | g a t t o |\t8000\tMALE', "broken\trow"],
+    )
+    audio(folder / unpacked / "10.wav", 0.5)
+    [line] = imported(tmp_path, "fleurs", folder, "--split", "test", status=1)
+    assert line == {
+        "audio_filepath": f"{name}/{unpacked}/10.wav",
+        "duration": 0.5,
+        "text": 'Il "gatto dorme.',
+        "corpus": "FLEURS test",
+        "license": "CC BY 4.0",
+        "language": language,
+    }
+
+
+def test_a_language_of_m_ailabs_makes_one_exact_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "it_IT"
+    book = folder / "by_book/female/lisa_caputo/malavoglia"
+    text(book / "metadata.csv", ["m_01_f000001|Nel 1860|Nel mille ottocento sessanta", "m_01_f000002|Sì|", "odd"])
+    audio(book / "wavs/m_01_f000001.wav", 0.75)
+    audio(book / "wavs/m_01_f000002.wav", 0.5)
+    mixed = folder / "by_book/mix/novelle"
+    text(mixed / "metadata.csv", ["n_01_f000001|Ciao|Ciao"])
+    audio(mixed / "wavs/n_01_f000001.wav", 0.5)
+    lines = imported(tmp_path, "mailabs", folder, status=1)
+    assert lines[0] == {
+        "audio_filepath": "it_IT/by_book/female/lisa_caputo/malavoglia/wavs/m_01_f000001.wav",
+        "duration": 0.75,
+        "text": "Nel mille ottocento sessanta",
+        "speaker": "mailabs-it_IT-lisa_caputo",
+        "corpus": "M-AILABS",
+        "license": "M-AILABS",
+        "language": "it-IT",
+    }
+    assert [(line["text"], line.get("speaker")) for line in lines[1:]] == [
+        ("Sì", "mailabs-it_IT-lisa_caputo"),
+        ("Ciao", None),
+    ]
+    assert f"{book / 'metadata.csv'}:3: 1 columns instead of 2 or 3." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "language"), [("en_UK", "en-GB"), ("uk_UK", "uk"), ("de_DE", "de-DE")])
+def test_countries_of_m_ailabs_are_those_of_bcp_47(tmp_path: Path, name: str, language: str) -> None:
+    book = tmp_path / name / "by_book/male/x/y"
+    text(book / "metadata.csv", ["a|A|A"])
+    audio(book / "wavs/a.wav")
+    assert imported(tmp_path, "mailabs", tmp_path / name)[0]["language"] == language
+
+
+def test_your_own_recordings_say_a_language_if_you_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text(audio(tmp_path / "mine/a.wav").with_suffix(".txt"), ["ciao"])
+    assert imported(tmp_path, "folder", tmp_path / "mine", "--language", "Italian")[0]["language"] == "it"
+    assert "language" not in imported(tmp_path, "folder", tmp_path / "mine")[0]
+    (tmp_path / "manifest.jsonl").unlink()
+    capsys.readouterr()
+    assert "is no language" in refused(tmp_path, capsys, "folder", tmp_path / "mine", "--language", "?")
+
+
 # All of them
 
 LAYOUTS = {
     "librispeech": ("LibriSpeech", "LibriSpeech/<subset>/<speaker>/<chapter>/*.trans.txt in it"),
     "commonvoice": ("a language of Common Voice", "train.tsv and the folder clips in it"),
     "ljspeech": ("LJ Speech", "metadata.csv and the folder wavs in it"),
+    "mls": ("a language of Multilingual LibriSpeech", "train/transcripts.txt and the folder train/audio in it"),
+    "voxpopuli": ("a language of VoxPopuli", "asr_train.tsv in it, as in <root>/transcribed_data/<language>"),
+    "fleurs": ("a language of FLEURS", "train.tsv and audio/train, the unpacked train.tar.gz, in it"),
+    "mailabs": (
+        "a language of M-AILABS",
+        "by_book/<female, male or mix>/.../<book>/metadata.csv and wavs in it",
+    ),
     "speechcommands": (
         "Speech Commands",
         "<word>/*.wav and, or neither, validation_list.txt and testing_list.txt in it",

@@ -200,7 +200,7 @@ def test_a_region_has_its_own_table_or_that_of_its_language(tmp_path: Path) -> N
         ("- a", "is no table"),
         ("spoken: {no: si}", "put it between quotation marks"),  # no is a truth value in YAML
         ("letters: [", "cannot be read"),
-        ("turkic: yes please", "should be true or false"),
+        ("years: yes please", "should be true or false"),
         ("ordinals: {º: o}", "cannot be used"),
     ],
 )

@@ -3,8 +3,14 @@
     librispeech     python -m training.corpora librispeech data --download train-clean-100 --output data/train.jsonl
     commonvoice     python -m training.corpora commonvoice cv-corpus-17.0/en --split dev --output data/dev.jsonl
     ljspeech        python -m training.corpora ljspeech LJSpeech-1.1 --output data/lj.jsonl
+    mls             python -m training.corpora mls mls_italian --split train --output data/mls.jsonl
+    voxpopuli       python -m training.corpora voxpopuli transcribed_data/it --split train --output data/vp.jsonl
+    fleurs          python -m training.corpora fleurs fleurs/it_it --split dev --output data/fleurs.jsonl
+    mailabs         python -m training.corpora mailabs it_IT --output data/mailabs.jsonl
     speechcommands  python -m training.corpora speechcommands speech_commands --split test --output data/words.jsonl
     folder          python -m training.corpora folder recordings --output data/own.jsonl
+
+Corpora that say so have the language in their manifests: `python -m training.alphabet` and training go by it.
 
 Recordings that cannot be used (no file, no audio in it, no transcript) are left out and named at the end. The exit
 status is 1 if there are any, or if no manifest could be written.
@@ -12,17 +18,20 @@ status is 1 if there are any, or if no manifest could be written.
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from hark.command import command
-from training.corpora import common_voice, speech_commands
+from training.corpora import common_voice, fleurs, mls, speech_commands, voxpopuli
 from training.corpora.durations import measure
 from training.corpora.librispeech import download, librispeech
 from training.corpora.listing import Listing
 from training.corpora.lj_speech import lj_speech
+from training.corpora.m_ailabs import m_ailabs
 from training.corpora.own_recordings import own_recordings
 from training.counts import counted
 from training.errors import CorpusError
+from training.language_rules import checked_tag
 from training.manifest import Utterance, write_manifest
 
 
@@ -53,11 +62,22 @@ def _listing(options: argparse.Namespace) -> Listing:
         return librispeech(source, [options.download] if options.download else options.subset)
     if options.kind == "commonvoice":
         return common_voice.common_voice(source, options.split)
+    if options.kind in _SPLIT:
+        return _SPLIT[options.kind](source, options.split)
     if options.kind == "ljspeech":
         return lj_speech(source)
+    if options.kind == "mailabs":
+        return m_ailabs(source)
     if options.kind == "speechcommands":
         return speech_commands.speech_commands(source, options.split)
-    return own_recordings(source, options.corpus, options.license)
+    language = checked_tag(options.language) if options.language else None
+    return own_recordings(source, options.corpus, options.license, language)
+
+
+# Corpora of many languages, whose folders have one of them, in splits.
+_SPLIT: dict[str, Callable[[Path, str], Listing]] = {
+    "mls": mls.mls, "voxpopuli": voxpopuli.voxpopuli, "fleurs": fleurs.fleurs
+}  # fmt: skip
 
 
 def _summary(utterances: list[Utterance]) -> str:
@@ -87,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     voice = kind("commonvoice", "one language of Mozilla Common Voice", "the language's folder, such as <release>/en")
     voice.add_argument("--split", choices=common_voice.SPLITS, default="train", help="which .tsv to take (train)")
     kind("ljspeech", "one reader of English books", "the folder with metadata.csv and wavs")
+    for name, module, described, source in (
+        ("mls", mls, "read books in eight languages", "the language's folder, such as mls_italian"),
+        ("voxpopuli", voxpopuli, "the European Parliament in 16 languages", "such as <root>/transcribed_data/it"),
+        ("fleurs", fleurs, "read sentences in 102 languages", "the language's folder, such as it_it"),
+    ):
+        own = kind(name, described, source)
+        own.add_argument("--split", choices=module.SPLITS, default="train", help="which part to take (train)")
+    kind("mailabs", "read books in nine languages", "the language's folder, such as it_IT")
     words = kind("speechcommands", "single words", "the folder with a folder for each word")
     words.add_argument("--split", choices=speech_commands.SPLITS, default="train", help="which part to take (train)")
     own = kind(
@@ -94,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     own.add_argument("--corpus", help="what the manifest is to call it (the folder's name)")
     own.add_argument("--license", default="unknown", help="what the manifest is to say of its terms (unknown)")
+    own.add_argument("--language", help="what is spoken, as a BCP 47 tag, for the manifest to say (nothing)")
     return parser
 
 

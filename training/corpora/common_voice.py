@@ -5,7 +5,7 @@ Source: Ardila et al., "Common Voice: A Massively-Multilingual Speech Corpus" (L
 
 from pathlib import Path
 
-from training.corpora.listing import Listing, Recording, wrong_layout
+from training.corpora.listing import Listing, Recording, tag_of, wrong_layout
 from training.corpora.table import read_table
 from training.manifest import audio_path
 
@@ -33,5 +33,6 @@ def common_voice(source: Path, split: str) -> Listing:
         audio = audio_path(clips, row["path"] if Path(row["path"]).suffix else f"{row['path']}.mp3")
         corpus = f"Common Voice ({row['locale']})" if row.get("locale") else "Common Voice"
         speaker = f"commonvoice-{row['client_id']}" if row["client_id"] else None
-        listing.recordings.append(Recording(audio, row["sentence"], corpus, _LICENCE, speaker))
+        language = tag_of(row.get("locale") or source.resolve().name)
+        listing.recordings.append(Recording(audio, row["sentence"], corpus, _LICENCE, speaker, language))
     return listing

@@ -55,6 +55,8 @@ def _measured(recording: Recording) -> Utterance | str:
     extra = {"corpus": recording.corpus, "license": recording.licence}
     if recording.speaker is not None:
         extra = {"speaker": recording.speaker, **extra}
+    if recording.language is not None:
+        extra["language"] = recording.language
     return Utterance(path, duration_s, text, extra)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import soundfile as sf
 
+from hark import languages
 from training.errors import CorpusError
 
 # Suffixes of libsndfile's formats that differ from its names for them, and those of phones, browsers, cameras and video
@@ -27,6 +28,7 @@ class Recording:
         corpus: name of the corpus and, if there is one, of the subset.
         licence: of the corpus.
         speaker: a name that no other corpus has; None if the speaker is unknown.
+        language: BCP 47 tag, where the corpus says it.
     """
 
     audio_path: Path
@@ -34,6 +36,7 @@ class Recording:
     corpus: str
     licence: str
     speaker: str | None = None
+    language: str | None = None
 
 
 @dataclass
@@ -47,6 +50,18 @@ class Listing:
 
     recordings: list[Recording] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+
+def tag_of(name: str) -> str | None:
+    """Returns the BCP 47 tag that a corpus means by a code or a name, such as it_IT, it or Italian; None if by none.
+
+    What has the form of a tag but is no known language, as a folder "own" has, is none.
+    """
+    try:
+        tag = languages.canonical(name)
+    except ValueError:
+        return None
+    return tag if languages.name(tag) != tag else None
 
 
 def wrong_layout(source: Path, corpus: str, expected: str) -> CorpusError:

@@ -17,7 +17,9 @@ from training.manifest import audio_path
 _TABLES = (".csv", ".tsv")
 
 
-def own_recordings(source: Path, corpus: str | None = None, licence: str = "unknown") -> Listing:
+def own_recordings(
+    source: Path, corpus: str | None = None, licence: str = "unknown", language: str | None = None
+) -> Listing:
     """Lists a folder or a table.
 
     A folder has a UTF-8 .txt of the same name beside each audio file; a sub-folder is named after its speaker. A table
@@ -27,26 +29,27 @@ def own_recordings(source: Path, corpus: str | None = None, licence: str = "unkn
         source: the folder or the table.
         corpus: its name in the manifest; the folder's name if None.
         licence: in the manifest.
+        language: BCP 47 tag of what is spoken, in the manifest; None says nothing there.
 
     Raises:
         CorpusError: there is no audio file with a text, or the table cannot be read.
     """
     if source.suffix.lower() in _TABLES and source.is_file():
-        return _from_table(source, corpus or source.resolve().parent.name, licence)
-    return _from_folder(source, corpus or source.resolve().name, licence)
+        return _from_table(source, corpus or source.resolve().parent.name, licence, language)
+    return _from_folder(source, corpus or source.resolve().name, licence, language)
 
 
-def _from_table(source: Path, corpus: str, licence: str) -> Listing:
+def _from_table(source: Path, corpus: str, licence: str, language: str | None) -> Listing:
     table = read_table(source, ("audio", "text"))
     listing = Listing(problems=table.problems)
     for row in table.rows:
         audio = audio_path(source.parent, row["audio"].strip())
         speaker = row.get("speaker", "").strip() or _sub_folder(audio, source.parent)
-        listing.recordings.append(Recording(audio, row["text"], corpus, licence, speaker))
+        listing.recordings.append(Recording(audio, row["text"], corpus, licence, speaker, language))
     return listing
 
 
-def _from_folder(source: Path, corpus: str, licence: str) -> Listing:
+def _from_folder(source: Path, corpus: str, licence: str, language: str | None) -> Listing:
     files = files_below(source)
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
     listing, used = Listing(), set()
@@ -63,7 +66,7 @@ def _from_folder(source: Path, corpus: str, licence: str) -> Listing:
         except CorpusError as error:
             listing.problems.append(str(error))
             continue
-        listing.recordings.append(Recording(audio, transcript, corpus, licence, _sub_folder(audio, source)))
+        listing.recordings.append(Recording(audio, transcript, corpus, licence, _sub_folder(audio, source), language))
     if not used:
         raise wrong_layout(
             source, "a folder of recordings", "audio files with a .txt of the same name beside each, or a .csv or .tsv"

@@ -42,6 +42,14 @@ def variables() -> list[Variable]:
     settings, fuzz = "handler/settings.py", "tests/handler/test_fuzz.py"
     return [
         Variable("HARK_MODEL", "the recogniser, an exported model", _file(default.model_path), settings, "Model"),
+        Variable(
+            *("HARK_MODELS", "recognisers side by side, as `en=models/asr.onnx,it=models/it.onnx`; the first by default"),
+            *("none: `HARK_MODEL` alone", settings, "Models"),
+        ),
+        Variable(
+            *("HARK_MODELS_MB", "memory for those that are loaded, in MB"),
+            *(f"{default.models_mb:g}; on Lambda 40 % of the function's", settings),
+        ),
         Variable("HARK_LM", "the language model; it need not be there", _file(default.language_model_path), settings),
         Variable(
             "HARK_DECODER",

@@ -18,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handler import contract, memory, options, render, routes
 from handler.metrics import collector, refused, transcribed, used_by_key
+from handler.models import Loaded, Models, loaded
 from handler.options import Options
 from handler.render import Body
 from handler.router import Response, Route, Router
@@ -25,7 +26,6 @@ from handler.settings import Settings
 from handler.tracing import traced
 from hark import formats
 from hark.channels import transcribe
-from hark.decoding import Decoders
 from hark.errors import (
     ConflictingParameters,
     InvalidBody,
@@ -33,6 +33,7 @@ from hark.errors import (
     KeywordsUnavailable,
     MethodNotAllowed,
     ModelError,
+    ModelUnavailable,
     ReplyTooLarge,
     RequestError,
     TookTooMuchMemory,
@@ -42,9 +43,9 @@ from hark.errors import (
     UnsupportedOperation,
     error_body,
 )
-from hark.pipeline import Timings
+from hark.model_choice import Candidate
+from hark.pipeline import Runner, Timings
 from hark.recognizer import Recognizer
-from hark.written import Writers
 
 # What only some requests need is imported where it is needed: a cold start waits for every import.
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ memory.bound(os.environ)
 settings = Settings.from_environment(os.environ)
 logger = Logger(service="hark")
 metrics = collector()
-# Loaded once, while Lambda initialises the environment, not with the first request.
+# Loaded once, while Lambda initialises the environment, not with the first request. Others there may be follow when
+# somebody asks for them.
 recognizer = Recognizer(settings.model_path, "transcription")
-decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
-decoders.load(recognizer.spec)
-writers = Writers(settings.punctuation_path)
-writers.load()
+models = Models(settings, recognizer.spec)
+_first = loaded(settings, Candidate(settings.model_path, recognizer.spec), recognizer)
+decoders, writers = _first.decoders, _first.writers
 
 _METRICS_DISABLED = is_metrics_disabled()
 
@@ -109,7 +110,7 @@ def get_page_without_slash() -> Response:
 def post_transcribe() -> Response:
     """Transcribes the raw bytes of the body; replies with text, word times and confidences."""
     _check_is_audio(f"a form to {routes.TRANSCRIPTIONS.path}")
-    return _transcribe(_body(), options.parse(_query()), Timings(), full_by_default=True)
+    return _transcribe(_body(), options.parse(_query(), meant=models.meant), Timings(), full_by_default=True)
 
 
 @app.answers(routes.TRANSCRIPTIONS)
@@ -119,7 +120,7 @@ def post_transcriptions() -> Response:
 
     timings = Timings()
     with timings.stage("form"):
-        request = form.parse(_body(), _content_type(), _query())
+        request = form.parse(_body(), _content_type(), _query(), models.meant)
     return _transcribe(request.audio, request.options, timings)
 
 
@@ -127,7 +128,8 @@ def post_transcriptions() -> Response:
 def post_translations() -> Response:
     """Says that there are none."""
     raise UnsupportedOperation(
-        f"The model transcribes English and translates nothing; post the recording to {routes.TRANSCRIPTIONS.path}.",
+        "The models here transcribe speech in its own language and translate nothing; post the recording to "
+        f"{routes.TRANSCRIPTIONS.path}.",
         param="model",
     )
 
@@ -154,20 +156,22 @@ def post_keywords() -> Response:
 
 @app.answers(routes.MODELS)
 def get_models() -> Response:
-    """Lists the deployed model."""
-    return _reply(200, render.json_body(render.models(recognizer.spec)))
+    """Lists the deployed models."""
+    return _reply(200, render.json_body(render.models(each.spec for each in models.choice.candidates)))
 
 
 @app.answers(routes.MODEL)
 def get_model(model: str) -> Response:
-    """Describes the deployed model."""
-    if model != recognizer.spec.name:
+    """Describes a deployed model."""
+    found = models.named(model)
+    if found is None:
+        others = ", ".join(repr(each.spec.name) for each in models.choice.candidates[1:])
         raise UnknownModel(
             f"There is no model {model[:64]!r} here; the one that answers, whatever 'model' names, is "
-            f"{recognizer.spec.name!r}.",
+            f"{recognizer.spec.name!r}{f', unless it names {others}' if others else ''}.",
             param="model",
         )
-    return _reply(200, render.json_body(render.model(recognizer.spec)))
+    return _reply(200, render.json_body(render.model(found.spec)))
 
 
 @app.answers(routes.JOBS)
@@ -184,34 +188,54 @@ def get_or_delete_job(job_id: str) -> Response:
     """Says what became of a job, sends its transcript, or removes both."""
     if app.request.method == "DELETE":
         return _job_reply(_jobs().delete(job_id, app.request.caller))
-    return _job_reply(_jobs().get(job_id, options.parse(_query())))
+    return _job_reply(_jobs().get(job_id, options.parse(_query(), meant=models.meant)))
 
 
 @app.answers(routes.HEALTH)
 def get_health() -> Response:
-    """Says which model answers, how well it was measured to do, and what is the most it takes."""
-    measured = decoders.error_rates(recognizer.spec)
+    """Says which models answer, how well they were measured to do, and what is the most they take."""
     has_keywords = settings.keywords_path.is_file()
     limits = settings.max_body_bytes, settings.max_audio_s
-    return _reply(200, render.json_body(render.health(recognizer.spec, measured, *limits, has_keywords)))
+    described = [_described(each) for each in models.choice.candidates]
+    return _reply(200, render.json_body(render.health(described, *limits, has_keywords)))
+
+
+def _described(candidate: Candidate) -> dict[str, Any]:
+    of_model = decoders if candidate is models.first else models.unloaded(candidate)[0]
+    rates = render.measured(candidate.spec, of_model.error_rates(candidate.spec))
+    return {**models.described(candidate), "measured": rates, "loaded": models.is_loaded(candidate)}
+
+
+def _loaded(name: str) -> Loaded:
+    """Returns the model that a request means, by its name; loads it where it is not the first."""
+    if name in ("", recognizer.spec.name):
+        return Loaded(recognizer, decoders, writers)
+    try:
+        return models.load(name)
+    except ModelError as error:
+        logger.error("a model cannot be used", reason=str(error))
+        raise ModelUnavailable(
+            f"The model {name[:64]!r} cannot be used; ask whoever runs this endpoint, whose log says why."
+        ) from error
 
 
 @app.answers(routes.OPENAPI)
 def get_openapi() -> Response:
     """Describes this API for programs."""
-    return _reply(200, contract.document())
+    return _reply(200, contract.document(models.languages))
 
 
 @app.answers(routes.DOCS)
 def get_docs() -> Response:
     """Describes this API for people."""
-    page, policy = contract.page()
+    page, policy = contract.page(models.languages)
     reply = _reply(200, page)
     reply.headers["Content-Security-Policy"] = policy
     return reply
 
 
 def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default: bool = False) -> Response:
+    recognizer, decoders, writers = _loaded(asked.model)
     in_full = full_by_default and asked.is_default
     if asked.decoding.word_alternatives and not in_full:
         raise ConflictingParameters(
@@ -234,7 +258,7 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
     return _reply(200, body, timings)
 
 
-def _log_work(message: str, audio_s: float, timings: Timings, model: Recognizer) -> None:
+def _log_work(message: str, audio_s: float, timings: Timings, model: Runner) -> None:
     logger.info(
         message,
         audio_s=round(audio_s, 3),
@@ -281,7 +305,7 @@ def _keyword_model() -> Recognizer:
 def _jobs() -> "Jobs":
     from handler.jobs import Jobs  # brings boto3, which takes longer to load than the model
 
-    return Jobs(settings, decoders, writers, job_storage)
+    return Jobs(settings, decoders, writers, job_storage, models)
 
 
 def _job_reply(reply: Response) -> Response:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multipart import MultipartError, MultipartParser, ParserLimitReached, parse_options_header
 
 from handler import options
-from handler.options import Options
+from handler.options import Meant, Options
 from hark.errors import InvalidBody, InvalidParameter, UnsupportedMediaType
 
 # A part for each hot word that a request may have, which is how OpenAI's client sends them, and for all else.
@@ -41,13 +41,16 @@ class TranscriptionRequest:
     options: Options
 
 
-def parse(body: bytes, content_type: str, query: Iterable[tuple[str, str]] = ()) -> TranscriptionRequest:
+def parse(
+    body: bytes, content_type: str, query: Iterable[tuple[str, str]] = (), meant: Meant | None = None
+) -> TranscriptionRequest:
     """Reads the form.
 
     Args:
         body: of the request.
         content_type: of the request.
         query: the same fields as the form's, for those who send them there.
+        meant: says which model answers; see `handler.options.parse`.
 
     Raises:
         UnsupportedMediaType: the body is neither a multipart form nor JSON.
@@ -61,7 +64,7 @@ def parse(body: bytes, content_type: str, query: Iterable[tuple[str, str]] = ())
         file, fields = json_form.read(body)
     else:
         file, fields = read(body, content_type)
-    return TranscriptionRequest(file, options.parse(fields, query))
+    return TranscriptionRequest(file, options.parse(fields, query, meant))
 
 
 def read(body: bytes, content_type: str) -> tuple[bytes, list[tuple[str, str]]]:

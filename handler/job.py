@@ -53,6 +53,7 @@ class Job:
         finished_at: when that was.
         turn: how often the job got another result after it had one; only an operator's redrive does that.
         order: where the job is in the list of its caller.
+        model: the name of the model that transcribes; "" for the first that is deployed.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Job:
     finished_at: int | None = None
     turn: int = 0
     order: str = ""
+    model: str = ""
 
     @property
     def uploaded_until(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from handler import job, options, render, routes, webhook
 from handler.ending import concluded, verdict, written_at
 from handler.job import Job
+from handler.models import Models
 from handler.options import Options
 from handler.result import COMPLETED, DELETED, EXPIRED, FAILED, deleted, expired, stored
 from handler.router import Response
@@ -57,14 +58,22 @@ class Jobs:
 
     Args:
         settings: with the bucket's name and the limits of a recording.
-        decoders, writers: what the workers can do.
+        decoders: what the workers can do with the first model.
+        writers: likewise.
         storage: what stands in for the bucket, where there is none.
+        models: those that are deployed; None for an English one.
     """
 
     def __init__(
-        self, settings: Settings, decoders: Decoders, writers: Writers, storage: Objects | None = None
+        self,
+        settings: Settings,
+        decoders: Decoders,
+        writers: Writers,
+        storage: Objects | None = None,
+        models: Models | None = None,
     ) -> None:
         self._settings = settings
+        self._models = models
         self._stand_in = storage
         self._decoders = decoders
         self._writers = writers
@@ -102,15 +111,17 @@ class Jobs:
         fields = [(name, _text(asked, name)) for name in names]
         fields += [*_count(asked, "alternatives"), *_count(asked, "word_alternatives")]
         fields += [*_texts(asked, "hotwords"), *_texts(asked, "channel_names")]
-        decoding = options.parse(fields).decoding
-        self._decoders.check(decoding)
-        self._writers.check(decoding)
+        parsed = options.parse(fields, meant=self._models.meant if self._models else None)
+        decoding = parsed.decoding
+        for able in self._able(parsed.model):
+            able.check(decoding)
         now_us = time.time_ns() // 1000
         now = now_us // 1_000_000
         made = Job(
             *(job.new_id(), now, now + _UPLOAD_S, recording_type, url),
             decoding=decoding.to_json(),
             order=job.order(now_us),
+            model=parsed.model,
         )
         upload = storage.sign_upload(job.upload_key(made.id), recording_type, least, most, _UPLOAD_S)
         # In this order: a list passes over what has no record, and nobody would miss a job that is in no list.
@@ -120,6 +131,13 @@ class Jobs:
         content["upload"] = {**upload, "max_bytes": most, "expires_at": made.upload_expires_at}
         location = routes.JOB.path.format(job_id=made.id)
         return render.json_body(content).response(201, {"Location": location, "Cache-Control": "no-store"})
+
+    def _able(self, model: str) -> tuple[Decoders, Writers]:
+        """Returns what says how a model can decode and write."""
+        candidate = self._models.named(model) if self._models else None
+        if candidate is None or self._models is None or candidate is self._models.first:
+            return self._decoders, self._writers
+        return self._models.unloaded(candidate)
 
     def _lengths(self, asked: dict[str, Any]) -> tuple[int, int]:
         most = self._settings.job_max_bytes

@@ -9,11 +9,12 @@ and `max_lines` are Hark's own.
 
 import json
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
-from hark import cues, hotwords
+from hark import alphabet, cues, hotwords, languages
+from hark.alphabet import ENGLISH_ALPHABET, Alphabet
 from hark.cues import Layout
 from hark.decoding import (
     DECODERS,
@@ -25,7 +26,7 @@ from hark.decoding import (
     checked_channels,
 )
 from hark.errors import ConflictingParameters, InvalidParameter
-from hark.language_model import LETTERS
+from hark.spec import ModelSpec
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("word", "segment")
@@ -74,13 +75,8 @@ _CHUNKING_NUMBERS = ("prefix_padding_ms", "silence_duration_ms", "threshold")
 _CHUNKING_CHARACTERS = 512
 # A name with the brackets that clients put behind that of a list: name[], name[0].
 _BRACKETS = re.compile(r"([^\[\]]{1,64})\[[0-9]{0,3}\]", re.ASCII)
-# The model's own language, whichever that is.
-_ANY_LANGUAGE = "auto"
 # No glossary is in what comes after.
 _PROMPT_CHARACTERS = 4000
-_SPELLABLE = frozenset(LETTERS + " ")
-# English in any of its spellings: en, EN, en-US, en_GB, English.
-_ENGLISH = re.compile(r"(en|eng|english)([-_][a-z0-9]+)*", re.IGNORECASE | re.ASCII)
 _SHOWN_CHARACTERS = 64
 # All choices of a list together are shorter.
 _CHOICE_CHARACTERS = 128
@@ -97,6 +93,7 @@ class Options:
         stream: whether the reply is a stream of server-sent events.
         decoding: how the recording is to be decoded.
         layout: how much a subtitle holds.
+        model: the name of the model that answers; "" where nobody said which there are.
     """
 
     response_format: str | None = None
@@ -105,11 +102,12 @@ class Options:
     stream: bool = False
     decoding: Decoding = field(default_factory=Decoding)
     layout: Layout = cues.DEFAULT
+    model: str = ""
 
     @property
     def is_default(self) -> bool:
         """Whether nothing is said of the reply's form."""
-        return replace(self, decoding=Decoding()) == Options()
+        return replace(self, decoding=Decoding(), model="") == Options()
 
 
 def base_name(sent_name: str) -> str:
@@ -123,16 +121,26 @@ def is_known(sent_name: str) -> bool:
     return sent_name.partition("[")[0] in _KNOWN
 
 
-def parse(fields: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]] = ()) -> Options:
+class Meant(Protocol):
+    """Says which of the deployed models a request means."""
+
+    def __call__(self, model: str, languages: Sequence[str], param: str) -> ModelSpec:
+        """Returns its spec; see `hark.model_choice.Choice.model`."""
+
+
+def parse(
+    fields: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]] = (), meant: Meant | None = None
+) -> Options:
     """Reads (name, value) pairs; an empty value is as if the field were not sent.
 
-    `model` may name any model, since existing code names OpenAI's; the deployed one answers. `temperature` has no
-    meaning for CTC and is accepted without effect; of `prompt` count the hot words in it, see
-    `hark.hotwords.of_prompt`.
+    `model` may name any model, since existing code names OpenAI's: where it is none of those that are deployed, the
+    language chooses. `temperature` has no meaning for CTC and is accepted without effect; of `prompt` count the hot
+    words in it, see `hark.hotwords.of_prompt`.
 
     Args:
         fields: of a form, or of the query of a request that has no form.
         query: of a request that has a form.
+        meant: says which model answers; None for an English one.
 
     Raises:
         InvalidParameter: a field is unknown, has a value it cannot have, or asks for what this API does not do.
@@ -144,15 +152,20 @@ def parse(fields: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]] = 
             raise ConflictingParameters(
                 f"{name} in the query is not what it is in the form; send it in one of them.", param=name
             )
-    _check_language([*values.get("language", []), *values.get("languages", [])], values)
+    asked = [*values.get("language", []), *values.get("languages", [])]
+    param = "languages" if "languages" in values and "language" not in values else "language"
+    spec = meant(_one(values, "model"), asked, param) if meant else None
+    if spec is None and asked:
+        _check_english(asked, param)
     _check_temperature(_one(values, "temperature"))
     options = Options(
         response_format=_response_format(_one(values, "response_format")),
         granularities=_choices(values, "timestamp_granularities", GRANULARITIES) or Options.granularities,
         logprobs=bool(_choices(values, "include", ("logprobs",))),
         stream=_stream(_one(values, "stream")),
-        decoding=_decoding(values),
+        decoding=_decoding(values, alphabet.of(spec.labels, spec.language) if spec else ENGLISH_ALPHABET),
         layout=cues.layout(_number(values, "max_line_length"), _number(values, "max_lines")),
+        model=spec.name if spec else "",
     )
     _check_together(options, values)
     return options
@@ -276,7 +289,7 @@ def _stream(value: str) -> bool:
     return value.lower() == "true"
 
 
-def _decoding(values: dict[str, list[str]]) -> Decoding:
+def _decoding(values: dict[str, list[str]], letters: Alphabet) -> Decoding:
     decoder = _one(values, "decoder")
     if decoder and decoder not in DECODERS:
         raise InvalidParameter(f"decoder must be {' or '.join(DECODERS)}.", param="decoder")
@@ -284,13 +297,13 @@ def _decoding(values: dict[str, list[str]]) -> Decoding:
     if style and style not in TEXT_STYLES:
         raise InvalidParameter(f"text_style must be {' or '.join(TEXT_STYLES)}.", param="text_style")
     listed = hotwords.listed(values.get("hotwords", []))
-    in_prompt = hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS])
-    prompted = (hotwords.spelt(word) for word in in_prompt)
+    in_prompt = hotwords.of_prompt(_one(values, "prompt")[:_PROMPT_CHARACTERS], letters)
+    prompted = (hotwords.spelt(word, letters) for word in in_prompt)
     alternatives, channels = _count(values, "alternatives", MOST_ALTERNATIVES), _one(values, "channels")
     return Decoding(
         decoder=decoder,
-        hotwords=hotwords.checked(listed),
-        prompted=tuple(dict.fromkeys(word for word in prompted if set(word) <= _SPELLABLE)),
+        hotwords=hotwords.checked(listed, letters),
+        prompted=tuple(dict.fromkeys(filter(letters.can_spell, prompted))),
         alternatives=alternatives,
         spellings=tuple(dict.fromkeys([*in_prompt, *listed])),
         text_style=style,
@@ -315,11 +328,9 @@ def _count(values: dict[str, list[str]], name: str, most: int) -> int:
     return int(value)
 
 
-def _check_language(languages: list[str], values: dict[str, list[str]]) -> None:
-    codes = [language for language in languages if len(language) <= _SHOWN_CHARACTERS]
-    if languages and not any(code.lower() == _ANY_LANGUAGE or _ENGLISH.fullmatch(code) for code in codes):
-        name = "language" if "language" in values else "languages"
-        raise InvalidParameter(f"The model knows English only; set {name} to 'en' or leave it out.", param=name)
+def _check_english(asked: Sequence[str], param: str) -> None:
+    if languages.best(asked, [languages.ENGLISH]) is None:
+        raise InvalidParameter(f"The model knows English only; set {param} to 'en' or leave it out.", param=param)
 
 
 def _check_temperature(value: str) -> None:

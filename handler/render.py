@@ -5,7 +5,7 @@ Sources: OpenAI, "Create transcription" and "The transcription object"; for Hark
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,38 +107,44 @@ def _token_usage(transcript: Transcript, spec: ModelSpec) -> dict[str, Any]:
 
 
 def model(spec: ModelSpec) -> dict[str, Any]:
-    """The model object of OpenAI's API. When a model was made is not recorded: 0."""
-    return {"id": spec.name, "object": "model", "created": 0, "owned_by": "hark"}
+    """The model object of OpenAI's API, with the language. When a model was made is not recorded: 0."""
+    return {"id": spec.name, "object": "model", "created": 0, "owned_by": "hark", "language": spec.language}
 
 
-def models(spec: ModelSpec) -> dict[str, Any]:
-    """The reply of `GET /v1/models`: the deployed model."""
-    return {"object": "list", "data": [model(spec)]}
+def models(specs: Iterable[ModelSpec]) -> dict[str, Any]:
+    """The reply of `GET /v1/models`: the deployed models, that which answers by default first."""
+    return {"object": "list", "data": [model(spec) for spec in specs]}
 
 
 def health(
-    spec: ModelSpec,
-    measured: Mapping[str, Mapping[str, Any]],
-    max_body_bytes: int,
-    max_audio_s: float,
-    has_keywords: bool,
+    models: Sequence[Mapping[str, Any]], max_body_bytes: int, max_audio_s: float, has_keywords: bool
 ) -> dict[str, Any]:
     """The reply of `GET /health`.
 
     Args:
-        spec: of the model.
-        measured: its error rates by test set, as `hark.decoding.Decoders.error_rates` returns them. If there are none,
-            the reply has those of the dev sets, which the export measured.
+        models: what `handler.models.Models.described` says of each, that which answers by default first.
         max_body_bytes: the largest body that reaches the endpoint.
         max_audio_s: the longest recording that is accepted.
         has_keywords: whether there is a keyword model.
     """
     return {
         "status": "ok",
-        "model": {"name": spec.name, "version": spec.version, "measured": measured or _measured_by_export(spec)},
+        "model": {name: value for name, value in models[0].items() if name != "loaded"},
+        "models": list(models),
         "limits": {"body_bytes": max_body_bytes, "audio_s": max_audio_s},
         "keywords": has_keywords,
     }
+
+
+def measured(spec: ModelSpec, by_set: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    """Returns a model's error rates by test set.
+
+    Args:
+        spec: of the model.
+        by_set: as `hark.decoding.Decoders.error_rates` returns them. If there are none, those of the dev sets count,
+            which the export measured.
+    """
+    return by_set or _measured_by_export(spec)
 
 
 def _measured_by_export(spec: ModelSpec) -> dict[str, dict[str, Any]]:

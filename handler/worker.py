@@ -30,6 +30,7 @@ from handler import job, memory, s3_events
 from handler.ending import ENDS_WORKERS, Ending, came_too_late, is_final
 from handler.job import Job
 from handler.metrics import collector, processing_ms, transcribed
+from handler.models import Loaded, Models, loaded
 from handler.progress import Ended, Progress
 from handler.result import completed as completed_result
 from handler.result import failed as failed_result
@@ -39,7 +40,7 @@ from handler.storage import Gone, Json, Objects, Storage, Superseded
 from handler.tracing import traced
 from handler.tries import MOST_ENDED, Tries
 from hark.channels import transcribe
-from hark.decoding import Decoders, Decoding
+from hark.decoding import Decoding
 from hark.errors import (
     AudioTooLong,
     HarkError,
@@ -51,10 +52,10 @@ from hark.errors import (
     TookTooLong,
     TookTooMuchMemory,
 )
+from hark.model_choice import Candidate
 from hark.pipeline import Runner, Timings
 from hark.recognizer import Recognizer
 from hark.transcript import Transcript
-from hark.written import Writers
 
 memory.bound(os.environ)
 logger = Logger(service="hark")
@@ -140,17 +141,14 @@ class Worker:
 
     Args:
         settings: the limits of a recording, and the webhook's secret.
-        recognizer: the loaded model.
+        recognizer: the first model, loaded; others are loaded when a job asks for them.
         storage: the bucket.
     """
 
     def __init__(self, settings: Settings, recognizer: Runner, storage: Objects) -> None:
         self._settings = settings
-        self._decoders = Decoders(settings.model_path, settings.language_model_path, settings.decoder)
-        self._decoders.load(recognizer.spec)
-        self._writers = Writers(settings.punctuation_path)
-        self._writers.load()
-        self._recognizer = recognizer
+        self._models = Models(settings, recognizer.spec)
+        self._first = loaded(settings, Candidate(settings.model_path, recognizer.spec), recognizer)
         self._storage = storage
         self._ending = Ending(settings, storage, metrics)
 
@@ -225,7 +223,8 @@ class Worker:
         """Returns the content of the result; None where these bytes are no more, or nobody waits for them."""
         timings, job_id = Timings(), job.id_of_upload(arrival.key)
         try:
-            transcript = self._transcribe(arrival, deadline, timings, record)
+            model = self._model(record)
+            transcript = self._transcribe(arrival, deadline, timings, record, model)
         except RequestError as error:
             return self._ending.failed(arrival, error)
         except (Superseded, Ended) as reason:
@@ -237,7 +236,7 @@ class Worker:
                 return None
             gone = RecordingGone("The upload was deleted before it could be transcribed; make another job.")
             return failed_result(arrival, int(time.time()), gone)
-        spec = self._recognizer.spec
+        spec = model.spec
         logger.info(
             "transcribed",
             job_id=job_id,
@@ -249,7 +248,19 @@ class Worker:
         transcribed(metrics, transcript.duration_s, timings)
         return completed_result(arrival, int(time.time()), transcript, spec)
 
-    def _transcribe(self, arrival: Arrival, deadline: Deadline, timings: Timings, record: Json | None) -> Transcript:
+    def _model(self, record: Json | None) -> Loaded:
+        """Returns the model that a job is for; that which answers by default for a recording without a job.
+
+        Raises:
+            ModelUnavailable: it is no longer deployed.
+            ModelError: it cannot be loaded, which is the operator's to mend.
+        """
+        name = Job.from_json(record.content).model if record else ""
+        return self._first if name in ("", self._first.spec.name) else self._models.load(name)
+
+    def _transcribe(
+        self, arrival: Arrival, deadline: Deadline, timings: Timings, record: Json | None, model: Loaded
+    ) -> Transcript:
         if not arrival.size_bytes:
             raise InvalidBody("The recording is empty; upload the bytes of an audio file.")
         if arrival.size_bytes > self._settings.job_max_bytes:
@@ -258,8 +269,9 @@ class Worker:
                 "compress it (Ogg Opus) or split it."
             )
         decoding = Decoding.from_json(record.content.get("decoding", {})) if record else Decoding()
-        decoder = self._decoders.decoder(decoding, self._recognizer.spec)
-        writer = self._writers.writer(decoding)
+        decoder = model.decoders.decoder(decoding, model.spec)
+        writer = model.writers.writer(decoding)
+        recognizer = model.recognizer
         # Without a name: when the process ends, however it ends, the disk has its space back.
         with tempfile.TemporaryFile() as file:
             with timings.stage("download"):
@@ -273,7 +285,7 @@ class Worker:
                         deadline.check()
                         progress.note(timings.read_s)
 
-                    return transcribe(data, self._recognizer, limit_s, timings, decoding, before_block, decoder, writer)
+                    return transcribe(data, recognizer, limit_s, timings, decoding, before_block, decoder, writer)
 
 
 @contextmanager

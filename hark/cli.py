@@ -19,6 +19,7 @@ from hark.errors import HarkError, UnreadableFile
 if TYPE_CHECKING:
     from hark.mapped import Data
     from hark.model import Model
+    from hark.model_choice import Choice
     from hark.spec import ModelSpec
     from hark.transcript import Transcript, Word
 
@@ -73,6 +74,9 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         choices=("joint", "beam", "greedy"),
         help="joint, the default where there is an attention decoder; beam; or greedy, which knows no language model",
     )
+    parser.add_argument(
+        "--language", default="", metavar="TAG", help="the language that is spoken, such as it, which chooses a model"
+    )
     parser.add_argument("--hotwords", default="", metavar="A,B", help="words and names to listen for")
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="list the N best texts, 10 at most")
     parser.add_argument(
@@ -117,7 +121,7 @@ def word_table(rows: Sequence[tuple[float, float, float, str]], most: int | None
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hark",
-        description="Transcribes English speech on this machine.",
+        description="Transcribes speech on this machine: English, or the language of another model.",
         epilog="json has the words with times and confidences; verbose_json is OpenAI's, as tools for Whisper read it. "
         "Several recordings go to standard output each under its name, and as JSON in one line each.",
     )
@@ -128,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     add_decoding(parser)
     parser.add_argument("--max-line-length", type=int, metavar="N", help="with srt, vtt: characters in a line, else 42")
     parser.add_argument("--max-lines", type=int, metavar="N", help="with srt, vtt: lines of a subtitle, else 2")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="another recogniser, .onnx")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="another recogniser, .onnx, instead of HARK_MODELS")
     parser.add_argument("--language-model", type=Path, metavar="FILE", help="another language model, for the beam")
     parser.add_argument("--punctuation", type=Path, metavar="FILE", help="another punctuation model, .onnx")
     parser.add_argument("--version", action="version", version=f"hark {__version__}")
@@ -157,16 +161,19 @@ def _run(arguments: Sequence[str] | None) -> int:
     if not recordings:
         return 1
 
-    from hark import cues
+    from hark import alphabet, cues, hotwords
     from hark.decoding import asked_for
     from hark.model import Model
 
+    choice = _models(options.model)
     try:
-        words = options.hotwords.split(",")
+        chosen = choice.model("", [options.language])
+        words = hotwords.parted(options.hotwords)
         names = channel_names(options.channel_names)
         style, channels = options.text_style or "", options.channels or ""
         asked_for(
-            *(options.decoder or "", words, options.alternatives, style, channels, names, options.word_alternatives)
+            *(options.decoder or "", words, options.alternatives, style, channels, names, options.word_alternatives),
+            letters=alphabet.of(chosen.spec.labels, chosen.spec.language),
         )
         options.layout = cues.layout(options.max_line_length, options.max_lines)
     except HarkError as error:
@@ -174,12 +181,28 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 2
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
-    model = Model(options.model, options.language_model, options.punctuation)
+    model = Model(chosen.path, options.language_model, options.punctuation)
     done = [_transcribe(recording, model, options, place) for recording, place in _numbered(recordings)]
     if options.output and any(done):
         written = sum(done)
         _note(f"wrote {written} {'file' if written == 1 else 'files'} to {_printable(options.output)}")
     return 0 if all(done) and not faults else 1
+
+
+def _models(path: Path | None) -> "Choice":
+    """Returns the models there are: that at a path, or those of HARK_MODELS, or the one that comes with Hark.
+
+    Raises:
+        HarkError: a file is no such model, or the list cannot be read.
+    """
+    from hark import model_files
+    from hark.model_choice import Choice, listed
+
+    several = os.environ.get("HARK_MODELS", "").strip()
+    try:
+        return Choice.of_list([("", path)] if path else listed(several) if several else [("", model_files.RECOGNISER)])
+    except ValueError as error:
+        raise HarkError(f"HARK_MODELS {error}.") from error
 
 
 def _numbered(recordings: Sequence[Recording]) -> Iterator[tuple[Recording, str]]:

@@ -23,8 +23,9 @@ PAUSE_S = MIN_S
 # Speech that goes on for longer without such a pause is parted where it can best be, so that what was said is known
 # while a recording is still being read.
 _LONGEST_S = 60.0
-_SENTENCE_ENDS = (".", "?", "!")
-_CLAUSE_ENDS = (",", ";", ":")
+# Of all scripts; where one ends sentences with a mark that others do not know as such, it is there for them all.
+_SENTENCE_ENDS = tuple(".?!\u061f\u06d4\u0964\u3002\uff1f\uff01\u0589\u055e\u1362\u104b")
+_CLAUSE_ENDS = tuple(",;:\u060c\u061b\u3001\uff0c\uff1b\u1363\u104a")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import ctc, hotwords, model_files, word_alternatives
+from hark import ctc, hotwords, languages, model_files, word_alternatives
+from hark.alphabet import ENGLISH_ALPHABET, Alphabet
 from hark.attention import AttentionDecoder
 from hark.beam import BeamSearch, Weights
 from hark.ctc import Tokens
@@ -95,6 +96,8 @@ def asked_for(
     channels: str = "",
     channel_names: Iterable[str] = (),
     word_alternatives: int = 0,
+    *,
+    letters: Alphabet = ENGLISH_ALPHABET,
 ) -> Decoding:
     """Makes a `Decoding` of what a person typed or a program passed.
 
@@ -106,6 +109,7 @@ def asked_for(
         channels: one of `CHANNELS`; "" for the default.
         channel_names: who speaks in each channel, in order; "" where that is not said.
         word_alternatives: how many are wanted of what each word may be instead; 0 for none.
+        letters: of the model.
 
     Raises:
         InvalidParameter: a value cannot be what it is.
@@ -124,7 +128,7 @@ def asked_for(
             f"text_style must be {' or '.join(TEXT_STYLES)}, not {text_style!r}.", param="text_style"
         )
     as_written = tuple(word.strip() for word in hot if word.strip())
-    words = hotwords.checked(as_written)
+    words = hotwords.checked(as_written, letters)
     if decoder == "greedy" and (words or alternatives or word_alternatives):
         param = "hotwords" if words else "alternatives" if alternatives else "word_alternatives"
         raise ConflictingParameters(f"{param} need a search; set decoder to beam, or leave it out.", param=param)
@@ -382,9 +386,23 @@ class Decoders:
                 read, or the attention decoder belongs to another model.
         """
         if self.default != "greedy":
-            _ = self._loaded
+            self._check_language(spec)
         if self.default == "joint":
             self.attention.spec.check(spec, str(self._model_path))
+
+    def _check_language(self, spec: ModelSpec) -> None:
+        """Looks at whether the language model is of the language that the model writes.
+
+        Raises:
+            ModelError: it is not, or cannot be read.
+        """
+        of_words = self._loaded[0].language
+        if not languages.answers(of_words, spec.language):
+            raise ModelError(
+                f"The language model {self._path} is for {languages.name(of_words).title()}, and {spec.name} writes "
+                f"{languages.name(spec.language).title()}; name another one (HARK_LM for the endpoint), or put it "
+                f"beside the model as {self._model_path.with_suffix('.lm.bin').name}."
+            )
 
     def error_rates(self, spec: ModelSpec) -> dict[str, dict[str, Any]]:
         """Returns the error rates of the model with its default decoder, as `Tuning.error_rates` does.
@@ -425,6 +443,7 @@ class Decoders:
         if not searches and (asked.decoder or self.default) == "greedy":
             return GREEDY
         try:
+            self._check_language(spec)
             language_model, tuning = self._loaded
         except ModelError as error:
             if self._default != "greedy":

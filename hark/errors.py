@@ -166,6 +166,13 @@ class KeywordsUnavailable(RequestError):
     code = "keywords_unavailable"
 
 
+class ModelUnavailable(RequestError):
+    """One of several models cannot be used, or is no longer there."""
+
+    status = 404
+    code = "model_unavailable"
+
+
 class JobFailed(RequestError):
     """The transcript of a job was asked for, and there is none."""
 

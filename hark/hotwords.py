@@ -54,6 +54,11 @@ def spelt(text: str, alphabet: Alphabet = ENGLISH_ALPHABET) -> str:
     return alphabet.spelt(text)
 
 
+def parted(text: str) -> list[str]:
+    """Returns what stands between the commas of a list, in whatever script they are."""
+    return _COMMA.split(text)
+
+
 def listed(values: Iterable[str]) -> list[str]:
     """Returns the words of lists with commas, without the spaces around them.
 
@@ -69,7 +74,7 @@ def listed(values: Iterable[str]) -> list[str]:
                 f"hotwords are longer than {LONGEST_LIST} characters; give {MOST} words and names at most.",
                 param="hotwords",
             )
-        words += (word.strip() for word in _COMMA.split(value) if word.strip())
+        words += (word.strip() for word in parted(value) if word.strip())
     return words
 
 

@@ -24,6 +24,7 @@ _TAG = re.compile(
     re.ASCII,
 )
 _SCRIPT = re.compile(r"[A-Za-z]{4}", re.ASCII)
+_PART = re.compile(r"[a-z0-9]+", re.ASCII)
 _LONGEST = 64
 # Ways to write one language, or names for it.
 _WRITTEN_AS = {"nb": "no", "nn": "no", "tl": "fil", "tw": "ak"}
@@ -73,6 +74,16 @@ def name(tag: str) -> str:
     return _table()[0].get(tag.partition("-")[0], tag)
 
 
+def pattern(tags: Iterable[str]) -> str:
+    """Returns a regular expression, of JavaScript too, of what models of some languages answer; see `answers`."""
+    spellings = []
+    for language in dict.fromkeys(tag.partition("-")[0] for tag in tags):
+        same = (text for text, tag in _table()[1].items() if tag == language)
+        spellings += [language, *sorted(same, key=len)]
+    by_case = ("".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in text) for text in spellings)
+    return f"^(({'|'.join(by_case)})([-_][a-zA-Z0-9]+)*|[aA][uU][tT][oO])$"
+
+
 def answers(has: str, asked: str) -> bool:
     """Says whether a model of a language answers who asks for another.
 
@@ -110,9 +121,11 @@ def best(asked: Iterable[str], tags: Sequence[str]) -> int | None:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Returns the language and the script of a tag, or of a name; the script is "" where it is not said."""
+    """Returns the language and the script of a tag, or of a name: "" for what is none, or is not said."""
     text, codes = text.strip().lower(), _table()[1]
     language, *rest = [codes[text]] if text in codes else re.split("[-_]", text)
     language = codes.get(language, language)
+    if not all(map(_PART.fullmatch, rest)):
+        return "", ""
     script = rest[0] if rest and _SCRIPT.fullmatch(rest[0]) else ""
     return _WRITTEN_AS.get(language, language), script

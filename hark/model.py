@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hark import alphabet, keywords, mapped, model_files, pipeline
 from hark import audio as audio_files
-from hark import keywords, mapped, model_files, pipeline
+from hark.alphabet import Alphabet
 from hark.channels import stream as stream_apart
 from hark.channels import transcribe_blocks as transcribe_apart
 from hark.decoding import Decoders, Decoding, asked_for
 from hark.errors import InvalidParameter, ModelError
+from hark.hotwords import parted
 from hark.keywords import Detection
 from hark.pipeline import Timings
 from hark.recognizer import Recognizer
@@ -35,12 +37,13 @@ class Model:
     Args:
         path: a model that `export` made; by default the one that comes with Hark.
         language_model: a language model that `python -m training.language_model` made, for the beam search; by default
-            the one that comes with Hark.
+            the one beside the model (`it.lm.bin` for `it.onnx`) or, for English, the one that comes with Hark.
         punctuation: a punctuation model that `python -m export.punctuation` made, for readable text; by default the one
-            that comes with Hark.
+            beside the model (`it.punctuation.onnx`) or, for English, the one that comes with Hark. Without one, other
+            languages have their sentences by pauses.
 
     Raises:
-        hark.HarkError: a file is missing, or is no such model.
+        hark.HarkError: a file is missing, is no such model, or is for another language.
     """
 
     def __init__(
@@ -50,19 +53,28 @@ class Model:
         punctuation: AnyPath | None = None,
     ) -> None:
         model_path = Path(path or model_files.RECOGNISER)
-        language_model_path = Path(language_model or model_files.LANGUAGE_MODEL)
-        if language_model is not None and not language_model_path.is_file():
-            raise ModelError(f"There is no language model at {language_model_path}; name another file.")
+        if language_model is not None and not Path(language_model).is_file():
+            raise ModelError(f"There is no language model at {Path(language_model)}; name another file.")
         self._recognizer = Recognizer(model_path, "transcription")
         if punctuation is not None and not Path(punctuation).is_file():
             raise ModelError(f"There is no punctuation model at {Path(punctuation)}; name another file.")
-        self._decoders = Decoders(model_path, language_model_path)
-        self._writers = Writers(Path(punctuation or model_files.PUNCTUATION))
+        of_model = model_files.beside(model_path, self.spec.language, *map(_path, (language_model, punctuation)))
+        self._decoders = Decoders(model_path, of_model[0])
+        self._writers = Writers(of_model[1], self.spec)
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model says of itself: name, version, labels, what it was measured to do."""
+        """What the model says of itself: name, version, language, labels, what it was measured to do."""
         return self._recognizer.spec
+
+    @property
+    def language(self) -> str:
+        """BCP 47 tag of the language that the model writes, such as "en"."""
+        return self.spec.language
+
+    @property
+    def _letters(self) -> Alphabet:
+        return alphabet.of(self.spec.labels, self.spec.language)
 
     def transcribe(
         self,
@@ -105,7 +117,9 @@ class Model:
         Raises:
             hark.HarkError: the recording cannot be read, or a value cannot be what it is. The message says what to do.
         """
-        asked = _asked(decoder, hotwords, alternatives, text_style, channels, channel_names, word_alternatives)
+        asked = _asked(
+            *(self._letters, decoder, hotwords, alternatives, text_style, channels, channel_names, word_alternatives)
+        )
         chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
         timings = Timings()
         notes: list[str] = []
@@ -147,7 +161,7 @@ class Model:
             hark.HarkError: there is no such file, or a value cannot be what it is; and on the way, where what is read
                 turns out to be no whole recording.
         """
-        asked = _asked(decoder, hotwords, 0, text_style, channels)
+        asked = _asked(self._letters, decoder, hotwords, 0, text_style, channels)
         chosen, writer = self._decoders.decoder(asked, self.spec), self._writers.writer(asked)
         apart = asked.channels == "separate"
         blocks = _blocks(audio, sample_rate, self.spec.sample_rate_hz, [], apart)
@@ -188,6 +202,7 @@ class KeywordModel:
 
 
 def _asked(
+    letters: Alphabet,
     decoder: str,
     hotwords: str | Iterable[str],
     alternatives: int,
@@ -196,9 +211,9 @@ def _asked(
     channel_names: Iterable[str] = (),
     word_alternatives: int = 0,
 ) -> Decoding:
-    hot = hotwords.split(",") if isinstance(hotwords, str) else hotwords
+    hot = parted(hotwords) if isinstance(hotwords, str) else hotwords
     names = channel_names.split(",") if isinstance(channel_names, str) else channel_names
-    return asked_for(decoder, hot, alternatives, text_style, channels, names, word_alternatives)
+    return asked_for(decoder, hot, alternatives, text_style, channels, names, word_alternatives, letters=letters)
 
 
 def load(
@@ -224,6 +239,10 @@ def load_keywords(model: AnyPath | None = None) -> KeywordModel:
         hark.HarkError: the file is missing, or is no such model.
     """
     return KeywordModel(model)
+
+
+def _path(named: AnyPath | None) -> Path | None:
+    return None if named is None else Path(named)
 
 
 def _blocks(

@@ -60,6 +60,7 @@ def query(options: argparse.Namespace) -> str:
     """Returns the options as the endpoint's query parameters; what was not given is left to the endpoint."""
     fields = {
         "response_format": options.format,
+        "language": options.language,
         "decoder": options.decoder,
         "hotwords": options.hotwords,
         "alternatives": options.alternatives,

@@ -44,7 +44,7 @@ def test_a_model_answers_for_its_language_in_all_regions(asked: str) -> None:
 @pytest.mark.parametrize(
     ("has", "asked"),
     [("en", "it"), ("en", "enm"), ("en", "en;DROP"), ("it", "en"), ("sr-Cyrl", "sr-Latn"), ("en", "e" * 10_000),
-     ("en", "-"), ("es", "españ")],
+     ("en", "-"), ("es", "españ"), ("en", "en-"), ("en", "en--US"), ("en", "en-US!")],
 )  # fmt: skip
 def test_a_model_answers_for_no_other_language_or_script(has: str, asked: str) -> None:
     assert not languages.answers(has, asked)

@@ -26,6 +26,7 @@ class Told:
 
     def __init__(self, labels: Sequence[Labels]) -> None:
         self.spec = SimpleNamespace(
+            language="en",
             mixed_case={"mcdonald": "McDonald", "d'artagnan": "d'Artagnan"},
             lexicon={"iphone": "iPhone", "youtube": "YouTube"},
         )

@@ -39,6 +39,7 @@ from hark.decoding import Decoders
 from hark.errors import JobBusy, UnknownJob
 from hark.written import Writers
 from local.folder import FolderStorage
+from tests.conftest import make_spec
 
 HOUR_S, DAY_S = 3600, 86_400
 BEGAN_AT = 1_800_000_000
@@ -125,11 +126,11 @@ class Life(RuleBasedStateMachine):
             each.start()
         made, decoders, writers = parts()
         self.jobs = Jobs(made, decoders, writers, self.storage)
-        recognizer: Any = type("Recognizer", (), {"spec": type("Spec", (), {"version": "1"})()})()
-        with patch.object(worker.Decoders, "load"), patch.object(worker.Writers, "load"):
+        recognizer: Any = type("Recognizer", (), {"spec": make_spec()})()
+        with patch.object(Decoders, "load"), patch.object(Writers, "load"):
             self.worker = Worker(replace(made, punctuation_path=Path("none")), recognizer, self.storage)
-        self.worker._decoders.decoder = lambda *_: None  # type: ignore[method-assign,assignment]
-        self.worker._writers.writer = lambda *_: None  # type: ignore[method-assign]
+        self.worker._first.decoders.decoder = lambda *_: None  # type: ignore[method-assign,assignment]
+        self.worker._first.writers.writer = lambda *_: None  # type: ignore[method-assign]
         self.closer = Closer(made, self.storage)
         # Messages: the body, how often it was received, whether an operator sent it.
         self.queue: list[list[Any]] = []

@@ -26,8 +26,7 @@ from tqdm import tqdm
 
 from benchmarks.documents import write_block
 from export.calibrate import fit_confidence, hear
-from handler.settings import Settings
-from hark import ctc
+from hark import ctc, model_files
 from hark.audio import decode
 from hark.beam import BeamSearch, Weights
 from hark.command import command
@@ -38,9 +37,10 @@ from hark.recognizer import Recognizer
 from hark.spec import ModelSpec
 from training.manifest import Utterance, read_manifest, read_manifests
 from training.metrics import ErrorCounts, corpus_rates, count_errors
+from training.normaliser import normaliser
 from training.text import decode as spelt
-from training.text import normalise
 
+_MODEL = Path("models/asr.onnx")
 DOCUMENT = Path("docs/decoding.md")
 _BEAMS = (10, 25, 50, 100, 200)
 # Weights that are tuned, and their first steps, which are halved once.
@@ -95,11 +95,12 @@ class Measured:
 def listen(recognizer: Runner, utterances: Sequence[Utterance]) -> Iterator[Listened]:
     """Runs recordings through the network."""
     spec = recognizer.spec
+    normalised = normaliser(spec.language, spec.labels)
     for utterance in tqdm(utterances, desc="listening", disable=None, leave=False):
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
         log_probs = emissions(samples, recognizer)
         speaker = str(utterance.extra.get("speaker", ""))
-        yield Listened(normalise(utterance.text), speaker, len(samples) / spec.sample_rate_hz, log_probs)
+        yield Listened(normalised(utterance.text), speaker, len(samples) / spec.sample_rate_hz, log_probs)
 
 
 def evenly(sets: Sequence[Sequence[Listened]]) -> list[Listened]:
@@ -197,13 +198,14 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path, nargs="+")
-    parser.add_argument("--model", type=Path, default=Path("models/asr.onnx"))
-    parser.add_argument("--language-model", type=Path, default=Settings.language_model_path)
+    parser.add_argument("--model", type=Path, default=_MODEL)
+    parser.add_argument("--language-model", type=Path, help="(default: the one beside the model; for English Hark's)")
     parser.add_argument("--tune", action="store_true", help="look for weights, and write them")
-    parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
+    parser.add_argument("--output", type=Path, help=f"a document with the two marks ({DOCUMENT}, for {_MODEL} alone)")
     options = parser.parse_args(arguments)
     recognizer = Recognizer(options.model)
-    language_model = LanguageModel(options.language_model)
+    spec = recognizer.spec
+    language_model = LanguageModel(options.language_model or model_files.beside(options.model, spec.language)[0])
     tuning = Tuning.beside(options.model)
     utterances = read_manifests(options.manifest)
     listened = evenly(
@@ -214,7 +216,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wrote {tuning.write(options.model)}")
     lines = [_heading(recognizer.spec, options.manifest, listened, tuning), ""]
     lines += table(listened, recognizer.spec, language_model, tuning.weights)
-    write_block(options.output, "benchmarks.decoding", "\n".join(lines))
+    if output := options.output or (DOCUMENT if options.model == _MODEL else None):
+        write_block(output, "benchmarks.decoding", "\n".join(lines))
     print("\n".join(lines))
     return 0
 

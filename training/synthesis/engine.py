@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hark.errors import HarkError
+from hark.languages import ENGLISH
 
 
 class SynthesisError(HarkError):
@@ -80,6 +81,16 @@ def draw_factor(rng: random.Random, low: float, high: float, unchanged: float = 
     """Draws a factor from [low, high] in steps of 0.01, or 1 with the probability `unchanged`."""
     factor = rng.uniform(low, high)
     return 1.0 if rng.random() < unchanged else round(factor, 2)
+
+
+def require_english(engine: str, language: str) -> None:
+    """Refuses a language that an engine does not speak.
+
+    Raises:
+        SynthesisError: it is not English.
+    """
+    if language.partition("-")[0] != ENGLISH:
+        raise SynthesisError(f"The engine {engine} speaks English, not {language}: leave it out of --engines.")
 
 
 def require_modules(engine: str, *modules: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.synthesis.engine import Plan, SynthesisError, draw_factor
+from hark.languages import ENGLISH
+from training.synthesis.engine import Plan, SynthesisError, draw_factor, require_english
 from training.synthesis.program import ask, find_program, speak_with
 
 # All English at 16 kHz; `flite -lv` also lists kal at 8 kHz and awb_time, which only tells the time.
@@ -18,7 +19,8 @@ class Flite:
     name = "flite"
     license = "MIT-Festival"
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = ENGLISH) -> None:
+        require_english(self.name, language)
         self._program = find_program(self.name, "flite", "flite")
         # A voice that Flite lacks is not refused: it would speak with another.
         listed = ask(self._program, "-lv").split()

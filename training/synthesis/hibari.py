@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from training.synthesis.engine import Plan, draw_factor, require_modules
+from hark.languages import ENGLISH
+from training.synthesis.engine import Plan, draw_factor, require_english, require_modules
 
 # What hibari takes; beyond it speaks no differently.
 _SLOWEST, _FASTEST = 0.5, 2.0
@@ -19,7 +20,8 @@ class Hibari:
     name = "hibari"
     license = "Apache-2.0"
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = ENGLISH) -> None:
+        require_english(self.name, language)
         require_modules(self.name, "hibari")
 
     @cached_property

@@ -23,12 +23,15 @@ GET_VOICES = (
 MOST_PHONEMES, STYLE, TIMBRE = 510, 256, 128
 
 # A name starts with the letter of its language: American and British English, then others.
-_ENGLISH = ("a", "b")
+_LETTERS = {"en": ("a", "b"), "es": ("e",), "fr": ("f",), "hi": ("h",), "it": ("i",), "pt": ("p",)}
+_ENGLISH = _LETTERS["en"]
 # Whispered, or acting; Chinese voices lose English consonants.
 _UNFIT = ("af_nicole", "am_santa", "em_santa", "pm_santa", "zf_", "zm_")
 # Of a hundred lines: 30 by a stock voice, 20 by a blend, the rest by a draw from the Gaussian; 40 of the latter two
 # with voices of other languages among them.
 _STOCK, _BLEND, _FOREIGN = 0.3, 0.2, 0.4
+# A language with fewer voices than this borrows timbres from all; half or more of the prosody stays a native's.
+_FEW, _NATIVE_PROSODY = 5, 0.5
 _LIGHTEST = 0.15
 
 Weights = dict[str, float]
@@ -64,17 +67,36 @@ def read_voice(path: Path) -> np.ndarray:
     return values.reshape(MOST_PHONEMES, STYLE)
 
 
-def draw_speaker(rng: random.Random, voices: Sequence[str]) -> Plan:
+def native_letters(language: str) -> tuple[str, ...]:
+    """Returns what the names of a language's voices start with.
+
+    Raises:
+        SynthesisError: Kokoro does not speak the language well enough to learn from.
+    """
+    letters = _LETTERS.get(language.partition("-")[0])
+    if letters is None:
+        spoken = ", ".join(_LETTERS)
+        raise SynthesisError(f"The engine kokoro speaks {spoken}, not {language}: leave it out of --engines.")
+    return letters
+
+
+def draw_speaker(rng: random.Random, voices: Sequence[str], natives: tuple[str, ...] = _ENGLISH) -> Plan:
     """Draws a speaker, tempo and, at times, a warp.
 
-    The accent is that of an English voice among those given; voices of other languages bring other timbres.
+    The accent is that of a native voice among those given; voices of other languages bring other timbres.
+
+    Args:
+        rng: where the draw comes from.
+        voices: the stock voices.
+        natives: what the names of the language's own voices start with.
 
     Returns:
         A plan with the settings `timbre` and `prosody`, weights of stock voices, and `british`.
     """
-    english = [voice for voice in voices if voice.startswith(_ENGLISH)] or list(voices)
-    accent = rng.choice(english)
-    pool = list(voices) if rng.random() < _FOREIGN else english
+    native = [voice for voice in voices if voice.startswith(natives)] or list(voices)
+    accent = rng.choice(native)
+    few = natives != _ENGLISH and len(native) < _FEW
+    pool = list(voices) if rng.random() < _FOREIGN or few else native
     kind = rng.random()
     if kind < _STOCK or len(pool) == 1:
         name, timbre, prosody = accent, {accent: 1.0}, {accent: 1.0}
@@ -85,6 +107,10 @@ def draw_speaker(rng: random.Random, voices: Sequence[str]) -> Plan:
         name = f"drawn-{rng.getrandbits(32):08x}"
         spread = rng.uniform(0.85, 1.15)
         timbre, prosody = (gaussian_weights(pool, rng, spread) for _ in range(2))
+    if few and prosody != {accent: 1.0}:
+        share = rng.uniform(_NATIVE_PROSODY, 1.0)
+        others = {voice: weight * (1 - share) for voice, weight in prosody.items()}
+        prosody = {**others, accent: others.get(accent, 0.0) + share}
     return Plan(
         voice=name,
         rate=draw_factor(rng, 0.8, 1.25, unchanged=0.3),

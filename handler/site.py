@@ -22,7 +22,7 @@ _CONTENT_SECURITY_POLICY = "; ".join(
         "script-src {scripts}",
         "style-src {styles}",
         "img-src data:",  # the icon, which stands in the page
-        "connect-src 'self'",
+        "connect-src 'self'{uploads}",
         "media-src blob:",  # the visitor's own recording, which is played from memory
         "base-uri 'none'",
         "form-action 'none'",
@@ -43,7 +43,10 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class _Document:
-    """The page as it is sent, plain and compressed; each form has its own entity tag (RFC 9110, section 8.8.3)."""
+    """The page as it is sent, plain and compressed; each form has its own entity tag (RFC 9110, section 8.8.3).
+
+    The policy has a place for where recordings are uploaded to.
+    """
 
     plain: bytes
     compressed: bytes
@@ -51,16 +54,18 @@ class _Document:
     policy: str
 
 
-def reply(request_headers: Mapping[str, str | None]) -> Response:
+def reply(request_headers: Mapping[str, str | None], upload_origin: str = "") -> Response:
     """Answers a GET or HEAD for the page; of a HEAD, the HTTP server drops the body.
 
     Args:
         request_headers: `accept-encoding` and `if-none-match` are read; names in any case the mapping understands.
+        upload_origin: where the page may upload recordings of jobs to; "" for nowhere else than to where it is from.
     """
     document = _read()
     compressed = _accepts_gzip(request_headers.get("accept-encoding") or "")
     tag = f'"{document.digest}{"-gzip" if compressed else ""}"'
-    headers = {**_HEADERS, "Content-Security-Policy": document.policy, "ETag": tag}
+    policy = document.policy.format(uploads=f" {upload_origin}" if upload_origin else "")
+    headers = {**_HEADERS, "Content-Security-Policy": policy, "ETag": tag}
     if _matches(request_headers.get("if-none-match") or "", tag):
         return Response(304, _MEDIA_TYPE, b"", headers)
     if compressed:
@@ -72,7 +77,8 @@ def reply(request_headers: Mapping[str, str | None]) -> Response:
 def _read() -> _Document:
     bundled = bundle(_PAGE)
     content = bundled.html.encode()
-    policy = _CONTENT_SECURITY_POLICY.format(scripts=" ".join(bundled.scripts), styles=" ".join(bundled.styles))
+    scripts, styles = " ".join(bundled.scripts), " ".join(bundled.styles)
+    policy = _CONTENT_SECURITY_POLICY.format(scripts=scripts, styles=styles, uploads="{uploads}")
     # Without a time stamp, so that every instance of the function sends the same bytes.
     return _Document(content, gzip.compress(content, mtime=0), hashlib.sha256(content).hexdigest()[:16], policy)
 

@@ -89,6 +89,29 @@ export async function spot(recording, { key, signal }) {
   return body;
 }
 
+/**
+ * Asks the API in JSON, as about jobs, and returns what it replies.
+ * @param {string} method
+ * @param {string} path
+ * @param {{key: string, signal?: AbortSignal, body?: object}} options
+ * @throws {Refusal} the endpoint refused it or did not answer.
+ * @throws {DOMException} AbortError: `signal` was given.
+ */
+export async function askJson(method, path, { key, signal, body }) {
+  const headers = { ...(body && { "Content-Type": "application/json" }), ...(key && { Authorization: `Bearer ${key}` }) };
+  let [status, text] = [0, ""];
+  try {
+    const response = await fetch(path, { method, headers, signal, body: body && JSON.stringify(body) });
+    [status, text] = [response.status, await response.text()];
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal("No answer", "The endpoint cannot be reached. Check the connection and try again.", { again: true });
+  }
+  const content = parse(text);
+  if (status >= 300 || !content) throw refusal(status, content);
+  return content;
+}
+
 function parse(text) {
   try {
     return JSON.parse(text);
@@ -97,7 +120,8 @@ function parse(text) {
   }
 }
 
-function refusal(status, body) {
+/** Returns what to tell somebody of a status and the error in a reply's body. */
+export function refusal(status, body) {
   const { code, message } = body?.error ?? {};
   if (code in TITLES) return new Refusal(TITLES[code], INSTEAD[code] ?? message, { code });
   // These come from the gateway as often as from the function, in the gateway's words.

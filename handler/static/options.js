@@ -1,5 +1,7 @@
 // What the visitor may ask for besides: the fields of the endpoint's API, folded away, since few need them.
 
+import { FIELDS } from "./alternatives.js";
+
 // The name under which localStorage keeps the words to listen for, if there are any.
 const WORDS_NAME = "hark-words";
 // As many as the API takes.
@@ -20,11 +22,10 @@ export class Options {
 
   /** The query of POST transcribe: "" where nothing was changed. */
   get query() {
-    const { words, decoder, style, channels, names } = this.#fields;
+    const { decoder, style, channels, names } = this.#fields;
     const query = new URLSearchParams();
     if (decoder.value) query.append("decoder", decoder.value);
-    // The fastest search listens for no words in particular; the endpoint refuses both together.
-    if (decoder.value !== "greedy") for (const word of listed(words.value).slice(0, MOST_WORDS)) query.append("hotwords[]", word);
+    this.#listen(query);
     if (style.value !== "written") query.append("text_style", style.value);
     if (channels.value === "separate") {
       query.append("channels", channels.value);
@@ -32,6 +33,23 @@ export class Options {
       if (names.value.trim()) for (const name of names.value.split(",")) query.append("channel_names[]", name.trim());
     }
     return String(query);
+  }
+
+  /** The query that asks what else words may be. The fastest search knows of nothing else: then the usual one is asked. */
+  get alternativesQuery() {
+    const { decoder } = this.#fields;
+    const query = new URLSearchParams(FIELDS);
+    if (decoder.value && decoder.value !== "greedy") query.append("decoder", decoder.value);
+    this.#listen(query);
+    return String(query);
+  }
+
+  /** The same as fields of POST v1/jobs. */
+  get jobFields() {
+    const query = new URLSearchParams(this.query);
+    const fields = {};
+    for (const name of new Set(query.keys())) fields[name.replace("[]", "")] = name.endsWith("[]") ? query.getAll(name) : query.get(name);
+    return fields;
   }
 
   /** Whether channels are kept apart: then they must not be mixed on the way. */
@@ -43,6 +61,12 @@ export class Options {
   get line_characters() {
     const { width } = this.#fields;
     return width.checkValidity() && width.value ? Number(width.value) : Number(width.defaultValue);
+  }
+
+  // The fastest search listens for no words in particular; the endpoint refuses both together.
+  #listen(query) {
+    const { words, decoder } = this.#fields;
+    if (decoder.value !== "greedy") for (const word of listed(words.value).slice(0, MOST_WORDS)) query.append("hotwords[]", word);
   }
 
   #onInput() {

@@ -3,7 +3,7 @@
 import { LAYOUT } from "./captions.js";
 import { clock } from "./clock.js";
 import { fromReply, wordsOf } from "./edits.js";
-import { health, Refusal } from "./endpoint.js";
+import { health, Refusal, transcribe as ask } from "./endpoint.js";
 import { droppedFiles } from "./folders.js";
 import { KeywordView } from "./keywords.js";
 import { Options } from "./options.js";
@@ -12,13 +12,23 @@ import { RecordingList } from "./recordings.js";
 import { ResultView } from "./result.js";
 import { transcribeRecording } from "./sending.js";
 import { Shelf } from "./shelf.js";
-import { decode, pack } from "./sound.js";
+import { decode, pack, probe } from "./sound.js";
 
 const $ = (id) => document.getElementById(id);
 const meter = new LevelMeter($("level-canvas"));
-const result = new ResultView(say);
 const options = new Options($("options-form"));
 const shelf = new Shelf();
+const result = new ResultView({
+  say,
+  ask: (recording, signal) => ask(recording, { key: state.key, query: options.alternativesQuery, signal, onProgress: () => {} }),
+  onKeyWanted: (refusal, again) => {
+    onRefusal(refusal);
+    state.again = () => {
+      settle();
+      again();
+    };
+  },
+});
 const recordings = new RecordingList($("recordings"), shelf, {
   transcribe,
   keep,
@@ -143,7 +153,7 @@ $("key-form").addEventListener("submit", (event) => {
   state.again();
 });
 $("retry").addEventListener("click", () => state.again());
-$("dismiss").addEventListener("click", startAgain);
+$("dismiss").addEventListener("click", () => (document.body.dataset.state === "result" ? settle() : startAgain()));
 
 // --- recording ----------------------------------------------------------------------------------------------------
 
@@ -175,8 +185,13 @@ function watch(recorder, memory) {
   $("elapsed").textContent = clock(elapsed_s);
   if (level > SILENT_LEVEL) memory.heard_s = elapsed_s;
   $("silent").hidden = elapsed_s - memory.heard_s < SILENT_S;
-  if (elapsed_s >= (state.endpoint?.limits?.audio_s ?? Infinity) - 1) stopRecording();
+  if (elapsed_s >= longest_s() - 1) stopRecording();
   else requestAnimationFrame(() => watch(recorder, memory));
+}
+
+// The longest recording that is taken, at once or as a job.
+function longest_s() {
+  return (state.endpoint?.jobs ?? state.endpoint?.limits)?.audio_s ?? Infinity;
 }
 
 async function endRecording() {
@@ -198,7 +213,7 @@ async function stopRecording() {
   }
   // What browsers record differs from one to the next; as WAV or Ogg Opus every endpoint reads it, and the words' times
   // are those of the very samples that are played. A browser that cannot decode its own recording sends it as it is.
-  const samples = await decode(original);
+  const samples = await decode(original, elapsed_s);
   const packed = samples && (await pack(samples, state.endpoint?.limits?.body_bytes ?? Infinity));
   state.recording = { name, blob: packed ?? original, samples };
   if (!signal.aborted) send();
@@ -279,8 +294,9 @@ function onStage(stage, share) {
 }
 
 function transcribe(recording, signal, report) {
-  const { query, keepsChannels } = options;
-  return transcribeRecording(recording, { limits: state.endpoint?.limits, key: state.key, query, keepsChannels, signal, onStage: report });
+  const { query, jobFields, keepsChannels } = options;
+  const { limits, jobs = null } = state.endpoint ?? {};
+  return transcribeRecording(recording, { limits, jobs, key: state.key, query, jobFields, keepsChannels, signal, onStage: report });
 }
 
 async function send() {
@@ -328,9 +344,10 @@ async function open(id) {
   const kept = await shelf.get(id);
   if (!kept || isBusy()) return;
   const signal = work(kept.name, "Opening");
-  const samples = await decode(kept.blob);
+  const samples = await decode(kept.blob, kept.reply.duration);
+  const { isPlayable } = await probe(kept.blob);
   if (signal.aborted) return;
-  state.recording = { name: kept.name, blob: kept.blob, samples };
+  state.recording = { name: kept.name, blob: kept.blob, samples, isPlayable };
   present(kept.reply, state.recording, kept.layout, kept.edited, id);
 }
 
@@ -341,6 +358,11 @@ document.addEventListener("keydown", (event) => {
   else if (document.body.dataset.state === "working") $("cancel").click();
   else if (!$("problem").hidden) startAgain();
 });
+
+function spelt(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 120 ? `${minutes} minutes` : `${Math.floor(minutes / 6) / 10} hours`;
+}
 
 // Says how many words the model gets wrong, from the best test set to the worst: {name: {wer, ...}}.
 function wordsWrong(measured = {}) {
@@ -357,6 +379,6 @@ state.endpoint = await health();
 if (state.endpoint) {
   const { model, limits } = state.endpoint;
   $("keywords").hidden = document.body.dataset.state !== "idle" || !state.endpoint.keywords;
-  if (limits) $("limits").textContent = `English, up to ${Math.floor(limits.audio_s / 60)} minutes.`;
+  if (limits) $("limits").textContent = `English, up to ${spelt(longest_s())}.`;
   $("model").textContent = `Model ${model.name} ${model.version}${wordsWrong(model.measured)}.`;
 }

@@ -1,9 +1,12 @@
 // A transcript and its recording: heard, corrected, searched, and taken along.
 
+import { around, choices } from "./alternatives.js";
 import { FORMATS, timedText } from "./captions.js";
+import { ChoiceMenu } from "./choices.js";
 import { clock } from "./clock.js";
 import { corrections, stretches } from "./corrections.js";
 import { correct, fromReply, join, name, placeOf, replaceAll, find, segmentsOf, split, textOf, toReply, wordsOf } from "./edits.js";
+import { Refusal } from "./endpoint.js";
 import { grade } from "./grades.js";
 import { History } from "./history.js";
 import { Player } from "./player.js";
@@ -24,6 +27,10 @@ const ARCHIVE_MS = 10000;
 /** The part of the page that shows a result. */
 export class ResultView {
   #say;
+  #ask;
+  #onKeyWanted;
+  #menu = new ChoiceMenu($("choices"));
+  #asked = new WeakMap(); // of words: the replies of what they may be instead
   #reply = null;
   #recording = null;
   #history = null;
@@ -62,6 +69,7 @@ export class ResultView {
       { keys: ["n", "N"], label: "Name who speaks", act: () => this.#nameSpeaker() },
       { keys: ["d"], label: "Next doubtful word", act: () => this.#toDoubtful(1) },
       { keys: ["D"], label: "Doubtful word before", act: () => this.#toDoubtful(-1) },
+      { keys: ["a", "A"], label: "Other words that it may be", act: () => this.#showChoices() },
       { keys: ["f", "F"], label: "Find and replace", act: () => this.#openFind() },
       { keys: ["z"], command: true, label: "Undo", act: () => this.#undo() },
       { keys: ["y", "Shift+z"], command: true, label: "Redo", act: () => this.#redo() },
@@ -71,9 +79,15 @@ export class ResultView {
     () => !$("result").hidden,
   );
 
-  /** @param {(text: string) => void} say tells those who do not see it */
-  constructor(say) {
+  /**
+   * @param {{say: (text: string) => void, ask: (recording: Blob, signal: AbortSignal) => Promise<object>,
+   *     onKeyWanted: (refusal: Refusal, again: () => void) => void}} handlers say tells those who do not see it; ask sends
+   *     a stretch of the recording and returns the endpoint's reply, with what each word may be instead
+   */
+  constructor({ say, ask, onKeyWanted }) {
     this.#say = say;
+    this.#ask = ask;
+    this.#onKeyWanted = onKeyWanted;
     const actions = {
       play: () => this.#player.toggle(),
       back: () => this.#skip(-SKIP_S),
@@ -86,6 +100,7 @@ export class ResultView {
       join: () => this.#join(),
       speaker: () => this.#nameSpeaker(),
       doubtful: () => this.#toDoubtful(1),
+      others: () => this.#showChoices(),
       undo: () => this.#undo(),
       redo: () => this.#redo(),
       search: () => this.#openFind(),
@@ -141,11 +156,12 @@ export class ResultView {
     this.#closeFind();
     $("result-title").textContent = recording.name;
     $("follow").hidden = true;
-    const { blob, samples } = recording;
+    const { blob, samples } = recording; // of hours, no samples are kept
     const isShort = samples && samples.length < LONGEST_WAV_S * RATE_HZ;
     this.#player.load(isShort && blob.type !== "audio/wav" ? wav(samples) : blob, reply.duration);
-    $("player").hidden = !samples;
-    $("unplayable").hidden = Boolean(samples);
+    $("player").hidden = !samples && !recording.isPlayable;
+    $("unplayable").hidden = !$("player").hidden;
+    $("position").classList.toggle("plain", !samples);
     this.#timeline.set(samples, RATE_HZ, reply.duration);
     $("position").setAttribute("aria-valuemax", reply.duration.toFixed(1));
     $("end").textContent = clock(reply.duration);
@@ -157,6 +173,7 @@ export class ResultView {
   /** Ends playing and what is being written. */
   leave() {
     this.#transcript.finish();
+    this.#menu.close();
     this.#player.pause();
     $("follow").hidden = true;
   }
@@ -200,6 +217,7 @@ export class ResultView {
       join: place && place.number > 0,
       speaker: words.length > 0,
       doubtful: doubtful > 0,
+      others: words.length > 0 && Boolean(this.#recording.samples),
       undo: this.#history.canUndo,
       redo: this.#history.canRedo,
       "zoom-in": this.#timeline.canZoomIn,
@@ -360,6 +378,60 @@ export class ResultView {
     }
     this.#seek(words[i].start);
     this.#transcript.goTo(i);
+  }
+
+  /** Asks what else the chosen word may be, and lets somebody choose. */
+  async #showChoices() {
+    this.#transcript.finish();
+    const words = wordsOf(this.#now);
+    if (!words.length || !this.#recording.samples) return;
+    const at = this.#at;
+    const word = words[at];
+    const asked = around(words, at, this.#reply.duration);
+    const stop = new AbortController();
+    this.#player.pause();
+    this.#transcript.choose(at);
+    this.#menu.open(this.#transcript.elementOf(at), "Listening again …", (wasLeft) => {
+      stop.abort();
+      if (wasLeft) this.#transcript.goTo(at);
+    });
+    try {
+      const heard = await this.#heardAgain(word, asked, stop.signal);
+      if (stop.signal.aborted) return;
+      const { number } = placeOf(this.#now, at);
+      const own = choices(words, at, asked, heard).filter(({ first, last }) => [first, last].every((i) => placeOf(this.#now, i).number === number));
+      if (own.length) this.#menu.show(`“${word.text}” may be`, own.map((choice) => this.#choice(words, choice)));
+      else this.#menu.tell(`Nothing else than “${word.text}” was heard.`);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof Refusal)) throw error;
+      if (error.code === "invalid_api_key") {
+        this.#menu.close();
+        this.#onKeyWanted(error, () => this.#showChoices());
+      } else this.#menu.tell(`${error.title}. ${error.message}`);
+    }
+    this.#say($("choices-title").textContent);
+  }
+
+  async #heardAgain(word, { start_s, end_s }, signal) {
+    if (!this.#asked.has(word)) {
+      const part = this.#recording.samples.subarray(Math.floor(start_s * RATE_HZ), Math.ceil(end_s * RATE_HZ));
+      this.#asked.set(word, await this.#ask(wav(part), signal));
+    }
+    return this.#asked.get(word).words;
+  }
+
+  #choice(words, { first, last, text }) {
+    const before = textOf(words.slice(first, last + 1));
+    return {
+      label: text || "(nothing)",
+      note: last > first ? `for “${before}”` : "",
+      act: () => {
+        this.#apply(correct(this.#now, first, last, text));
+        this.#transcript.goTo(first);
+        this.#say(`${text || "Nothing"} in place of ${before}`);
+      },
+    };
   }
 
   #undo() {

@@ -7,15 +7,17 @@ export const RATE_HZ = 16000;
 
 // A decoded hour at a phone's rate is a gigabyte; a tab that tries dies without a word.
 const LARGEST_DECODED_BYTES = 250e6;
+const LONGEST_DECODED_S = 4500;
 const METADATA_MS = 4000;
 
 /**
  * Decodes what this browser can decode.
  * @param {Blob} blob
- * @returns {Promise<Float32Array | null>} mono samples at RATE_HZ; null where the browser cannot.
+ * @param {number | null} duration_s how long it lasts, as far as that is known
+ * @returns {Promise<Float32Array | null>} mono samples at RATE_HZ; null where the browser cannot, or the tab would die of it.
  */
-export async function decode(blob) {
-  if (blob.size > LARGEST_DECODED_BYTES) return null;
+export async function decode(blob, duration_s = null) {
+  if (blob.size > LARGEST_DECODED_BYTES || duration_s > LONGEST_DECODED_S) return null;
   try {
     const buffer = await new OfflineAudioContext(1, 1, RATE_HZ).decodeAudioData(await blob.arrayBuffer());
     const mono = buffer.getChannelData(0).slice();

@@ -88,6 +88,11 @@ export class TranscriptView {
     return this.#editing !== null;
   }
 
+  /** Returns the element of a word. */
+  elementOf(i) {
+    return this.#element(i);
+  }
+
   /** Chooses words, to do something with them. */
   choose(first, last = first) {
     const most = this.#words.length - 1;

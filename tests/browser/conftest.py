@@ -51,8 +51,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """The server under test."""
-    # Ten minutes, so that a recording over the limit is small enough to be given to a page.
-    with server.serving(HARK_MAX_AUDIO_S="600") as found:
+    # Ten minutes, so that a recording over the limit is small enough to be given to a page; jobs would take it.
+    with server.serving("--no-jobs", HARK_MAX_AUDIO_S="600") as found:
         yield found
 
 

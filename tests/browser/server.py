@@ -18,10 +18,10 @@ from tests.conftest import ROOT
 
 
 @contextmanager
-def serving(**variables: str) -> Iterator[str]:
-    """Yields the address of a server with additional environment variables, without a slash at the end."""
+def serving(*options: str, **variables: str) -> Iterator[str]:
+    """Yields the address of a server with additional options and environment variables, without a slash at the end."""
     # What is too large for AWS is what the page makes smaller.
-    command = [sys.executable, "-m", "local.serve", "--port", "0", "--as-on-aws"]
+    command = [sys.executable, "-m", "local.serve", "--port", "0", "--as-on-aws", *options]
     environment = {**os.environ, **variables}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout

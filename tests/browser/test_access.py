@@ -14,6 +14,7 @@ EDITING = {
     "correcting": lambda page: page.keyboard.press("F2"),
     "naming": lambda page: page.keyboard.press("n"),
     "named": lambda page: name_speaker(page, "Anna"),
+    "choosing": lambda page: choose(page),
     "finding": lambda page: find(page, "the"),
     "keys": lambda page: page.keyboard.press("?"),
     "repeating": lambda page: page.keyboard.press("r"),
@@ -43,6 +44,11 @@ def name_speaker(page: Page, name: str) -> None:
     page.keyboard.type(name)
     page.keyboard.press("Enter")
     expect(page.locator(".speaker")).to_have_text(name)
+
+
+def choose(page: Page) -> None:
+    page.keyboard.press("a")
+    page.get_by_role("menuitem").first.wait_for()
 
 
 def find(page: Page, text: str) -> None:
@@ -147,7 +153,18 @@ def test_recording_and_listening_need_only_the_keyboard(page: Page) -> None:
     for stop in ("#forward", "#speed", "#loop", "#zoom-out", "#zoom-in"):
         page.keyboard.press("Tab")
         expect(page.locator(stop)).to_be_focused()
-    for stop in ("#correct", "#split", "#join", "#speaker", "#doubtful", "#search", "#undo", "#redo", "#help"):
+    for stop in (
+        "#correct",
+        "#split",
+        "#join",
+        "#speaker",
+        "#doubtful",
+        "#others",
+        "#search",
+        "#undo",
+        "#redo",
+        "#help",
+    ):
         page.keyboard.press("Tab")
         expect(page.locator(stop)).to_be_focused()
     page.keyboard.press("Tab")

@@ -6,7 +6,9 @@ import hashlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,3 +186,25 @@ def test_a_style_that_would_end_its_element_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text('<link rel="stylesheet" href="a.css">')
     with pytest.raises(BundleError, match=r"a\.css"):
         bundle(tmp_path / "index.html")
+
+
+def test_the_policy_names_the_bucket_where_the_page_uploads_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    from handler import app
+
+    assert policy()["connect-src"] == "'self'"
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setattr(app, "settings", replace(app.settings, bucket="hark-1"))
+    assert policy()["connect-src"] == "'self' https://hark-1.s3.eu-central-1.amazonaws.com"
+    # A folder in the place of the bucket is at the page's own address.
+    monkeypatch.setattr(app, "job_storage", object())
+    assert policy()["connect-src"] == "'self'"
+
+
+def test_the_health_says_what_a_job_may_bring(monkeypatch: pytest.MonkeyPatch) -> None:
+    from handler import app
+
+    health: Any = get("/health")[2]
+    assert health["jobs"] is None
+    monkeypatch.setattr(app, "settings", replace(app.settings, bucket="hark-1"))
+    health = get("/health")[2]
+    assert health["jobs"] == {"body_bytes": app.settings.job_max_bytes, "audio_s": app.settings.job_max_audio_s}

@@ -75,6 +75,17 @@ def test_a_stack_is_locked_unless_its_operator_opens_it() -> None:
     assert TEMPLATE["Parameters"]["CorsOrigins"]["Default"] == ""
 
 
+def test_the_page_may_upload_to_the_bucket_and_nobody_else_may_unless_named() -> None:
+    own, others = RESOURCES["Bucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    origins = own["AllowedOrigins"]
+    assert origins[0] == {"Fn::Sub": "https://*.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+    assert origins[1]["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${DomainName}"}]
+    condition, named, _ = others["Fn::If"]
+    assert (condition, named["AllowedOrigins"]) == ("AllowsOrigins", {"Ref": "CorsOrigins"})
+    for rule in (own, named):
+        assert rule["AllowedMethods"] == ["POST"]
+
+
 def test_all_is_guarded_but_the_paths_that_the_local_server_leaves_open_too() -> None:
     types = TEMPLATE["Mappings"]["AuthModes"]["AuthorizationType"]
     assert types == {"key": "CUSTOM", "iam": "AWS_IAM", "jwt": "JWT", "none": "NONE"}

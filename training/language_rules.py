@@ -6,7 +6,7 @@ A table may have any of these fields, and a language without a table does with w
     fold: {"\u0153": oe}         # letters that the alphabet lacks -> what is written instead
     spoken: {"%": per cento}   # signs and abbreviations, in lower case -> what is said
     edges: [po', "'s"]         # words that keep an apostrophe at their beginning or end
-    num2words: kz              # the code by which num2words knows the language, where it is another
+    num2words: kz              # the code by which num2words knows the language, where it is another; or none
     numbers: {0: nulla, 1: um} # words for numbers, instead of num2words'
     decimal: ","               # the mark before decimals
     point: virgola             # how it is said
@@ -54,7 +54,7 @@ class Rules:
 
 @cache
 def rules_of(tag: str, folder: Path = FOLDER) -> Rules:
-    """Returns the table of a language, or of the language without its region; else one in which nothing is set.
+    """Returns the table of a language, or of the language without its region and script; else an empty one.
 
     Args:
         tag: BCP 47, in the usual case.
@@ -63,9 +63,11 @@ def rules_of(tag: str, folder: Path = FOLDER) -> Rules:
     Raises:
         ConfigError: the table cannot be read.
     """
-    for name in dict.fromkeys((tag, tag.partition("-")[0])):
+    name = tag
+    while name:
         if (path := folder / f"{name}.yaml").is_file():
             return _read(path, tag)
+        name = name.rpartition("-")[0]
     return Rules(tag)
 
 

@@ -130,5 +130,6 @@ class Numbers:
 def _code(rules: Rules) -> str:
     """Returns num2words' code for a language; "" where it has none."""
     language, _, region = rules.tag.partition("-")
-    wanted = (rules.num2words, f"{language}_{region}", {"nb": "no", "nn": "no"}.get(language, language))
+    own = f"{language}_{region}", {"nb": "no", "nn": "no"}.get(language, language)
+    wanted = (rules.num2words,) if rules.num2words else own
     return next((code for code in wanted if code in CONVERTER_CLASSES), "")

@@ -43,7 +43,11 @@ def of(language: str, letters: str = "") -> Normaliser:
         ("pl", "3,14 i 21", "trzy przecinek jeden cztery i dwadzieścia jeden"),
         ("ru", "№ 5: 21%", "номер пять двадцать один процентов"),
         ("ar", "٢١ كتاب", "واحد و عشرون كتاب"),
+        ("nb", "25 og 3,5", "tjuefem og tre komma fem"),
+        ("id", "25 %", "dua puluh lima persen"),
+        ("vi", "25 NGƯỜI", "hai mươi lăm người"),
         ("el", "25 χρόνια, 123", "είκοσι πέντε χρόνια ένα δύο τρία"),
+        ("ro", "ŞTIINŢĂ şi 25", "știință și douăzeci și cinci"),
         # Small letters
         ("tr", "İSTANBUL IŞIK", "istanbul ışık"),
         ("tr", "I\u0307zmir, Ankara'da", "izmir ankarada"),
@@ -191,6 +195,8 @@ def test_a_region_has_its_own_table_or_that_of_its_language(tmp_path: Path) -> N
     assert rules_of("xx-YY", tmp_path).letters == "abc"
     assert rules_of("xx-ZZ", tmp_path).letters == rules_of("xx", tmp_path).letters == "ab"
     assert rules_of("zz", tmp_path) == Rules("zz")
+    assert "ђ" not in rules_of("sr-Latn-RS").letters
+    assert "ђ" in rules_of("sr-Cyrl-RS").letters
 
 
 @pytest.mark.parametrize(

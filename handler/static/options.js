@@ -11,13 +11,24 @@ const MOST_WORDS = 100;
 export class Options {
   #fields;
 
-  /** @param {HTMLFormElement} form with the fields words, decoder, style, channels, names and width */
+  /** @param {HTMLFormElement} form with the fields words, language, decoder, style, channels, names and width */
   constructor(form) {
     this.#fields = form.elements;
     this.#fields.words.value = storage()?.getItem(WORDS_NAME) ?? "";
     form.addEventListener("input", () => this.#onInput());
     form.addEventListener("submit", (event) => event.preventDefault());
     this.#onInput();
+  }
+
+  /**
+   * Lets the visitor choose among the languages that the endpoint's models write, where there are several.
+   * @param {string[]} languages their tags
+   */
+  offer(languages) {
+    const { language } = this.#fields;
+    language.replaceChildren(...languages.map((tag) => new Option(languageName(tag), tag)));
+    language.closest("label").hidden = languages.length < 2;
+    if (languages.length < 2) language.replaceChildren(new Option("", "")); // which asks for none
   }
 
   /** The query of POST transcribe: "" where nothing was changed. */
@@ -65,7 +76,8 @@ export class Options {
 
   // The fastest search listens for no words in particular; the endpoint refuses both together.
   #listen(query) {
-    const { words, decoder } = this.#fields;
+    const { words, decoder, language } = this.#fields;
+    if (language.value) query.append("language", language.value);
     if (decoder.value !== "greedy") for (const word of listed(words.value).slice(0, MOST_WORDS)) query.append("hotwords[]", word);
   }
 
@@ -78,8 +90,13 @@ export class Options {
   }
 }
 
+/** Returns the English name of a language's tag, which the interface is in. */
+export function languageName(tag) {
+  return new Intl.DisplayNames(["en"], { type: "language" }).of(tag);
+}
+
 function listed(text) {
-  return text.split(/[,\n]/).map((word) => word.trim()).filter(Boolean);
+  return text.split(/[,\n\u060c\u3001\uff0c]/).map((word) => word.trim()).filter(Boolean);
 }
 
 function storage() {

@@ -6,7 +6,7 @@ import { fromReply, wordsOf } from "./edits.js";
 import { health, Refusal, transcribe as ask } from "./endpoint.js";
 import { droppedFiles } from "./folders.js";
 import { KeywordView } from "./keywords.js";
-import { Options } from "./options.js";
+import { languageName, Options } from "./options.js";
 import { LevelMeter, NoMicrophone, Recorder } from "./recorder.js";
 import { RecordingList } from "./recordings.js";
 import { ResultView } from "./result.js";
@@ -379,6 +379,9 @@ state.endpoint = await health();
 if (state.endpoint) {
   const { model, limits } = state.endpoint;
   $("keywords").hidden = document.body.dataset.state !== "idle" || !state.endpoint.keywords;
-  if (limits) $("limits").textContent = `English, up to ${spelt(longest_s())}.`;
+  const languages = [...new Set((state.endpoint.models ?? [model]).map(({ language = "en" }) => language))];
+  options.offer(languages);
+  const named = new Intl.ListFormat("en").format(languages.map(languageName));
+  $("limits").textContent = limits ? `${named}, up to ${spelt(longest_s())}.` : `${named}.`;
   $("model").textContent = `Model ${model.name} ${model.version}${wordsWrong(model.measured)}.`;
 }

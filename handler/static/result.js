@@ -155,6 +155,7 @@ export class ResultView {
     this.#transcript.reset();
     this.#closeFind();
     $("result-title").textContent = recording.name;
+    $("transcript").lang = reply.language ?? "";
     $("follow").hidden = true;
     const { blob, samples } = recording; // of hours, no samples are kept
     const isShort = samples && samples.length < LONGEST_WAV_S * RATE_HZ;

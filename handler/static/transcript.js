@@ -299,6 +299,7 @@ export class TranscriptView {
       element.append(button);
     }
     const text = document.createElement("p");
+    text.dir = "auto"; // as its first letters are written
     for (const word of words) text.append(this.#elements.get(word), " ");
     element.append(text);
     return element;

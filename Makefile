@@ -10,9 +10,10 @@ IMAGE  ?= hark
 # The stack that is meant; by default the one that was answered to `make deploy`.
 STACK  ?=
 SAM    ?= sam
-MINUTES ?= 60
 # In an environment of its own, since it pins other versions of what everything else here uses.
 CHECKOV = checkov==3.3.30
+# What AWS runs on templates such as ours, before CloudFormation gets them; PyYAML is what it reads them with.
+TRANSLATOR = aws-sam-translator==1.115.0 PyYAML==6.0.3
 # Likewise: what it brings along is nothing that the rest should depend on.
 PIP_AUDIT = pip-audit==2.10.1
 # What is slow in NumPy, in C. Where both find the same to the last bit, it is because nothing is contracted.
@@ -25,9 +26,9 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run serve setup test test-clients test-browser test-wheel test-container fuzz fuzz-structure sanitize check audit \
-        format contract lock clean train evaluate export image deploy smoke key keys logs redrive destroy bench \
-        bench-check bench-peers bench-sizes cost named-manifest named-checkpoint
+.PHONY: help run serve setup test test-clients test-browser test-wheel test-container fuzz fuzz-structure sanitize check lint-regions \
+        audit format contract lock clean train evaluate export image deploy smoke key keys logs redrive destroy bench \
+        bench-check bench-peers bench-sizes load cost named-manifest named-checkpoint
 
 help:  ## list the commands
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -67,7 +68,7 @@ fuzz: $(DEV)  ## 10,000 mutated recordings and requests through the handler
 	HARK_FUZZ_INPUTS=10000 $(BIN)/python -m pytest tests/handler/test_fuzz.py $(ARGS)
 
 fuzz-structure: $(DEV)  ## recordings whose structure is changed: make fuzz-structure [MINUTES=60] [SEED=1]
-	$(BIN)/python -m tests.handler.fuzz_structure --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(BIN)/python -m tests.handler.fuzz_structure --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 sanitize: $(VENV)/dev.done  ## what is in C under AddressSanitizer and UBSan (needs gcc)
 	$(MAKE) --always-make $(LIBRARY) CC=gcc CFLAGS="$(CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover"
@@ -85,6 +86,12 @@ check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checko
 	$(VENV)/checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 	$(BIN)/python .ci/check_image.py
 	$(BIN)/python -m pip check --disable-pip-version-check
+
+lint-regions: $(VENV)/dev.done $(VENV)/translator.done  ## what AWS makes of template.yaml, linted for each of its regions
+	@mkdir -p build
+	AWS_DEFAULT_REGION=us-east-1 $(VENV)/translator/bin/python .ci/transform.py template.yaml > build/transformed.json
+	@# W2001: parameters that the transform itself takes
+	$(BIN)/cfn-lint build/transformed.json --ignore-checks W2001 --regions ALL_REGIONS
 
 audit: $(VENV)/audit.done  ## known weaknesses of what the image is built of (asks PyPI itself: needs the internet)
 	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements-image.txt \
@@ -174,6 +181,9 @@ bench-peers: $(DEV) $(VENV)/peers.done  ## Whisper, Moonshine, PocketSphinx, Ham
 bench-sizes: $(DEV)  ## the image on 1/4 to 2 vCPUs, and the memory size to choose; into docs/operations.md (needs root or Docker)
 	@$(BIN)/python -m benchmarks.memory_sizes --output docs/operations.md $(ARGS)
 
+load: $(DEV)  ## 20 requests a second to eight instances of the image, of which half die again and again: make load [MINUTES=10]
+	@$(BIN)/python -m benchmarks.load --output docs/benchmarks.md --minutes $(or $(MINUTES),10) $(ARGS)
+
 cost: $(VENV)/local.done  ## what an hour of audio costs, into docs/operations.md, from the measured speed and template.yaml
 	@$(BIN)/python -m benchmarks.cost --write
 
@@ -200,6 +210,12 @@ $(VENV)/checkov.done: Makefile
 	@test -x $(VENV)/checkov/bin/python || $(PYTHON) -m venv $(VENV)/checkov
 	@echo "setting up $(VENV)/checkov with $(CHECKOV) ..."
 	@$(VENV)/checkov/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKOV)
+	@touch $@
+
+$(VENV)/translator.done: Makefile
+	@test -x $(VENV)/translator/bin/python || $(PYTHON) -m venv $(VENV)/translator
+	@echo "setting up $(VENV)/translator with $(TRANSLATOR) ..."
+	@$(VENV)/translator/bin/python -m pip install --quiet --disable-pip-version-check $(TRANSLATOR)
 	@touch $@
 
 $(VENV)/audit.done: Makefile

@@ -2,8 +2,7 @@
 
 Lambda gives a function a share of a processor with its memory, one vCPU for 1769 MB, and bills memory times time. This
 builds the image, runs it under AWS's runtime interface emulator with the processors that each size has, and measures
-the first request of a fresh container, which is a cold start, and requests after it. Engine, base image and emulator
-are those of the container tests: Docker if it runs, otherwise an engine that is started here, which needs root.
+the first request of a fresh container, which is a cold start, and requests after it.
 """
 
 import argparse
@@ -14,19 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import image
 from benchmarks.conditions import machine
 from benchmarks.cost import GB_SECOND
 from benchmarks.documents import write_block
 from benchmarks.speech import request, speech
 from hark.command import command
 from hark.errors import HarkError
-from tests.container import base_image, emulator, engine, sam
-from tests.container.commands import CommandError
+from tests.container import emulator
 
-ROOT = Path(__file__).resolve().parent.parent
-_CACHE = ROOT / ".cache"
-_IMAGE = "hark-bench:latest"
-_BUILD_S = 600
 _MB_OF_A_VCPU = 1769
 _VCPUS = (0.5, 1.0, 2.0)  # of sizes that template.yaml allows
 _COLD_S, _WARM_S = 5, 15
@@ -58,13 +53,13 @@ class Size:
         return statistics.median(self.warm_s) * 3600 / _WARM_S * self.memory_mb / 1024 * GB_SECOND
 
 
-def measure(docker: engine.Engine, image: str, rie: Path, containers: int) -> list[Size]:
+def measure(built: image.Image, containers: int) -> list[Size]:
     """Measures each size in several fresh containers, in turn, so that a noisy neighbour affects all sizes alike."""
     sizes = [Size(vcpus, [], []) for vcpus in _VCPUS]
     short, long = request(speech(_COLD_S)), request(speech(_WARM_S))
     for _ in range(containers):
         for size in sizes:
-            with emulator.running(docker, image, rie, {}, size.memory_mb, size.vcpus) as function:
+            with built.running({}, size.memory_mb, size.vcpus) as function:
                 size.cold_s.append(_seconds(function, short))
                 size.warm_s.extend([_seconds(function, long) for _ in range(_WARM_UP + _TIMES)][_WARM_UP:])
     return sizes
@@ -75,7 +70,7 @@ def _seconds(function: emulator.Function, event: dict[str, Any]) -> float:
     reply = function.invoke(event)
     taken = time.perf_counter() - since
     if reply.get("statusCode") != 200:
-        raise CommandError(f"the function replied {str(reply)[:300]}")
+        raise HarkError(f"the function replied {str(reply)[:300]}")
     return taken
 
 
@@ -109,30 +104,17 @@ def advice(sizes: list[Size]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--image", help="one that is built already, for the engine that runs")
+    parser.add_argument("--image", default="", help="one that is built already, for the engine that runs")
     parser.add_argument("--containers", type=int, default=3, help="fresh ones of each size (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="a document with two marks to put the table between")
     options = parser.parse_args(arguments)
-    state = _CACHE / "container"
-    try:
-        sam.install(_CACHE / "sam")
-        rie = sam.Sam(_CACHE / "sam", state, ROOT).emulator()
-        with engine.running(state) as docker:
-            image = options.image or _built(docker)
-            sizes = measure(docker, image, rie, options.containers)
-        found = f"{machine()}; Python 3.13, as the image has it\n\n{table(sizes)}\n\n{advice(sizes)}"
-        print(found)
-        if options.output:
-            write_block(options.output, "benchmarks.memory_sizes", found)
-    except CommandError as error:
-        raise HarkError(str(error)) from error
+    with image.provided(options.image) as built:
+        sizes = measure(built, options.containers)
+    found = f"{machine()}; Python 3.13, as the image has it\n\n{table(sizes)}\n\n{advice(sizes)}"
+    print(found)
+    if options.output:
+        write_block(options.output, "benchmarks.memory_sizes", found)
     return 0
-
-
-def _built(docker: engine.Engine) -> str:
-    base = base_image.provide(docker)
-    docker.docker("build", "--tag", _IMAGE, "--build-arg", f"BASE_IMAGE={base}", ROOT, timeout_s=_BUILD_S)
-    return _IMAGE
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ def resources(sam_alone: Sam) -> Resources:
     def made(**parameters: str) -> dict[str, Any]:
         line: list[str | Path] = [
             sam_alone.venv / "bin/python",
-            "tests/container/transform.py",
+            ".ci/transform.py",
             "template.yaml",
             json.dumps(parameters),
         ]
         done = run(line, timeout_s=PATIENCE_S, environment=sam_alone.environment, directory=ROOT)
-        found: dict[str, Any] = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(done.stdout)["Resources"]
         return found
 
     return made

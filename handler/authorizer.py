@@ -34,9 +34,23 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises:
         KeyringError: the stored keys cannot be read.
     """
-    request_id = str(getattr(context, "aws_request_id", ""))
+    key = admitted(_authorization(event), str(getattr(context, "aws_request_id", "")))
+    if key is None:
+        return {"isAuthorized": False, "context": {"keyName": ""}}
+    return {"isAuthorized": True, "context": permit.context(key)}
+
+
+def admitted(authorization: str, request_id: str) -> StoredKey | None:
+    """Returns the key of an Authorization header, where it lets in now, and keeps that it was used.
+
+    Args:
+        authorization: the header.
+        request_id: for the log.
+
+    Raises:
+        KeyringError: the stored keys cannot be read.
+    """
     try:
-        authorization = _authorization(event)
         key = _keyring(KEYS_FRESH_S).find(authorization)
         if key is not None:
             key = _keyring(_LETS_IN_S).find(authorization)
@@ -46,10 +60,10 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if key is None or (key.expires is not None and time.time() >= key.expires):
         _log("INFO", "denied", request_id, key_name=None, expired=key.name if key else None)
         _count_refusal()
-        return {"isAuthorized": False, "context": {"keyName": ""}}
+        return None
     _log("INFO", "allowed", request_id, key_name=key.name)
     _note_use(key, request_id)
-    return {"isAuthorized": True, "context": permit.context(key)}
+    return key
 
 
 def _authorization(event: dict[str, Any]) -> str:

@@ -57,6 +57,12 @@ class Permit:
             raise RouteNotAllowed(f"This key is not for {path[:64]}; it is for {', '.join(self.routes)}.")
 
 
+def without_key() -> InvalidKey:
+    """Returns the refusal of who sends no key, or none that lets in, where no gateway has refused already."""
+    message = "The key is missing or wrong; send the right one as 'Authorization: Bearer KEY'."
+    return InvalidKey(message, headers={"WWW-Authenticate": "Bearer"})
+
+
 def context(key: StoredKey) -> dict[str, str]:
     """Returns what `Permit.of` reads, as texts, which is all that every kind of gateway hands on."""
     return {

@@ -17,7 +17,7 @@ from hark.transcript import Segment, Transcript
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
-_EVENT_STREAM = "text/event-stream; charset=utf-8"
+EVENT_STREAM = "text/event-stream; charset=utf-8"
 _SUBRIP = "application/x-subrip; charset=utf-8"
 _WEBVTT = "text/vtt; charset=utf-8"
 
@@ -37,7 +37,7 @@ class Body:
 def transcription(transcript: Transcript, spec: ModelSpec, options: Options) -> Body:
     """The reply in the format that was asked for; `options.response_format` must be set."""
     if options.stream:
-        return Body(_EVENT_STREAM, "".join(_server_sent(event) for event in events(transcript, spec, options.logprobs)))
+        return Body(EVENT_STREAM, "".join(server_sent(event) for event in events(transcript, spec, options.logprobs)))
     match options.response_format:
         case "text":
             return Body(_TEXT, transcript.text + "\n")
@@ -74,15 +74,28 @@ def events(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> Iter
 
     The deltas, joined, are the text.
     """
-    for segment, delta_text in zip(transcript.segments, transcript.parts(), strict=True):
-        delta = {"type": "transcript.text.delta", "delta": delta_text}
-        yield delta | ({"logprobs": _logprobs(segment, spec)} if with_logprobs else {})
+    for segment, text in zip(transcript.segments, transcript.parts(), strict=True):
+        yield delta(segment, text, spec, with_logprobs)
+    yield done(transcript, spec, with_logprobs)
+
+
+def delta(segment: Segment, text: str, spec: ModelSpec, with_logprobs: bool) -> dict[str, Any]:
+    """The event of a segment, with what it adds to the text."""
+    event = {"type": "transcript.text.delta", "delta": text}
+    return event | ({"logprobs": _logprobs(segment, spec)} if with_logprobs else {})
+
+
+def done(transcript: Transcript, spec: ModelSpec, with_logprobs: bool) -> dict[str, Any]:
+    """The event that ends a stream, with the whole."""
     content = openai_json(transcript, spec, with_logprobs)
-    yield {"type": "transcript.text.done", **content, "usage": _token_usage(transcript, spec)}
+    return {"type": "transcript.text.done", **content, "usage": _token_usage(transcript, spec)}
 
 
-def _server_sent(event: dict[str, Any]) -> str:
-    """https://html.spec.whatwg.org/multipage/server-sent-events.html: JSON holds no line breaks of its own."""
+def server_sent(event: dict[str, Any]) -> str:
+    """An event as it is sent; JSON holds no line breaks of its own.
+
+    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+    """
     return f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
 
 

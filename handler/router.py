@@ -8,7 +8,7 @@ Source: AWS, "Create AWS Lambda proxy integrations for HTTP APIs".
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -29,23 +29,41 @@ class Response:
         content_type: of the body; None where there is none.
         body: text, or bytes, which travel as base64.
         headers: others.
+        parts: what follows the body as soon as it is there, for those who take replies in parts. They end with an error
+            where a fault of ours ends them, after telling the caller.
     """
 
     status_code: int
     content_type: str | None
     body: str | bytes
     headers: dict[str, str] = field(default_factory=dict)
+    parts: Generator[bytes, None, None] | None = None
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """The headers, with the content type."""
+        return {"Content-Type": self.content_type, **self.headers} if self.content_type else dict(self.headers)
 
     def to_reply(self) -> dict[str, Any]:
         """Returns what a function behind an HTTP API returns."""
         is_bytes = isinstance(self.body, bytes)
-        headers = {"Content-Type": self.content_type, **self.headers} if self.content_type else dict(self.headers)
         return {
             "statusCode": self.status_code,
-            "headers": headers,
+            "headers": self.all_headers,
             "body": base64.b64encode(self.body).decode() if isinstance(self.body, bytes) else self.body,
             "isBase64Encoded": is_bytes,
         }
+
+
+@dataclass(frozen=True)
+class InParts:
+    """How somebody takes a reply who takes it in parts, however large it is all together.
+
+    Attributes:
+        before_block: called before every block of some seconds of a recording is decoded; what it raises ends the work.
+    """
+
+    before_block: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,7 @@ class Request:
         is_base64_encoded: see there.
         caller: who sends it; see `handler.caller`.
         permit: what the key may do that it is sent with.
+        in_parts: how the reply is taken in parts; None where it has to be whole.
     """
 
     method: str
@@ -73,9 +92,10 @@ class Request:
     is_base64_encoded: bool
     caller: str = ""
     permit: Permit = field(default_factory=Permit)
+    in_parts: InParts | None = None
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> "Request":
+    def of(cls, event: Mapping[str, Any], in_parts: InParts | None = None) -> "Request":
         """Reads an event."""
         context = event["requestContext"]
         path, stage = str(event.get("rawPath") or ""), str(context.get("stage") or "$default")
@@ -90,6 +110,7 @@ class Request:
             is_base64_encoded=bool(event.get("isBase64Encoded")),
             caller=caller.of(event),
             permit=Permit.of(event),
+            in_parts=in_parts,
         )
 
 
@@ -172,15 +193,40 @@ class Router:
         return keep
 
     def resolve(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Answers an event."""
-        self.request = Request.of(event)
+        """Answers an event with what a function behind an HTTP API returns."""
+        return self.answer(event).to_reply()
+
+    def answer(
+        self,
+        event: Mapping[str, Any],
+        in_parts: InParts | None = None,
+        admit: Callable[[Request], Request] = lambda request: request,
+    ) -> Response:
+        """Answers an event.
+
+        Args:
+            event: of an HTTP API, or of a Function URL.
+            in_parts: how the reply is taken in parts; None where it has to be whole.
+            admit: the guard, where none has looked at the request yet: it returns it with who sends it and what that
+                caller may do, and raises where nobody may.
+        """
+        self.request = Request.of(event, in_parts)
         try:
-            return self._answer().to_reply()
+            self.request = admit(self.request)
+            return self._answer()
         except Exception as error:
-            for kind, function in self._errors:
-                if isinstance(error, kind):
-                    return function(error).to_reply()
-            raise
+            return self.failed(error)
+
+    def failed(self, error: Exception) -> Response:
+        """Answers for a function that raised an error.
+
+        Raises:
+            Exception: the same, where no function is there for it.
+        """
+        for kind, function in self._errors:
+            if isinstance(error, kind):
+                return function(error)
+        raise error
 
     def _answer(self) -> Response:
         for route, function in self._answers:

@@ -28,3 +28,7 @@ ALL = (
     *(TRANSCRIBE, TRANSCRIPTIONS, TRANSLATIONS, KEYWORDS, MODELS, MODEL, JOBS, JOB),
     *(PAGE, PAGE_WITHOUT_SLASH, HEALTH, OPENAPI, DOCS),
 )
+# What has no guard: what the page needs before anybody can type a key, and what is public.
+OPEN_PATHS = tuple(
+    route.path for route in ALL if not route.needs_key and route.path.startswith("/") and "{" not in route.path
+)

@@ -5,6 +5,7 @@ the others. What a channel only repeats of another one (`hark.crosstalk`) is tra
 """
 
 import dataclasses
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from hark.crosstalk import Crosstalk
 from hark.decoding import GREEDY, Decoder, Decoding
 from hark.errors import AudioTooLong
 from hark.mapped import Data
-from hark.pipeline import Runner, Timings
+from hark.pipeline import Parts, Runner, Timings
 from hark.segments import Search, Window
 from hark.transcript import Channel, DecodedWindow, Segment, Transcript, Writer
 
@@ -52,17 +53,57 @@ def transcribe(
     if asked.channels != "separate":
         return pipeline.transcribe(data, recognizer, max_duration_s, timings, before_block, decoder, writer)
 
-    def watched() -> Iterator[NDArray[np.float32]]:
-        before_block()
-        for block in audio.channel_blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes):
-            timings.read_s += len(block) / recognizer.spec.sample_rate_hz
-            yield block
-            before_block()
-
     notes: list[str] = []
-    blocks = timings.each("decode", watched())
-    found = transcribe_blocks(blocks, recognizer, timings, asked.channel_names, decoder, writer, max_duration_s)
+    blocks = audio.channel_blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes)
+    read = timings.each("decode", pipeline.watched(blocks, recognizer, timings, before_block))
+    found = transcribe_blocks(read, recognizer, timings, asked.channel_names, decoder, writer, max_duration_s)
     return dataclasses.replace(found, notes=(*notes, *found.notes))
+
+
+def parts(
+    data: Data,
+    recognizer: Runner,
+    max_duration_s: float,
+    timings: Timings,
+    asked: Decoding,
+    before_block: Callable[[], None] = lambda: None,
+    decoder: Decoder = GREEDY,
+    writer: Writer | None = None,
+) -> Parts:
+    """As `transcribe`, part by part while the file is being read: joined, the parts are the transcript's text.
+
+    Where channels are kept apart, what is said first is held until somebody has spoken in another channel: before, it
+    is not certain that channels tell speakers apart, who are named in the text then.
+
+    Raises:
+        hark.errors.RequestError: also after some parts, where the file turns out to be no whole recording.
+    """
+    if asked.channels != "separate":
+        found = yield from pipeline.parts(data, recognizer, max_duration_s, timings, before_block, decoder, writer)
+        return found
+    notes: list[str] = []
+    blocks = audio.channel_blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes)
+    read = timings.each("decode", pipeline.watched(blocks, recognizer, timings, before_block))
+    apart = _Apart(read, recognizer, timings, decoder, max_duration_s)
+    coming, heard = _in_order(apart, writer), list[Segment]()
+    speakers: dict[int | None, str]
+    for segment in coming:
+        heard.append(segment)
+        if segment.channel != heard[0].channel:
+            speakers = {number + 1: _name(asked.channel_names, number) for number in range(audio.MOST_CHANNELS)}
+            break
+    else:
+        speakers = apart.transcript(heard, asked.channel_names).speakers
+    held = tuple(heard)
+
+    def more() -> Iterator[Segment]:
+        for segment in coming:
+            heard.append(segment)
+            yield segment
+
+    yield from transcript.in_turn(itertools.chain(held, more()), speakers)
+    whole = apart.transcript(heard, asked.channel_names)
+    return dataclasses.replace(whole, notes=(*notes, *whole.notes))
 
 
 def transcribe_blocks(
@@ -92,14 +133,7 @@ def transcribe_blocks(
     while apart.more():
         pass
     found = [tuple(_segments(apart, number, writer)) for number in range(apart.channels)]
-    together = tuple(sorted((segment for each in found for segment in each), key=_start_s))
-    same_as = [None if found[number] else apart.crosstalk.same_as(number) for number in range(apart.channels)]
-    channels = tuple(
-        Channel(number + 1, _name(names, number), None if original is None else original + 1)
-        for number, original in enumerate(same_as)
-    )
-    silent = [not words for words in found]
-    return Transcript(together, apart.read_s, (), tuple(_notes(apart, channels, silent)), channels)
+    return apart.transcript(sorted((segment for each in found for segment in each), key=_start_s), names)
 
 
 def stream(
@@ -113,7 +147,11 @@ def stream(
 
     Text is held while others are silent, and sound never.
     """
-    apart = _Apart(blocks, recognizer, timings, decoder, math.inf)
+    return _in_order(_Apart(blocks, recognizer, timings, decoder, math.inf), writer)
+
+
+def _in_order(apart: "_Apart", writer: Writer | None) -> Iterator[Segment]:
+    """Yields the segments of all channels, in order of their starts."""
     coming: dict[int, Iterator[Segment]] = {}
     first: dict[int, Segment] = {}  # of what comes of each channel, as far as that is known
     while apart.more() or coming:
@@ -129,7 +167,7 @@ def stream(
                 else:
                     first[asked] = segment
                 continue
-            earliest = min(first, key=lambda number: _start_s(first[number]), default=None)
+            earliest = min(first, key=lambda number: (_start_s(first[number]), number), default=None)
             if earliest is None or not apart.is_silent_until(first[earliest].start_s, but=coming):
                 break
             yield first.pop(earliest)
@@ -227,6 +265,22 @@ class _Apart:
                 self._recognize(number)
         self._read += len(samples[0]) if samples else 0
         return True
+
+    def transcript(self, found: Sequence[Segment], names: Sequence[str]) -> Transcript:
+        """Returns the transcript of all that was read.
+
+        Args:
+            found: the segments of all channels, in order of their starts.
+            names: see `transcribe_blocks`.
+        """
+        spoke = {segment.channel for segment in found}
+        silent = [number + 1 not in spoke for number in range(self.channels)]
+        same_as = [self.crosstalk.same_as(number) if silent[number] else None for number in range(self.channels)]
+        channels = tuple(
+            Channel(number + 1, _name(names, number), None if original is None else original + 1)
+            for number, original in enumerate(same_as)
+        )
+        return Transcript(tuple(found), self.read_s, (), tuple(_notes(self, channels, silent)), channels)
 
     def _apart(self, blocks: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Returns [samples] of each channel, all as long."""

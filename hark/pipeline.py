@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
@@ -21,6 +21,9 @@ _T = TypeVar("_T")
 
 # Windows are handed to the recogniser by the minute, so that it can put those of one length together.
 BATCH_S = 60.0
+
+# Segments, each with what it adds to the text, as soon as they are certain; then, as what it returns, the transcript.
+Parts = Generator[tuple[Segment, str], None, Transcript]
 
 
 class Runner(Protocol):
@@ -105,17 +108,46 @@ def transcribe(
     Raises:
         hark.errors.RequestError: the audio cannot be used; see `hark.audio.blocks`.
     """
-
-    def watched() -> Iterator[NDArray[np.float32]]:
-        before_block()
-        for block in audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes):
-            timings.read_s += len(block) / recognizer.spec.sample_rate_hz
-            yield block
-            before_block()
-
     notes: list[str] = []
-    found = transcribe_blocks(timings.each("decode", watched()), recognizer, timings, decoder, writer)
+    blocks = audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes)
+    read = timings.each("decode", watched(blocks, recognizer, timings, before_block))
+    found = transcribe_blocks(read, recognizer, timings, decoder, writer)
     return dataclasses.replace(found, notes=tuple(notes))
+
+
+def parts(
+    data: Data,
+    recognizer: Runner,
+    max_duration_s: float,
+    timings: Timings,
+    before_block: Callable[[], None] = lambda: None,
+    decoder: Decoder = GREEDY,
+    writer: Writer | None = None,
+) -> Parts:
+    """As `transcribe`, part by part while the file is being read: joined, the parts are the transcript's text.
+
+    Raises:
+        hark.errors.RequestError: also after some parts, where the file turns out to be no whole recording.
+    """
+    notes: list[str] = []
+    blocks = audio.blocks(data, recognizer.spec.sample_rate_hz, max_duration_s, notes)
+    counted = _Counted(timings.each("decode", watched(blocks, recognizer, timings, before_block)))
+    found: list[Segment] = []
+    for segment, text in transcript.in_turn(stream(counted, recognizer, timings, decoder, writer), {}):
+        found.append(segment)
+        yield segment, text
+    return Transcript(tuple(found), counted.samples / recognizer.spec.sample_rate_hz, notes=tuple(notes))
+
+
+def watched(
+    blocks: Iterable[NDArray[np.float32]], recognizer: Runner, timings: Timings, before_block: Callable[[], None]
+) -> Iterator[NDArray[np.float32]]:
+    """Yields blocks at the model's rate, notes how far they have come, and calls a function before each."""
+    before_block()
+    for block in blocks:
+        timings.read_s += len(block) / recognizer.spec.sample_rate_hz
+        yield block
+        before_block()
 
 
 def transcribe_samples(

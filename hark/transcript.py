@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -241,14 +241,29 @@ class Transcript:
         return "".join(self.parts(lambda segment: segment.spoken))
 
     def parts(self, told: Callable[[Segment], str] = lambda segment: segment.text) -> Iterator[str]:
-        """Yields what each segment adds to the text: what is told of it, and what stands before."""
-        speakers, before = self.speakers, None
-        for number, segment in enumerate(self.segments):
-            if speakers and segment.channel != before:
-                before = segment.channel
-                yield "\n" * bool(number) + f"{speakers.get(before)}: {told(segment)}"
-            else:
-                yield " " * bool(number) + told(segment)
+        """Yields what each segment adds to the text, see `in_turn`."""
+        return (text for _, text in in_turn(self.segments, self.speakers, told))
+
+
+def in_turn(
+    segments: Iterable[Segment],
+    speakers: Mapping[int | None, str],
+    told: Callable[[Segment], str] = lambda segment: segment.text,
+) -> Iterator[tuple[Segment, str]]:
+    """Yields each segment with what it adds to the text: what is told of it, and what stands before.
+
+    Args:
+        segments: in order; they may still be coming.
+        speakers: names of channels by their numbers, see `Transcript.speakers`.
+        told: what is told of a segment.
+    """
+    before = None
+    for number, segment in enumerate(segments):
+        if speakers and segment.channel != before:
+            before = segment.channel
+            yield segment, "\n" * bool(number) + f"{speakers.get(before)}: {told(segment)}"
+        else:
+            yield segment, " " * bool(number) + told(segment)
 
 
 def _start_s(word: Word) -> float:

@@ -8,10 +8,8 @@ from handler import routes
 
 # API Gateway's answer to a request over the limit; HTTP APIs let nobody change it.
 THROTTLED_BODY = '{"message":"Too Many Requests"}'
-# The paths without a guard, as in template.yaml: what the page needs before anybody can type a key, and what is public.
-OPEN_PATHS = tuple(
-    route.path for route in routes.ALL if not route.needs_key and route.path.startswith("/") and "{" not in route.path
-)
+# The paths without a guard, as in template.yaml.
+OPEN_PATHS = routes.OPEN_PATHS
 
 
 def wants_key(method: str, path: str) -> bool:

@@ -1,12 +1,14 @@
 """Serves the handler over HTTP: `python -m local.serve [--port 8000] [--host 127.0.0.1]`.
 
 Every request becomes an API Gateway event, every reply an HTTP response. Clients are served side by side, but the
-handler runs one request at a time, as one Lambda environment does.
+handler runs one request at a time, as one Lambda environment does. With `stream=true` the events of a transcription go
+out while the recording is being read, as from a Function URL on AWS.
 
 With HARK_LOCAL_KEY in the environment, callers must send it as `Authorization: Bearer KEY`, for the same paths and
 compared by the same code as on AWS. With --requests-per-second, whoever asks more often is answered as API Gateway's
-throttle answers. With --as-on-aws, requests may be as large as on AWS and no larger. With --cors, pages of another
-origin may call, as with the template's `CorsOrigins`.
+throttle answers. With --as-on-aws, requests and replies may be no larger than through an HTTP API of AWS, and replies
+go out when they are whole, as there. With --cors, pages of another origin may call, as with the template's
+`CorsOrigins`.
 
 Jobs work as on AWS, with a folder in place of the bucket and a process of its own that transcribes. The folder goes
 with the server, unless --jobs-folder names one that stays. With HARK_BUCKET set, jobs are those of that bucket.
@@ -20,7 +22,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +36,7 @@ from werkzeug.wrappers import Request, Response
 from hark.command import command
 from hark.errors import HarkError
 from local import environment, gateway
-from local.event import context_for, http_event, reply_body
+from local.event import http_event
 from local.jobs import WEBHOOK_SECRET_NAME, LocalJobs, keep_webhook_secret
 
 # Lambda takes events of 6 MB at most, and API Gateway turns binary bodies into base64, 4/3 as long.
@@ -49,12 +51,12 @@ _SHOWN_CHARACTERS = 200
 
 
 class LocalServer:
-    """A WSGI application around `lambda_handler`.
+    """A WSGI application around `handler.app.answer`.
 
     Args:
         key: what callers must send; "" lets everybody in.
         throttle: limits the requests; None limits none.
-        as_on_aws: whether requests may only be as large as on AWS.
+        as_on_aws: whether requests and replies are what they are through an HTTP API of AWS.
         origins: of pages that may call from a browser; "*" is any.
         jobs: what stands in for bucket, queue and worker of jobs; None for what HARK_BUCKET says.
     """
@@ -70,12 +72,15 @@ class LocalServer:
         environment.prepare()
         self._max_bytes = MAX_BODY_BYTES if as_on_aws else _MAX_LOCAL_BYTES
         self._origins = frozenset(origins)
-        from handler import app, keys
+        from handler import app, keys, permit
+        from handler.router import InParts
         from hark import errors  # after the environment is set
 
         if key and keys.bearer(f"Bearer {key}") != key:
             raise HarkError("HARK_LOCAL_KEY may have letters, digits and . _ ~ + / - only, 512 at most.")
-        self._handler = app.lambda_handler
+        self._answer = app.answer
+        self._in_parts = None if as_on_aws else InParts()
+        self._without_key = permit.without_key
         self._jobs = jobs
         app.job_storage = jobs.storage if jobs else None
         app._jobs.cache_clear()
@@ -124,8 +129,7 @@ class LocalServer:
     def _checked(self, key_name: str | None) -> Response | None:
         if key_name:
             return None
-        message = "The key is missing or wrong; send the right one as 'Authorization: Bearer KEY'."
-        return _refusal(self._errors.InvalidKey(message, headers={"WWW-Authenticate": "Bearer"}))
+        return _refusal(self._without_key())
 
     def _invoke(self, request: Request) -> Response:
         event = http_event(
@@ -136,12 +140,38 @@ class LocalServer:
             request.query_string.decode("latin-1"),
             request.remote_addr or "",
         )
-        with self._turn:
+        with ExitStack() as turn:
+            turn.enter_context(self._turn)
             if self._jobs:
                 self._jobs.storage.address = request.host_url.rstrip("/")
-            reply = self._handler(event, context_for(event))
-        headers = {**reply.get("headers", {})}
-        return Response(reply_body(reply), reply["statusCode"], headers)
+            reply = self._answer(event, self._in_parts)
+            body = reply.body if isinstance(reply.body, bytes) else reply.body.encode(errors="replace")
+            # Who takes the parts has the handler until they end.
+            whole_or_parts = body if reply.parts is None else _Parts(reply.parts, turn.pop_all().close)
+            return Response(whole_or_parts, reply.status_code, reply.all_headers)
+
+
+class _Parts:
+    """The parts of a reply, as WSGI takes them.
+
+    Args:
+        parts: of the body.
+        ended: called when they are all taken, or nobody takes them any more.
+    """
+
+    def __init__(self, parts: Generator[bytes, None, None], ended: Callable[[], None]) -> None:
+        self._parts = parts
+        self._ended = ended
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        """Ends the work on what is not taken; the server calls this in any case."""
+        try:
+            self._parts.close()
+        finally:
+            self._ended()
 
 
 def _refusal(error: Any) -> Response:
@@ -155,7 +185,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 answers other machines too")
     parser.add_argument("--requests-per-second", type=float, help="answer more than that with 429, as on AWS")
-    parser.add_argument("--as-on-aws", action="store_true", help="take no larger requests than Lambda does")
+    parser.add_argument(
+        "--as-on-aws", action="store_true", help="the limits of an HTTP API on AWS; replies when they are whole"
+    )
     parser.add_argument(
         "--cors", metavar="ORIGIN", action="append", default=[], help="let pages of this origin call; '*' for any"
     )

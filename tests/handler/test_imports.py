@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.patience import PATIENCE_S
 
@@ -70,8 +72,9 @@ def test_nor_does_it_as_lambda_runs_it_with_tracing_and_without() -> None:
     assert not traced & FORBIDDEN
 
 
-def test_the_authorizer_loads_the_standard_library_alone() -> None:
-    program = "import json, sys, handler.authorizer; print(json.dumps(sorted(sys.modules)))"
+@pytest.mark.parametrize("module", ["authorizer", "runtime"])
+def test_what_is_to_be_there_at_once_loads_the_standard_library_alone(module: str) -> None:
+    program = f"import json, sys, handler.{module}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-S", "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
     modules = {name.partition(".")[0] for name in json.loads(done.stdout)}
     assert modules <= {*sys.stdlib_module_names, "__main__", "handler", "hark"}

@@ -36,16 +36,21 @@ class Function:
 
     def invoke(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Returns what the handler returned; None where the call ended in an error."""
+        try:
+            body = self.invoke_raw(event)
+        except (OSError, http.client.HTTPException):
+            return None
+        reply: dict[str, Any] = json.loads(body) if body.startswith(b"{") else {"errorType": body}
+        return None if "errorType" in reply else reply
+
+    def invoke_raw(self, event: dict[str, Any]) -> bytes:
+        """Returns what the emulator answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         try:
             connection.request("POST", _PATH, json.dumps(event).encode())
-            body = connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            return None
+            return connection.getresponse().read()
         finally:
             connection.close()
-        reply: dict[str, Any] = json.loads(body) if body.startswith(b"{") else {"errorType": body}
-        return None if "errorType" in reply else reply
 
     def runtime(self) -> int:
         """Returns the id of the process that runs the handler."""
@@ -54,12 +59,12 @@ class Function:
 
 
 @contextmanager
-def running(handler: str, environment: dict[str, str]) -> Iterator[Function]:
-    """Runs a handler until the block ends."""
+def running(handler: str, environment: dict[str, str], client: str = "awslambdaric") -> Iterator[Function]:
+    """Runs a handler until the block ends, under a runtime client that is a module of Python's."""
     port, api_port = _free_port(), _free_port()
     addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     addresses += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
-    command = [str(_binary()), "--log-level", "error", *addresses, sys.executable, "-m", "awslambdaric", handler]
+    command = [str(_binary()), "--log-level", "error", *addresses, sys.executable, "-m", client, handler]
     limits = {"AWS_LAMBDA_FUNCTION_TIMEOUT": "300", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048"}
     process = subprocess.Popen(
         command,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hark import model_files
 from hark.decoding import Decoder, Decoders, Decoding
+from hark.model_metadata import spec_of
 from hark.spec import ModelSpec
 
 
@@ -18,9 +19,10 @@ def decoder_named(name: str, spec: ModelSpec, model: Path | None = None) -> Deco
     Raises:
         HarkError: the language model is not there or cannot be read.
     """
-    return Decoders(model or model_files.RECOGNISER, model_files.LANGUAGE_MODEL).decoder(Decoding(name), spec)
+    path = model or model_files.RECOGNISER
+    return Decoders(path, model_files.beside(path, spec.language)[0]).decoder(Decoding(name), spec)
 
 
 def default_decoder(model: Path) -> str:
     """Returns the decoder of who names none, of an endpoint with this model."""
-    return Decoders(model, model_files.LANGUAGE_MODEL).default
+    return Decoders(model, model_files.beside(model, spec_of(model).language)[0]).default

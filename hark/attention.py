@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hark import languages
 from hark.errors import ModelError
 from hark.recognizer import metadata_of, open_session
 from hark.spec import ModelSpec
@@ -102,16 +103,22 @@ class AttentionSpec:
         return len(self.kept) + self.starts
 
     def check(self, recognizer: ModelSpec, path: str) -> None:
-        """Looks at whether it reads the features of this recogniser.
+        """Looks at whether it reads the features of this recogniser, and writes its language.
 
         Raises:
-            ModelError: it reads those of another.
+            ModelError: it reads those of another, or writes another language.
         """
         if not recognizer.encoder or recognizer.encoder != self.encoder:
             raise ModelError(
                 f"The attention decoder {self.name} {self.version} reads the features of another encoder than {path} "
                 "has; train one for this recogniser (docs/training.md), or do without it by removing its file, or by "
                 "searching alone (HARK_DECODER=beam for the endpoint)."
+            )
+        if not languages.answers(self.language, recognizer.language):
+            raise ModelError(
+                f"The attention decoder {self.name} {self.version} writes {languages.name(self.language).title()}, and "
+                f"{path} {languages.name(recognizer.language).title()}; train one for this language, or remove its "
+                "file."
             )
 
     def to_json(self) -> str:

@@ -229,7 +229,7 @@ class Punctuator:
         Args:
             words: each as it is spoken, with the pause after it in seconds, None where it is not known.
         """
-        never_last = _NEVER_LAST.get(self.spec.language, frozenset())
+        never_last = _NEVER_LAST.get(self.spec.language.partition("-")[0], frozenset())
         begins = True
         for spoken, marks, cases in self.scores(words):
             for word, mark, case in zip(spoken, marks.argmax(1).tolist(), cases.argmax(1).tolist(), strict=True):

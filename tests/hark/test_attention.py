@@ -217,6 +217,8 @@ def test_the_features_of_another_encoder_are_refused(exact: AttentionDecoder) ->
     bare = dataclasses.replace(exact.spec, encoder="")
     with pytest.raises(ModelError, match="another encoder"):
         bare.check(make_spec(), "asr.onnx")
+    with pytest.raises(ModelError, match=r"tiny 1 writes English, and it\.onnx Italian"):
+        exact.spec.check(make_spec(encoder=exact.spec.encoder, language="it"), "it.onnx")
 
 
 def changed_spec(**changes: Any) -> Callable[[Path], None]:

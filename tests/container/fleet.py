@@ -10,7 +10,7 @@ import http.client
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +89,7 @@ class Fleet:
         self.counts: Counter[str] = Counter()
         self.faults: list[str] = []
         self._behind = ThreadPoolExecutor(1)
+        self._replaced: list[Future[None]] = []
 
     def fill(self) -> None:
         """Starts all that there may be, one after the other."""
@@ -168,14 +169,19 @@ class Fleet:
         with self._turn:
             self._all.remove(instance)
         # Whoever asked does not wait for that.
-        self._behind.submit(instance.function.end)
-        self._behind.submit(self._add)
+        self._replaced += [self._behind.submit(instance.function.end), self._behind.submit(self._add)]
 
     def end(self) -> None:
-        """Ends all instances."""
-        self._behind.shutdown()  # when those that were being replaced are
+        """Ends all instances, when those that were being replaced are.
+
+        Raises:
+            CommandError: one could not be started.
+        """
+        self._behind.shutdown()
         for instance in self.instances():
             instance.function.end()
+        for each in self._replaced:
+            each.result()
 
 
 @contextmanager

@@ -159,7 +159,8 @@ def _text_findings(lines: Iterable[Line], config: Config) -> Iterator[Finding]:
     labels = tuple(config.labels)
     for line in lines:
         if not languages.answers(config.language, spoken := str(line.utterance.extra.get("language", ""))):
-            yield Finding(Kind.OTHER_LANGUAGE, line, f"It says that {spoken} is spoken, and not {config.language}.")
+            message = f"Its language is {spoken}, and the config's {config.language} (--labels names another config)."
+            yield Finding(Kind.OTHER_LANGUAGE, line, message)
         if not line.text:
             yield Finding(Kind.EMPTY_TEXT, line, f"No words are left of {line.utterance.text!r}.")
         if unknown := unknown_characters(line.text, labels):

@@ -16,6 +16,8 @@ A model of another kind makes other mistakes. Of 160 sentences and commands that
 tiny.en got 17 % of the words wrong. --min-confidence keeps four fifths of the audio, with 12 % wrong; with
 models/asr.onnx as the second model a third of it is left, with 2 % wrong.
 
+Another language than English is that of the config given with --labels; --model then is one without .en.
+
 Each piece is saved when it is done: the same command continues an interrupted run, and further AUDIO is added.
 Recordings that cannot be read are named, left out, and tried again by the next run; the exit status is 1 if there were
 any. Needs `pip install 'hark-asr[pseudo-label]'`. A model given by name is downloaded once; a folder must be one that
@@ -34,6 +36,7 @@ from tqdm import tqdm
 
 from hark.command import command
 from hark.errors import RequestError
+from hark.languages import ENGLISH
 from training.config import Config, load_config
 from training.counts import counted
 from training.errors import LabellingError
@@ -151,8 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise LabellingError(f"{options.labels} trains a keyword model, which learns from single words.")
         recordings = find_recordings(options.audio, clips)
         with Ledger(options.output, _settings(options, config)) as ledger:
-            first = open_transcriber(options.model, options.threads)
-            second = open_transcriber(options.second_model, options.threads) if options.second_model else None
+            language, others = config.language, options.second_model
+            first = open_transcriber(options.model, options.threads, language)
+            second = open_transcriber(others, options.threads, language) if others else None
             limits = Limits(options.min_confidence, options.max_disagreement, config)
             failures = label_all(recordings, Labeller(first, second, limits, ledger, clips))
     except KeyboardInterrupt:
@@ -179,8 +183,13 @@ def _settings(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         "--second-model": options.second_model,
         "--min-confidence": options.min_confidence,
         "--max-disagreement": options.max_disagreement if options.second_model else None,
-        "--labels": [config.labels, config.data.min_duration_s, config.data.max_duration_s],
+        "--labels": [config.labels, config.data.min_duration_s, config.data.max_duration_s, *_foreign(config)],
     }
+
+
+def _foreign(config: Config) -> list[str]:
+    """Returns the language where it is not English, which labels made before there were others do not say."""
+    return [] if config.language == ENGLISH else [config.language]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -213,7 +222,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--clips", metavar="FOLDER", type=Path, help="for what is cut out (beside MANIFEST)")
     parser.add_argument(
-        "--labels", metavar="CONFIG", type=Path, help="training config with labels and lengths (Hark's defaults)"
+        "--labels",
+        metavar="CONFIG",
+        type=Path,
+        help="training config with language, labels and lengths (Hark's defaults: English)",
     )
     parser.add_argument(
         "--threads", metavar="N", type=int, default=os.cpu_count() or 1, help="of the processor (%(default)s)"

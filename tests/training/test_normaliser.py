@@ -1,6 +1,7 @@
 """Texts of any language are written as they are spoken, in the letters of a model."""
 
 import random
+import time
 import unicodedata
 from pathlib import Path
 
@@ -163,6 +164,20 @@ def test_numbers_of_any_length_are_read_in_every_language() -> None:
             continue
         for figures in ("9" * 400, "1" + "0" * 40, "007", "1.234.567", "1,234,567", "3.5", "3,5", "-1", "0", "1 000"):
             assert not any(map(str.isdigit, write(figures))), (language, figures, write(figures))
+
+
+@pytest.mark.parametrize(
+    "sign", ["9", "(", "* ", "1-", "1.000", "a'", "'", "-", "sig.", "1º", " 000", "€1", "é ", "<a "]
+)
+def test_long_texts_take_no_more_than_their_length(sign: str) -> None:
+    write = of("it")
+
+    def seconds(times: int) -> float:
+        start = time.process_time()
+        write(sign * times)
+        return time.process_time() - start
+
+    assert seconds(8000) < 20 * seconds(1000) + 0.1
 
 
 def test_figures_stay_where_nobody_reads_them_and_the_reason_says_so() -> None:

@@ -60,8 +60,8 @@ def label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Label:
     ) -> tuple[int, Fake]:
         first = Fake(hear, until=until)
 
-        def opened(model: str, threads: int) -> Fake:
-            assert threads == 1
+        def opened(model: str, threads: int, language: str) -> Fake:
+            assert (threads, language) == (1, "en")
             return second if model == SECOND and second else first
 
         monkeypatch.setattr(pseudo_label, "open_transcriber", opened)
@@ -440,6 +440,17 @@ def test_whisper_must_spell_numbers_and_draws_nothing_at_random() -> None:
     whisper.transcribe(np.ones(10, np.float32))
     assert whisper._model.asked["suppress_tokens"] == [-1, 1, 2, 3]
     assert whisper._model.asked["temperature"] == 0
+
+
+@pytest.mark.usefixtures("faster_whisper")
+def test_whisper_is_told_the_language_and_an_english_model_knows_no_other() -> None:
+    whisper = Whisper("small", 1, "pt-BR")
+    whisper.transcribe(np.ones(10, np.float32))
+    assert whisper._model.asked["language"] == "pt"
+    with pytest.raises(
+        pseudo_label.LabellingError, match=r"small\.en knows English only; name one without \.en for it"
+    ):
+        Whisper("small.en", 1, "it")
 
 
 @pytest.mark.usefixtures("faster_whisper")

@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 
 from hark import model_files
 from hark.decoding import Decoders, Decoding
+from hark.languages import ENGLISH
 from hark.pipeline import Timings, transcribe_samples
 from hark.recognizer import Recognizer
 from training.errors import LabellingError
 from training.labelling.recordings import RATE_HZ
 
-# The only language whose numbers and abbreviations `training.text` can write out.
-_LANGUAGE = "en"
 # One pass at temperature 0: further passes at higher temperatures are random, and audio that needs them cannot be
 # trusted. No timestamps: a piece is an utterance. Pieces without speech are reported, not left out, so that the reason
 # can be saved.
 _WHISPER = {
-    "language": _LANGUAGE,
     "beam_size": 5,
     "temperature": 0.0,
     "without_timestamps": True,
@@ -66,12 +64,16 @@ class Whisper:
     Args:
         model: a name of faster-whisper's, such as "small.en", or a folder that CTranslate2's converter made.
         threads: of the processor.
+        language: BCP 47 tag of what is spoken.
 
     Raises:
-        LabellingError: faster-whisper is not installed, or there is no such model.
+        LabellingError: faster-whisper is not installed, there is no such model, or it does not know the language.
     """
 
-    def __init__(self, model: str, threads: int) -> None:
+    def __init__(self, model: str, threads: int, language: str = ENGLISH) -> None:
+        self._language = language.partition("-")[0]
+        if self._language != ENGLISH and model.endswith(".en"):
+            raise LabellingError(f"The Whisper model {model} knows English only; name one without .en for {language}.")
         try:
             from faster_whisper import WhisperModel
         except ImportError as error:
@@ -88,10 +90,13 @@ class Whisper:
         """As `Transcriber` has it.
 
         Raises:
-            LabellingError: the device failed, perhaps for lack of memory.
+            LabellingError: the device failed, perhaps for lack of memory, or the model does not know the language.
         """
         try:
-            segments = list(self._model.transcribe(samples, suppress_tokens=self._suppressed, **_WHISPER)[0])
+            asked = {"language": self._language, "suppress_tokens": self._suppressed, **_WHISPER}
+            segments = list(self._model.transcribe(samples, **asked)[0])
+        except ValueError as error:  # of a language that it does not know
+            raise LabellingError(f"{self.name} cannot transcribe {self._language}: {error}") from error
         except RuntimeError as error:
             raise LabellingError(f"{self.name} failed: {error}.") from error
         if not segments:
@@ -120,7 +125,8 @@ class Hark:
         self._recognizer = Recognizer(path, "transcription")
         spec = self._recognizer.spec
         self.name = f"{spec.name} {spec.version}"
-        self._decoder = Decoders(path, model_files.LANGUAGE_MODEL).decoder(Decoding(), spec)
+        language_model, _ = model_files.beside(path, spec.language)
+        self._decoder = Decoders(path, language_model).decoder(Decoding(), spec)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Heard:
         """As `Transcriber` has it."""
@@ -128,10 +134,10 @@ class Hark:
         return Heard(transcribe_samples(samples, self._recognizer, Timings(), self._decoder).text)
 
 
-def open_transcriber(model: str, threads: int) -> Transcriber:
-    """Opens a Whisper model, or, by its suffix, an exported .onnx.
+def open_transcriber(model: str, threads: int, language: str = ENGLISH) -> Transcriber:
+    """Opens a Whisper model, or, by its suffix, an exported .onnx; `language` is for the former.
 
     Raises:
         HarkError: see `Whisper` and `Hark`.
     """
-    return Hark(Path(model)) if model.endswith(".onnx") else Whisper(model, threads)
+    return Hark(Path(model)) if model.endswith(".onnx") else Whisper(model, threads, language)

@@ -231,7 +231,8 @@ class Respecified:
 
 
 def _spelt(tokens: ctc.Tokens, words: Sequence[slice], spec: ModelSpec) -> list[str]:
-    return ["".join(spec.labels[label] for label in tokens.labels[word]) for word in words]
+    # A subword that begins a word begins with the space before it.
+    return ["".join(spec.labels[label] for label in tokens.labels[word]).lstrip() for word in words]
 
 
 def equal_words(reference: list[str], hypothesis: list[str]) -> list[tuple[int, int]]:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from export import calibrate
 from export.calibrate import Heard, Placed, Respecified, fit_confidence, fit_word_times, hear, place
@@ -14,7 +16,7 @@ from hark import vad
 from hark.confidence import logistic
 from hark.recognizer import Recognizer
 from hark.spec import CONFIDENCE_FEATURES
-from tests.conftest import DATA, ROOT
+from tests.conftest import DATA, ROOT, make_spec
 from training.manifest import read_manifest
 from training.text import normalise
 
@@ -168,3 +170,21 @@ def test_a_model_that_hears_too_little_keeps_what_it_has(recognizer: Recognizer)
             return rows
 
     assert calibrate.calibrated(Deaf(), UTTERANCES[:3]) == recognizer.spec
+
+
+class Subwords:
+    """Hears the same two words in every window, and spells them with subwords."""
+
+    spec = make_spec(labels=("", " ", "d", "e", "h", "l", "o", "t", " the", " o", "ld"))
+
+    def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        labels = [0, 8, 0, 9, 10, 0]
+        row = np.full((len(labels), len(self.spec.labels)), -9.0, np.float32)
+        row[np.arange(len(labels)), labels] = -0.01
+        return [row for _ in log_mels]
+
+
+def test_words_of_subwords_are_compared_without_the_space_that_begins_them() -> None:
+    recognised = hear(Subwords(), [dataclasses.replace(UTTERANCES[0], text="The old")])
+    assert len(recognised.right) >= 2
+    assert recognised.right.sum() == 2

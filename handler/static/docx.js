@@ -9,6 +9,8 @@ const PACKAGE = "http://schemas.openxmlformats.org/package/2006";
 const OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006";
 const WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml";
 const GREY = "666666";
+// Whether the first letter of a text is of a script that is written so.
+const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
 const TYPES =
   `${HEAD}<Types xmlns="${PACKAGE}/content-types">` +
@@ -24,7 +26,9 @@ export function docx({ paragraphs }, title) {
     paragraph(run(title, '<w:b/><w:sz w:val="32"/>'), 240),
     ...paragraphs.map(({ speaker, words }) => {
       const time = paragraphs.length > 1 ? run(`${clock(words[0].start)}  `, `<w:color w:val="${GREY}"/>`) : "";
-      return paragraph(time + (speaker && run(`${speaker}: `, "<w:b/>")) + run(textOf(words)), 160);
+      const isRightToLeft = RIGHT_TO_LEFT.test(textOf(words));
+      const text = run(textOf(words), isRightToLeft ? "<w:rtl/>" : "");
+      return paragraph(time + (speaker && run(`${speaker}: `, "<w:b/>")) + text, 160, isRightToLeft);
     }),
   ];
   const document = `${HEAD}<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>${body.join("")}</w:body></w:document>`;
@@ -33,8 +37,8 @@ export function docx({ paragraphs }, title) {
 }
 
 // `after` is the space below, in twentieths of a point.
-function paragraph(runs, after) {
-  return `<w:p><w:pPr><w:spacing w:after="${after}"/></w:pPr>${runs}</w:p>`;
+function paragraph(runs, after, isRightToLeft = false) {
+  return `<w:p><w:pPr>${isRightToLeft ? "<w:bidi/>" : ""}<w:spacing w:after="${after}"/></w:pPr>${runs}</w:p>`;
 }
 
 function run(text, properties = "") {

@@ -13,7 +13,8 @@ const LONGEST_SENTENCE_S = 60;
 // What a word that was left out is given where there is silence enough.
 const INSERTED_WORD_S = 0.3;
 
-const MARKS = /^(.*?[^.,?!;:…])([.,?!;:…]+["'”’)]*)$/u;
+// Those of all scripts, as hark/pauses.py writes them, and some that people write.
+const MARKS = /^(.*?[^.,?!;:…،؛؟۔।॥、。，！？；：։՞፣።၊။])([.,?!;:…،؛؟۔।॥、。，！？；：։՞፣።၊။]+["'”’)»]*)$/u;
 
 /** Makes a transcript of a reply of POST transcribe. */
 export function fromReply(reply) {
@@ -234,7 +235,7 @@ function sentencesOf({ words: spoken, segments }, words) {
 
 // The full stop of an abbreviation ends none: "9 a.m. on".
 function endsSentence(text, following) {
-  return /[.?!]$/.test(text) && !(text.endsWith(".") && /^\p{Ll}/u.test(following));
+  return /[.?!؟۔।。！？։՞።။]$/u.test(text) && !(text.endsWith(".") && /^\p{Ll}/u.test(following));
 }
 
 // Counts the words that a segment's text is made of, joined by spaces; what is written of one may have spaces in it.

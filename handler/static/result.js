@@ -556,7 +556,7 @@ export class ResultView {
   }
 
   get #stem() {
-    return this.#recording.name.replace(/\.\w{1,5}$/, "").replace(/[^\w .-]+/g, "-") || "transcript";
+    return this.#recording.name.replace(/\.\w{1,5}$/, "").replace(/[^\p{L}\p{M}\p{N}_ .-]+/gu, "-") || "transcript";
   }
 
   #save(blob, extension) {

@@ -1,11 +1,14 @@
 """The page says what language answers, lets a visitor choose among several, and writes from right to left where due."""
 
+import io
+import zipfile
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from .conftest import SAMPLE, Open, give, wait_for
+from .conftest import SAMPLE, Open, alone, give, wait_for
+from .test_editing import downloaded
 
 HEBREW = ("הרכבת", "יוצאת", "בתשע")
 
@@ -63,3 +66,31 @@ def test_of_several_a_visitor_chooses_and_the_text_runs_as_its_script_does(open_
     assert first
     assert last
     assert first["x"] > last["x"]
+
+
+def test_downloads_keep_their_names_and_documents_run_from_right_to_left(open_page: Open) -> None:
+    page = open_page()
+    page.route("**/transcribe*", lambda route: route.fulfill(json=reply()))
+    give(page, SAMPLE.read_bytes(), name="הרצאה ראשונה.wav")
+    wait_for(page, "result")
+    name, content = downloaded(page, '[data-download="docx"]')
+    assert name == "הרצאה ראשונה.docx"
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        document = parts.read("word/document.xml").decode()
+    assert '<w:pPr><w:bidi/><w:spacing w:after="160"/></w:pPr><w:r><w:rPr><w:rtl/></w:rPr>' in document
+    assert f'<w:t xml:space="preserve">{" ".join(HEBREW)}</w:t>' in document
+
+
+def test_marks_of_every_script_part_sentences(browser: Browser) -> None:
+    page = alone(browser, "edits.js", "fromReply", "textOf")
+    for mark in "\u061f\u06d4\u0964\u3002\u0589\u1362":
+        answer = reply()
+        answer["words"][0]["punctuation"] = mark
+        answer["segments"] = [
+            {"id": i, "start": i, "end": i + 0.5, "text": word + (mark if i == 0 else ""), "confidence": 0.9}
+            for i, word in enumerate(HEBREW)
+        ]
+        answer["text"] = f"{HEBREW[0]}{mark} {' '.join(HEBREW[1:])}"
+        shown = page.evaluate("reply => fromReply(reply).paragraphs.map(({words}) => textOf(words)).join(' ')", answer)
+        assert shown == answer["text"]
+    page.close()

@@ -267,7 +267,7 @@ def test_ids_are_unguessable_and_their_records_name_no_caller(aws: Aws) -> None:
     assert record is not None
     assert set(record) == {
         "id", "created_at", "upload_expires_at", "content_type", "webhook_url", "started_at", "webhook",
-        "begun", "decoding", "progress", "status", "finished_at", "turn", "order",
+        "begun", "decoding", "progress", "status", "finished_at", "turn", "order", "model",
     }  # fmt: skip
 
 

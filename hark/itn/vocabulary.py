@@ -67,6 +67,8 @@ ORDINAL_TEENS = {
     "ninetieth": 90,
 }
 ORDINAL_SCALES = {"thousandth": 10**3, "millionth": 10**6}
+# Each makes the number before it larger.
+MULTIPLIERS = frozenset({"hundred", *SCALES})
 
 # Words without any of these have nothing to write.
 NUMBER_WORDS = frozenset(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handler import options
 from hark import model_files
 from hark.decoding import Decoding, asked_for
-from hark.itn.reader import NUMBER_WORDS
+from hark.itn import NUMBER_WORDS
 from hark.punctuation import CAPITAL, LOWER, MARKS, UPPER, Labels, Punctuator
 from hark.transcript import Word, read_as_one
 from hark.written import Writer, Writers, spellings_of

@@ -163,6 +163,8 @@ def loaded(settings: Settings, candidate: Candidate, recognizer: Runner | None =
 
 def _parts(settings: Settings, candidate: Candidate) -> tuple[Decoders, Writers]:
     is_first = candidate.path == settings.model_path
-    given = (settings.language_model_path, settings.punctuation_path) if is_first else (None, None)
+    of_first = (settings.language_model_path, settings.punctuation_path)
+    common = (model_files.LANGUAGE_MODEL, model_files.PUNCTUATION)  # which stand in the settings where nobody named one
+    given = [path if is_first and path != usual else None for path, usual in zip(of_first, common, strict=True)]
     language_model, punctuation = model_files.beside(candidate.path, candidate.spec.language, *given)
     return Decoders(candidate.path, language_model, settings.decoder), Writers(punctuation, candidate.spec)

@@ -43,7 +43,7 @@ class Model:
             languages have their sentences by pauses.
 
     Raises:
-        hark.HarkError: a file is missing, is no such model, or is for another language.
+        hark.HarkError: a file is missing, or is no such model. That it is for another language is said when it is used.
     """
 
     def __init__(

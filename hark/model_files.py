@@ -32,7 +32,7 @@ def beside(
     Args:
         recognizer: its file.
         language: its language.
-        language_model: one that somebody named; that which comes with Hark, or None, where nobody did.
+        language_model: one that somebody named; None where nobody did.
         punctuation: likewise.
     """
     found = []
@@ -41,7 +41,7 @@ def beside(
         (punctuation, PUNCTUATION, ".punctuation.onnx"),
     ):
         own = recognizer.with_suffix(suffix)
-        if given is not None and given != common:
+        if given is not None:
             found.append(given)
         else:
             found.append(common if answers(ENGLISH, language) and not own.is_file() else own)

@@ -84,6 +84,10 @@ def variables() -> list[Variable]:
         Variable(
             "HARK_USAGE_TABLE", "the table with what keys were used for", "none: nothing is kept", "handler/usage.py"
         ),
+        Variable(
+            *("HARK_AUTH_MODE", "who may call a Function URL: `key`, `iam` or `none`", "must be set"),
+            *("handler/function_url.py", "AuthMode"),
+        ),
         Variable("HARK_KEYS_SECRET_ARN", "the secret with the keys of callers", "must be set", "handler/authorizer.py"),
         Variable(
             *("HARK_ANSWERS", "the file with what was answered to `make deploy`", "`samconfig.local.toml`"),

@@ -1,6 +1,7 @@
 """The logs of a stack, oldest first: `python -m operate.logs [--since 10m] [--of api] [--find TEXT] [--follow]`.
 
-`--of` is one of api, worker, closer, authorizer, access; all by default. The time is what CloudWatch got the line at.
+`--of` is one of api, worker, closer, stream, authorizer, access; all by default. The time is what CloudWatch got the
+line at.
 """
 
 import re
@@ -17,6 +18,7 @@ GROUPS = {
     "api": "ApiLogGroup",
     "worker": "WorkerLogGroup",
     "closer": "CloserLogGroup",
+    "stream": "StreamLogGroup",
     "authorizer": "AuthorizerLogGroup",
     "access": "AccessLogGroup",
 }

@@ -82,6 +82,7 @@ def test_the_page_may_upload_to_the_bucket_and_nobody_else_may_unless_named() ->
     origins = own["AllowedOrigins"]
     assert origins[0] == {"Fn::Sub": "https://*.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
     assert origins[1]["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${DomainName}"}]
+    assert origins[2]["Fn::If"][:2] == ["Streams", {"Fn::Sub": "https://*.lambda-url.${AWS::Region}.on.aws"}]
     condition, named, _ = others["Fn::If"]
     assert (condition, named["AllowedOrigins"]) == ("AllowsOrigins", {"Ref": "CorsOrigins"})
     for rule in (own, named):
@@ -193,6 +194,7 @@ def test_the_api_reads_no_recordings_the_worker_writes_none_and_nobody_deletes_t
         "s3:ListBucket": set(),
     }
     assert allowed("AuthorizerRole") == {}
+    assert allowed("StreamRole") == allowed("ApiRole")
 
 
 def test_the_queue_takes_messages_from_the_bucket_and_nobody_else() -> None:
@@ -278,11 +280,12 @@ def test_the_largest_recording_of_a_job_fits_the_workers_disk() -> None:
 
 def test_the_functions_are_one_image_and_the_authorizer_a_few_files() -> None:
     functions = {n: r for n, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
-    assert list(functions) == ["ApiFunction", "WorkerFunction", "CloserFunction", "AuthorizerFunction"]
+    names = ["ApiFunction", "WorkerFunction", "CloserFunction", "StreamFunction", "AuthorizerFunction"]
+    assert list(functions) == names
     authorizer = functions.pop("AuthorizerFunction")
     assert len({json.dumps(resource["Metadata"], sort_keys=True) for resource in functions.values()}) == 1
     assert [function["Properties"]["ImageConfig"]["Command"] for function in functions.values()] == [
-        [f"handler.{module}.lambda_handler"] for module in ("app", "worker", "closer")
+        [f"handler.{module}.lambda_handler"] for module in ("app", "worker", "closer", "function_url")
     ]
     assert authorizer["Metadata"]["SkipBuild"] is True
     assert ROOT / authorizer["Properties"]["CodeUri"] == package.FOLDER
@@ -310,6 +313,8 @@ def test_what_callers_can_make_it_cost_is_bounded_by_parameters() -> None:
     assert set(RESOURCES["ApiStage"]["DependsOn"]) == open_routes
     reserved = RESOURCES["ApiFunction"]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"]
     assert reserved[1] == {"Ref": "MaxConcurrency"}
+    streaming = RESOURCES["StreamFunction"]["Properties"]["ReservedConcurrentExecutions"]["Fn::If"]
+    assert streaming[1] == {"Ref": "StreamConcurrency"}
     scaling = RESOURCES["WorkerQueueMapping"]["Properties"]["ScalingConfig"]
     assert scaling == {"MaximumConcurrency": {"Ref": "WorkerConcurrency"}}
 
@@ -319,9 +324,9 @@ def test_every_log_ends_with_its_retention_and_every_function_has_its_own() -> N
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
     functions = of_type("AWS::Serverless::Function").values()
     named = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
-    assert len(set(named)) == len(named) == 4
+    assert len(set(named)) == len(named) == 5
     assert set(named) <= set(groups)
-    assert [function["Tracing"] for function in functions] == [{"Ref": "Tracing"}] * 4
+    assert [function["Tracing"] for function in functions] == [{"Ref": "Tracing"}] * 5
 
 
 def test_every_exception_from_checkov_says_why() -> None:
@@ -344,7 +349,8 @@ def test_the_access_log_holds_neither_queries_nor_headers() -> None:
 def test_every_alarm_tells_somebody_and_has_its_section_in_the_guide() -> None:
     guide = (ROOT / "docs" / "operations.md").read_text()
     alarms = of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 8
+    assert len(alarms) == 9
+    assert [name for name in alarms if "Condition" in RESOURCES[name]] == ["StreamErrorsAlarm"]
     for name, alarm in alarms.items():
         section = re.search(r'"(.+?)"', alarm["AlarmDescription"])
         assert section, name
@@ -354,8 +360,11 @@ def test_every_alarm_tells_somebody_and_has_its_section_in_the_guide() -> None:
 
 
 def test_the_dashboard_is_json_and_shows_every_alarm() -> None:
-    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    widgets = json.loads(body)["widgets"]
+    body, more = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    condition, added, nothing = more["OfStream"]["Fn::If"]
+    assert (condition, nothing) == ("Streams", "")
+    json.loads(body.replace("${OfStream}", nothing))
+    widgets = json.loads(body.replace("${OfStream}", added["Fn::Sub"]))["widgets"]
     shown = set(next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"])
     assert shown == {f"${{{name}.Arn}}" for name in of_type("AWS::CloudWatch::Alarm")}
     for one, other in ((a, b) for i, a in enumerate(widgets) for b in widgets[:i]):
@@ -369,7 +378,7 @@ def test_the_dashboard_is_json_and_shows_every_alarm() -> None:
 
 
 def test_the_dashboard_shows_only_metrics_of_hark_that_its_code_makes() -> None:
-    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][0]
     shown = set(re.findall(r'\["Hark", "(\w+)"', body)) | set(re.findall(r'MetricName=\\"(\w+)\\"', body))
     code = "".join(path.read_text() for path in (ROOT / "handler").glob("*.py"))
     made = set(re.findall(r'(?:add_metric|_alone)\("(\w+)"', code)) | {"ColdStart"}

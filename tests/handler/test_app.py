@@ -294,7 +294,8 @@ def test_the_deployed_model_is_listed_and_described() -> None:
     status, _, models = invoke(http_event("GET", "/v1/models", {}, b""))
     assert (status, models["object"]) == (200, "list")
     (model,) = models["data"]
-    assert model == {"id": health["model"]["name"], "object": "model", "created": 0, "owned_by": "hark"}
+    listed = {"id": health["model"]["name"], "object": "model", "created": 0, "owned_by": "hark", "language": "en"}
+    assert model == listed
     assert invoke(http_event("GET", f"/v1/models/{model['id']}", {}, b""))[2] == model
 
 

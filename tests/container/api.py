@@ -90,7 +90,7 @@ def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
     A body that is not UTF-8 is read as binary: API Gateway does so by itself for HTTP APIs. `sam local` fails on such a
     body unless the API's definition lists binary media types, a setting that only REST APIs have, so the template to
     deploy cannot have it. The choice of the authorizer by `AuthMode` is made here: `sam local` evaluates no Fn::If one
-    of whose outcomes is AWS::NoValue. The functions are told where AWS is, and two of them what the bucket is called:
+    of whose outcomes is AWS::NoValue. The functions are told where AWS is, and what the bucket is called:
     `sam local` takes a reference for the resource's name, whose capital no bucket's name can have.
     """
     template = yaml.safe_load(built.read_text())
@@ -123,6 +123,7 @@ def _for_local(built: Path, changed: Path, endpoint: str) -> Path:
     changes = {
         "ApiFunction": settings,
         "WorkerFunction": settings,
+        "CloserFunction": settings,
         "AuthorizerFunction": {"AWS_ENDPOINT_URL": endpoint},
     }
     for name, variables in changes.items():

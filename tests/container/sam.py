@@ -66,14 +66,21 @@ class Sam:
             directory=self.project,
         )
 
-    def invoke(self, function: str, template: Path, event: Path) -> Any:
+    def invoke(self, function: str, template: Path, event: Path, image: str = "") -> Any:
         """Returns what a function returned under `sam local invoke`, or the account of why it did not.
+
+        Args:
+            function: its name in the template.
+            template: built, and of this machine.
+            event: a file with JSON.
+            image: what to run it in, if it is a zip and AWS's image is not there.
 
         Raises:
             CommandError: sam failed, or there is no reply.
         """
         result = self.run(
             *("local", "invoke", function, "--template", template, "--event", event, "--skip-pull-image"),
+            *(("--invoke-image", image) if image else ()),
             timeout_s=PATIENCE_S,
         )
         # It exits with 0 whatever became of the call; what counts is the JSON it prints last.

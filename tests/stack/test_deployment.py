@@ -1,5 +1,6 @@
 """What a deployment needs to succeed, and an operator to come back to: of template.yaml and of the Makefile."""
 
+import ast
 import json
 import os
 import subprocess
@@ -155,3 +156,21 @@ def test_every_region_makes_all_that_the_stack_asks_for_or_is_not_asked() -> Non
     assert some >= 18
     assert deploy.has_budgets("eu-central-1")
     assert not deploy.has_budgets("eu-north-1")
+
+
+# Their replies go out in parts, which neither sam nor the emulator hands on; a stand-in of Lambda's API does.
+INVOKED_ELSEWHERE = {"StreamFunction": "tests/handler/test_runtime.py"}
+
+
+def test_every_function_is_invoked_by_a_test_as_aws_invokes_it() -> None:
+    invoked = {
+        call.args[0].value
+        for path in (ROOT / "tests/container").glob("test_*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "invoke"
+        if call.args and isinstance(call.args[0], ast.Constant)
+    }
+    functions = set(of_type("AWS::Serverless::Function"))
+    assert functions - INVOKED_ELSEWHERE.keys() == invoked, "add one to tests/container/test_functions.py"
+    for name in functions & INVOKED_ELSEWHERE.keys():
+        assert (ROOT / INVOKED_ELSEWHERE[name]).is_file()

@@ -15,11 +15,13 @@ from handler.router import Response
 
 _PAGE = Path(__file__).resolve().parent / "static" / "index.html"
 _MEDIA_TYPE = "text/html; charset=utf-8"
-# Nothing is loaded from elsewhere, nothing runs but our own script, nobody frames the page, no text becomes markup.
+# Nothing is loaded from elsewhere, nothing runs but our own script and what it makes, nobody frames the page, no text
+# becomes markup or an element's script.
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src {scripts}",
+        # A blob is text of the page's own script, which hears the microphone in a thread for sound (handler/static/tap.js).
+        "script-src {scripts} blob:",
         "style-src {styles}",
         "img-src data:",  # the icon, which stands in the page
         "connect-src 'self'{uploads}",

@@ -180,9 +180,11 @@ export function segmentsOf({ paragraphs }) {
 
 // --- a reply's words, as they are read ------------------------------------------------------------------------------
 
-// Of several words that are written as one, `spoken` is all of them and the confidence that of the least certain. Words
-// of an endpoint that writes no readable text are as they were spoken.
-function readable({ words }) {
+/**
+ * Returns a reply's words. Of several that are written as one, `spoken` is all of them and the confidence that of the least
+ * certain. Words of an endpoint that writes no readable text are as they were spoken.
+ */
+export function readable({ words }) {
   const found = [];
   const latest = new Map(); // of each channel
   for (const part of words) {

@@ -2,17 +2,20 @@
 
 /** What went wrong, in words for the person at the page. `code` is the API's own, where it gave one. */
 export class Refusal extends Error {
-  constructor(title, message, { code = "", again = false } = {}) {
+  constructor(title, message, { code = "", again = false, wait_s = 0 } = {}) {
     super(message);
     this.title = title;
     this.code = code;
     /** Whether sending the same once more may work. */
     this.again = again;
+    /** How long the endpoint wants to be left alone before; 0 where it does not say. */
+    this.wait_s = wait_s;
   }
 }
 
 const TITLES = {
   audio_too_long: "This recording is too long",
+  insufficient_quota: "This key has no minutes left",
   invalid_api_key: "This endpoint wants a key",
   invalid_audio: "This recording could not be read",
   invalid_body: "There is nothing in this file",
@@ -75,17 +78,33 @@ export function transcribe(recording, { key, query, signal, onProgress }) {
  * @throws {Refusal} the endpoint refused it or did not answer.
  * @throws {DOMException} AbortError: `signal` was given.
  */
-export async function spot(recording, { key, signal }) {
+export function spot(recording, options) {
+  return post("v1/audio/keywords", recording, options, "top");
+}
+
+/**
+ * Sends some seconds of sound and returns the API's reply, as `transcribe` does; without progress, for there is none to see.
+ * @param {Blob} recording
+ * @param {{key: string, query: string, signal: AbortSignal}} options
+ * @throws {Refusal} the endpoint refused it or did not answer.
+ * @throws {DOMException} AbortError: `signal` was given.
+ */
+export function hear(recording, options) {
+  return post(options.query ? `transcribe?${options.query}` : "transcribe", recording, options, "words");
+}
+
+async function post(path, recording, { key, signal }, expected) {
   const headers = { "Content-Type": recording.type, ...(key && { Authorization: `Bearer ${key}` }) };
-  let response;
+  let response, text;
   try {
-    response = await fetch("v1/audio/keywords", { method: "POST", body: recording, headers, signal });
+    response = await fetch(path, { method: "POST", body: recording, headers, signal });
+    text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal("No answer", "The endpoint cannot be reached. Check the connection and try again.");
+    throw new Refusal("No answer", "The endpoint cannot be reached. Check the connection and try again.", { again: true });
   }
-  const body = parse(await response.text());
-  if (response.status !== 200 || !body?.top) throw refusal(response.status, body);
+  const body = parse(text);
+  if (response.status !== 200 || !body?.[expected]) throw refusal(response.status, body, Number(response.headers.get("Retry-After")) || 0);
   return body;
 }
 
@@ -121,13 +140,13 @@ function parse(text) {
 }
 
 /** Returns what to tell somebody of a status and the error in a reply's body. */
-export function refusal(status, body) {
+export function refusal(status, body, wait_s = 0) {
   const { code, message } = body?.error ?? {};
   if (code in TITLES) return new Refusal(TITLES[code], INSTEAD[code] ?? message, { code });
   // These come from the gateway as often as from the function, in the gateway's words.
   if (status === 401 || status === 403) return new Refusal(TITLES.invalid_api_key, INSTEAD.invalid_api_key, { code: "invalid_api_key" });
   if (status === 413) return new Refusal("This file is too big", "Send a shorter or a compressed recording, such as MP3 or M4A.");
-  if (status === 429) return new Refusal("Too many at once", "Others are using this endpoint. Wait a moment and try again.", { again: true });
-  if (status >= 500) return new Refusal("The endpoint failed", "It is busy or took too long. Try again; if that does not help, try a shorter recording.", { again: true });
+  if (status === 429) return new Refusal("Too many at once", "Others are using this endpoint. Wait a moment and try again.", { again: true, wait_s });
+  if (status >= 500) return new Refusal("The endpoint failed", "It is busy or took too long. Try again; if that does not help, try a shorter recording.", { again: true, wait_s });
   return new Refusal("That did not work", message ?? `The endpoint answered with status ${status}.`, { code: code ?? "" });
 }

@@ -1,7 +1,7 @@
 // Live keywords: the last second the microphone heard, sent again and again, and what it was as bars.
 
 import { Refusal, spot } from "./endpoint.js";
-import { microphone, NoMicrophone } from "./recorder.js";
+import { listen, microphone, NoMicrophone } from "./recorder.js";
 import { RATE_HZ, wav } from "./sound.js";
 
 // The most an analyser keeps that is no longer than the model's window and a quarter: 1.02 s at 16 kHz, 0.68 s at 48 kHz.
@@ -22,20 +22,11 @@ class Listener {
 
   constructor(stream) {
     this.#stream = stream;
-    try {
-      this.#connect(new AudioContext({ sampleRate: RATE_HZ }), KEPT_SAMPLES.wanted);
-    } catch {
-      this.#context?.close(); // a browser that does not resample microphones
-      this.#connect(new AudioContext(), KEPT_SAMPLES.native);
-    }
-    this.#context.resume(); // Safari starts it suspended, since the visitor's click lies before the question
-  }
-
-  #connect(context, samples) {
+    const { context, source } = listen(stream);
     this.#context = context;
     this.#analyser = context.createAnalyser();
-    this.#analyser.fftSize = samples;
-    context.createMediaStreamSource(this.#stream).connect(this.#analyser);
+    this.#analyser.fftSize = context.sampleRate === RATE_HZ ? KEPT_SAMPLES.wanted : KEPT_SAMPLES.native;
+    source.connect(this.#analyser);
   }
 
   /** Returns what was heard last as a WAV file. @returns {Blob} */

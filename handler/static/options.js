@@ -4,6 +4,8 @@ import { FIELDS } from "./alternatives.js";
 
 // The name under which localStorage keeps the words to listen for, if there are any.
 const WORDS_NAME = "hark-words";
+// And that it is there where somebody wants no text while speaking.
+const NOT_LIVE_NAME = "hark-not-live";
 // As many as the API takes.
 const MOST_WORDS = 100;
 
@@ -11,10 +13,11 @@ const MOST_WORDS = 100;
 export class Options {
   #fields;
 
-  /** @param {HTMLFormElement} form with the fields words, language, decoder, style, channels, names and width */
+  /** @param {HTMLFormElement} form with the fields words, language, decoder, style, channels, names, width and live */
   constructor(form) {
     this.#fields = form.elements;
     this.#fields.words.value = storage()?.getItem(WORDS_NAME) ?? "";
+    this.#fields.live.checked = !storage()?.getItem(NOT_LIVE_NAME);
     form.addEventListener("input", () => this.#onInput());
     form.addEventListener("submit", (event) => event.preventDefault());
     this.#onInput();
@@ -55,6 +58,24 @@ export class Options {
     return String(query);
   }
 
+  /** Whether there shall be text while somebody speaks. */
+  get isLive() {
+    return this.#fields.live.checked;
+  }
+
+  /**
+   * The query of that text: a microphone has one channel.
+   * @param {boolean} isSlow whether the thorough search takes too long
+   */
+  liveQuery(isSlow) {
+    const { decoder, style } = this.#fields;
+    const query = new URLSearchParams();
+    if (decoder.value || isSlow) query.append("decoder", decoder.value || "beam");
+    this.#listen(query);
+    if (style.value !== "written") query.append("text_style", style.value);
+    return String(query);
+  }
+
   /** The same as fields of POST v1/jobs. */
   get jobFields() {
     const query = new URLSearchParams(this.query);
@@ -82,11 +103,11 @@ export class Options {
   }
 
   #onInput() {
-    const { words, decoder, channels, names } = this.#fields;
+    const { words, decoder, channels, names, live } = this.#fields;
     words.disabled = decoder.value === "greedy";
     names.closest("label").hidden = channels.value !== "separate";
-    if (words.value.trim()) storage()?.setItem(WORDS_NAME, words.value);
-    else storage()?.removeItem(WORDS_NAME);
+    keep(WORDS_NAME, words.value.trim() && words.value);
+    keep(NOT_LIVE_NAME, live.checked ? "" : "1");
   }
 }
 
@@ -97,6 +118,11 @@ export function languageName(tag) {
 
 function listed(text) {
   return text.split(/[,\n\u060c\u3001\uff0c]/).map((word) => word.trim()).filter(Boolean);
+}
+
+function keep(name, value) {
+  if (value) storage()?.setItem(name, value);
+  else storage()?.removeItem(name);
 }
 
 function storage() {

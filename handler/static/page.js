@@ -3,9 +3,10 @@
 import { LAYOUT } from "./captions.js";
 import { clock } from "./clock.js";
 import { fromReply, wordsOf } from "./edits.js";
-import { health, Refusal, transcribe as ask } from "./endpoint.js";
+import { health, hear, Refusal, transcribe as ask } from "./endpoint.js";
 import { droppedFiles } from "./folders.js";
 import { KeywordView } from "./keywords.js";
+import { LiveText } from "./live.js";
 import { languageName, Options } from "./options.js";
 import { LevelMeter, NoMicrophone, Recorder } from "./recorder.js";
 import { RecordingList } from "./recordings.js";
@@ -29,6 +30,9 @@ const result = new ResultView({
     };
   },
 });
+const live = new LiveText({ text: $("live-text"), note: $("live-problem") }, (recording, isSlow, signal) => {
+  return hear(recording, { key: state.key, query: options.liveQuery(isSlow), signal });
+});
 const recordings = new RecordingList($("recordings"), shelf, {
   transcribe,
   keep,
@@ -48,6 +52,8 @@ const KEY_NAME = "hark-key";
 // After so long without a sound, the microphone is likely the wrong one.
 const SILENT_S = 3;
 const SILENT_LEVEL = 0.02;
+// The longest that a recording waits for an endpoint which text while speaking was too much for.
+const LONGEST_WAIT_MS = 4000;
 // Whoever pressed twice by mistake said nothing.
 const SHORTEST_S = 0.3;
 
@@ -56,6 +62,8 @@ const state = {
   endpoint: null,
   key: storage()?.getItem(KEY_NAME) ?? "",
   recorder: null,
+  /** When that endpoint can be asked again, by performance.now(). */
+  free_ms: 0,
   /** The recording being worked on: {name, blob, samples (null: not decoded)}. */
   recording: null,
   /** Tries again what was refused last. */
@@ -97,6 +105,9 @@ function show(name) {
   $("working").hidden = name !== "working";
   $("result").hidden = name !== "result";
   $("keywords").hidden = name !== "idle" || !state.endpoint?.keywords;
+  // Until the text of the whole recording is there.
+  $("live").hidden = !(name === "recording" && options.isLive) && !(name === "working" && live.hasText);
+  if (name === "idle" || name === "result") live.clear();
   if (name !== "idle") keywords.stop();
 }
 
@@ -171,6 +182,8 @@ $("record").addEventListener("click", async () => {
   }
   meter.clear();
   show("recording");
+  $("live-cost").hidden = !state.key;
+  if (options.isLive) live.start(state.recorder.stream);
   say("Recording.");
   watch(state.recorder, { heard_s: 0 });
   $("stop").focus();
@@ -197,6 +210,7 @@ function longest_s() {
 async function endRecording() {
   const { recorder } = state;
   state.recorder = null;
+  state.free_ms = performance.now() + Math.min(LONGEST_WAIT_MS, live.stop());
   return recorder.stop();
 }
 
@@ -216,6 +230,11 @@ async function stopRecording() {
   const samples = await decode(original, elapsed_s);
   const packed = samples && (await pack(samples, state.endpoint?.limits?.body_bytes ?? Infinity));
   state.recording = { name, blob: packed ?? original, samples };
+  const wait_ms = state.free_ms - performance.now();
+  if (wait_ms > 0 && !signal.aborted) {
+    onStage("Waiting: others are using the endpoint", null);
+    await new Promise((resolve) => setTimeout(resolve, wait_ms));
+  }
   if (!signal.aborted) send();
 }
 

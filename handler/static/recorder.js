@@ -1,5 +1,7 @@
 // The microphone -> a recording, and how loud it is meanwhile.
 
+import { RATE_HZ } from "./sound.js";
+
 // Speech lies in this range of levels; below is the room, above the converter clips.
 const QUIETEST_DB = -60;
 const LOUDEST_DB = -6;
@@ -41,6 +43,29 @@ export async function microphone() {
   }
 }
 
+/**
+ * Opens a graph of audio nodes on a microphone, at RATE_HZ where the browser can.
+ * @param {MediaStream} stream
+ * @returns {{context: AudioContext, source: MediaStreamAudioSourceNode}}
+ */
+export function listen(stream) {
+  const { context, source } = connected(stream, { sampleRate: RATE_HZ }) ?? connected(stream, {});
+  context.resume(); // Safari starts it suspended, since the visitor's click lies before the question
+  return { context, source };
+}
+
+function connected(stream, settings) {
+  let context = null;
+  try {
+    context = new AudioContext(settings);
+    return { context, source: context.createMediaStreamSource(stream) };
+  } catch (error) {
+    context?.close();
+    if (!settings.sampleRate) throw error;
+    return null; // a browser that does not resample microphones
+  }
+}
+
 /** A recording in progress. */
 export class Recorder {
   #stream;
@@ -71,6 +96,11 @@ export class Recorder {
     this.#media = new MediaRecorder(stream);
     this.#media.ondataavailable = (event) => this.#parts.push(event.data);
     this.#media.start(1000);
+  }
+
+  /** What it records. */
+  get stream() {
+    return this.#stream;
   }
 
   /** Seconds since it began. */

@@ -61,7 +61,9 @@ def test_the_microphone_is_let_go_after_the_recording(page: Page) -> None:
             page.click("#again")
 
 
-def test_a_discarded_recording_is_not_sent(page: Page) -> None:
+def test_a_discarded_recording_is_not_sent_without_text_while_speaking(page: Page) -> None:
+    page.click("#options summary")
+    page.uncheck("[name=live]")
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     record(page, 0.5)

@@ -13,7 +13,7 @@ export class RecordingList {
   #list;
   #shelf;
   #handlers;
-  #waiting = []; // {name, file, stage, step, isStopped}
+  #waiting = []; // {name, recording, stage, step, isStopped, again: whether it may be tried again}
   #kept = [];
   #works = false;
 
@@ -39,7 +39,7 @@ export class RecordingList {
 
   /** Adds files, which are transcribed one after the other. */
   add(files) {
-    this.#waiting.push(...files.map((file) => ({ name: file.name, file, stage: "Waiting", step: new AbortController(), isStopped: false })));
+    this.#waiting.push(...files.map(waiting));
     this.#draw();
     this.#handlers.say(`${files.length} recordings are waiting.`);
     this.work();
@@ -63,7 +63,7 @@ export class RecordingList {
 
   // Returns whether the next may follow.
   async #transcribe(item) {
-    const recording = { name: item.name, blob: item.file, samples: null };
+    const { recording } = item;
     const onStage = (stage, share) => this.#stage(item, share === null ? stage : `${stage}, ${Math.round(100 * share)} %`);
     try {
       const reply = await this.#patiently(item, () => this.#handlers.transcribe(recording, item.step.signal, onStage));
@@ -79,8 +79,10 @@ export class RecordingList {
         this.#handlers.onKeyWanted(error);
         return false;
       }
-      item.isStopped = true;
-      this.#stage(item, `${error.title}. ${error.message}`);
+      Object.assign(item, { isStopped: true, again: error.again });
+      item.stage = `${error.title}. ${error.message}`;
+      this.#handlers.say(`${item.name}: ${error.title}`);
+      this.#draw();
     }
     return true;
   }
@@ -113,13 +115,29 @@ export class RecordingList {
     this.#root.querySelector("#delete-all").hidden = !this.#kept.length;
     const focused = this.#list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     this.#list.replaceChildren(...this.#waiting.map((item) => this.#waitingRow(item)), ...this.#kept.map((kept) => this.#keptRow(kept)));
-    if (focused) [...this.#list.querySelectorAll("button")].find((each) => each.getAttribute("aria-label") === focused)?.focus();
+    if (focused) this.#focus(focused);
+  }
+
+  #focus(label) {
+    [...this.#list.querySelectorAll("button")].find((each) => each.getAttribute("aria-label") === label)?.focus();
   }
 
   #waitingRow(item) {
     item.note = Object.assign(document.createElement("span"), { className: "note", textContent: item.stage });
     const name = Object.assign(document.createElement("span"), { className: "name", textContent: item.name });
-    return row([name, item.note], `Remove ${item.name}`, () => {
+    const parts = [name, item.note];
+    if (item.isStopped && item.again) {
+      const again = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: "Try again" });
+      again.setAttribute("aria-label", `Try ${item.name} again`);
+      again.addEventListener("click", () => {
+        Object.assign(item, { isStopped: false, stage: "Waiting" });
+        this.#draw();
+        this.#focus(`Remove ${item.name}`);
+        this.work();
+      });
+      parts.push(again);
+    }
+    return row(parts, `Remove ${item.name}`, () => {
       item.step.abort();
       this.#drop(item);
     });
@@ -145,6 +163,11 @@ export class RecordingList {
     this.#handlers.say("All deleted.");
     await this.refresh();
   }
+}
+
+function waiting(file) {
+  const recording = { name: file.name, blob: file, samples: null };
+  return { name: file.name, recording, stage: "Waiting", step: new AbortController(), isStopped: false };
 }
 
 function row(parts, label, remove) {

@@ -1,7 +1,7 @@
 // Samples -> a picture of sound: time to the right, mel-scaled frequency upwards, energy as ink.
 
-const FFT_SIZE = 1024;
 const WINDOW_SAMPLES = 480; // 30 ms at 16 kHz
+const FFT_SIZE = 512; // the next power of two: more would be drawn finer than it is heard, and take twice as long
 const BANDS = 96;
 const LOWEST_HZ = 60;
 const HIGHEST_HZ = 7600;
@@ -13,9 +13,9 @@ const LEAST_HOP_SAMPLES = 64;
 // Where a column stands for a long time, its loudest of a few looks is drawn, so that short words do not fall between.
 const LOOKS = 3;
 
-// Enough pieces for a few screens.
-export const PIECE_COLUMNS = 256;
-const MOST_PIECES = 96;
+// A piece is made well within a frame of the screen; there are enough of them for a few screens.
+export const PIECE_COLUMNS = 64;
+const MOST_PIECES = 384;
 const WINDOW = Float32Array.from({ length: WINDOW_SAMPLES }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / WINDOW_SAMPLES));
 
 const mel = (hz) => 2595 * Math.log10(1 + hz / 700);
@@ -35,16 +35,23 @@ class Transform {
 
   /** Writes the power of bins 0 to FFT_SIZE / 2 of a windowed frame into `power`. */
   power(frame, power) {
-    const [real, imaginary] = [this.#real, this.#imaginary];
-    for (let i = 0; i < FFT_SIZE; i++) real[i] = frame[this.#order[i]];
+    // Names of their own for what is read a million times a second.
+    const real = this.#real;
+    const imaginary = this.#imaginary;
+    const cosines = this.#cos;
+    const sines = this.#sin;
+    const order = this.#order;
+    for (let i = 0; i < FFT_SIZE; i++) real[i] = frame[order[i]];
     imaginary.fill(0);
     for (let size = 2; size <= FFT_SIZE; size *= 2) {
       const half = size / 2;
       const stride = FFT_SIZE / size;
       for (let start = 0; start < FFT_SIZE; start += size) {
         for (let i = 0; i < half; i++) {
-          const [a, b] = [start + i, start + i + half];
-          const [cos, sin] = [this.#cos[i * stride], this.#sin[i * stride]];
+          const a = start + i;
+          const b = a + half;
+          const cos = cosines[i * stride];
+          const sin = sines[i * stride];
           const re = real[b] * cos - imaginary[b] * sin;
           const im = real[b] * sin + imaginary[b] * cos;
           real[b] = real[a] - re;
@@ -54,7 +61,7 @@ class Transform {
         }
       }
     }
-    for (let i = 0; i <= FFT_SIZE / 2; i++) power[i] = real[i] ** 2 + imaginary[i] ** 2;
+    for (let i = 0; i <= FFT_SIZE / 2; i++) power[i] = real[i] * real[i] + imaginary[i] * imaginary[i];
   }
 }
 
@@ -112,12 +119,15 @@ export class SoundPicture {
   #levels(hop, first, columns) {
     const looks = hop > WINDOW_SAMPLES ? LOOKS : 1;
     const level_db = new Float32Array(columns * BANDS).fill(-Infinity);
+    const samples = this.#samples;
+    const frame = this.#frame;
     for (let column = 0; column < columns; column++) {
       for (let look = 0; look < looks; look++) {
         const middle = (first + column + (look + 0.5) / looks) * hop;
         const start = Math.round(middle - WINDOW_SAMPLES / 2);
-        for (let i = 0; i < WINDOW_SAMPLES; i++) this.#frame[i] = (this.#samples[start + i] ?? 0) * WINDOW[i];
-        this.#transform.power(this.#frame, this.#power);
+        const isInside = start >= 0 && start + WINDOW_SAMPLES <= samples.length;
+        for (let i = 0; i < WINDOW_SAMPLES; i++) frame[i] = (isInside ? samples[start + i] : (samples[start + i] ?? 0)) * WINDOW[i];
+        this.#transform.power(frame, this.#power);
         for (let band = 0; band < BANDS; band++) {
           const at = (BANDS - 1 - band) * columns + column;
           const db = 10 * Math.log10(mean(this.#power, this.#edges[band], this.#edges[band + 1]) + 1e-10);
@@ -142,10 +152,12 @@ export class SoundPicture {
 
 // The mean between two places on the axis of bins, which in the lowest bands are closer than two bins.
 function mean(power, from, to) {
-  const [first, last] = [Math.floor(from), Math.ceil(to)];
+  const first = Math.floor(from);
+  const last = Math.ceil(to);
   if (last - first <= 2) {
     const middle = (from + to) / 2;
-    const [below, share] = [Math.floor(middle), middle % 1];
+    const below = Math.floor(middle);
+    const share = middle - below;
     return power[below] * (1 - share) + power[below + 1] * share;
   }
   let sum = 0;

@@ -130,6 +130,23 @@ def test_results_and_corrections_outlive_a_reload_and_are_undone_after_it(page: 
     expect(page.locator("#recordings li")).not_to_contain_text("corrected")
 
 
+def test_what_the_endpoint_was_too_busy_for_can_be_tried_again(page: Page) -> None:
+    page.clock.install()
+    tries = []
+    page.route("**/transcribe*", lambda route: (tries.append(route), route.fulfill(status=503, json={})))
+    give_all(page, audio("a.wav"), audio("notes.txt", b"no audio"))
+    again = page.get_by_role("button", name="Try a.wav again")
+    while not again.is_visible() and len(tries) < 10:
+        page.clock.run_for(5000)
+        page.wait_for_timeout(50)
+    page.unroute("**/transcribe*")
+    again.click()
+    expect(page.get_by_role("button", name="Remove a.wav")).to_be_focused()
+    until_kept(page, 1)
+    # What cannot be used does not become usable.
+    expect(page.get_by_role("button", name="Try notes.txt again")).to_have_count(0)
+
+
 def test_one_or_all_are_deleted(page: Page) -> None:
     give_all(page, audio("a.wav"), audio("b.wav"), audio("c.wav"))
     until_kept(page, 3)

@@ -212,7 +212,7 @@ def _described(candidate: Candidate) -> dict[str, Any]:
 
 def _loaded(name: str) -> Loaded:
     """Returns the model that a request means, by its name; loads it where it is not the first."""
-    if name in ("", recognizer.spec.name):
+    if name in ("", models.first.spec.name):
         return Loaded(recognizer, decoders, writers)
     try:
         return models.load(name)

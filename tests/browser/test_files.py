@@ -1,6 +1,7 @@
 """From a file to the words: every way to give one, and what is said when it cannot be used."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import EVENTS, encode
 
-from .conftest import SAMPLE, Open, ask, carried, drop, give, repeated, shown_words, until, wait_for
+from .conftest import SAMPLE, Open, ask, carried, drop, give, repeated, shown_words, until, until_ready, wait_for
 
 
 def posts(page: Page) -> list[Any]:
@@ -164,6 +165,28 @@ def test_what_the_browser_cannot_play_is_transcribed_all_the_same(page: Page, sp
     assert shown_words(page)
     assert page.is_visible("#unplayable")
     assert page.is_hidden("#player")
+
+
+def test_a_recording_of_hours_is_played_without_a_picture_of_it(
+    page: Page, tmp_path: Path, reply: dict[str, Any]
+) -> None:
+    hours_s = 4600
+    health = page.evaluate("fetch('health').then((response) => response.json())")
+    limits = {"body_bytes": 1e9, "audio_s": 2 * hours_s}
+    page.route("**/health", lambda route: route.fulfill(json={**health, "limits": limits}))
+    page.route("**/transcribe", lambda route: route.fulfill(json={**reply, "duration": hours_s}))
+    page.reload()
+    until_ready(page)
+    page.evaluate("() => { OfflineAudioContext.prototype.decodeAudioData = () => Promise.reject(Error('too much')); }")
+    file = tmp_path / "hours.wav"
+    file.write_bytes(encode(np.zeros(hours_s * 8000, np.float32), 8000, subtype="PCM_U8"))
+    give(page, file)
+    wait_for(page, "result")
+    assert page.is_visible("#player")
+    assert page.is_hidden("#unplayable")
+    page.locator("#transcript .word").nth(1).click()
+    until(page, "document.getElementById('audio').currentTime > 0.7")
+    assert page.get_attribute("#others", "aria-disabled") == "true"
 
 
 def test_names_are_text_and_never_markup(open_page: Open) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,17 @@ def test_all_are_listed_and_described(several: Models, folder: Path) -> None:
     transcribed("language=it")
     _, _, health = invoke(http_event("GET", "/health", {}, b""))
     assert [each["loaded"] for each in health["models"]] == [True, True, False]
+
+
+def test_the_contract_that_is_served_has_the_languages_of_the_models(several: Models) -> None:
+    _, _, served = invoke(http_event("GET", "/openapi.json", {}, b""))
+    schema = served["components"]["schemas"]["Language"]
+    assert schema["examples"] == ["en", "it", "he"]
+    assert all(re.fullmatch(schema["pattern"], each) for each in ("en", "ita", "Hebrew", "auto"))
+    assert not re.fullmatch(schema["pattern"], "fr")
+    status, _, page = invoke(http_event("GET", "/docs", {}, b""))
+    assert status == 200
+    assert b"createTranscription" in page
 
 
 def test_they_are_loaded_once_and_the_one_not_asked_for_the_longest_goes(

@@ -1,5 +1,7 @@
 """Languages: tags and names, and who is answered by which model."""
 
+import re
+
 import pytest
 
 from hark import languages
@@ -74,3 +76,13 @@ def test_the_table_has_each_language_once() -> None:
     assert not set(names) & set(tags)
     assert all(name == name.lower() and languages.is_tag(tag) for tag, name in names.items())
     assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_there"),
+    [("it", True), ("IT-ch", True), ("ita", True), ("Italian", True), ("auto", True), ("sr", True), ("en", False),
+     ("itx", False), ("it-", False), ("", False)],
+)  # fmt: skip
+def test_the_contract_has_what_models_of_some_languages_answer(asked: str, is_there: bool) -> None:
+    found = re.fullmatch(languages.pattern(["it", "sr-Latn", "it-CH"]), asked)
+    assert (found is not None) is is_there

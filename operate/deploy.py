@@ -184,12 +184,20 @@ def warn(parameters: Mapping[str, str], stack: Stack) -> None:
         limit = int(stack.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
     except (ClientError, BotoCoreError):  # without the right to ask, Lambda will say it itself
         return
-    reserved = int(set_to["MaxConcurrency"])
-    if reserved >= 0 and limit - reserved < _UNRESERVED:
+    streams = set_to["Streaming"] == "on"
+    asked = ("MaxConcurrency", "StreamConcurrency") if streams else ("MaxConcurrency",)
+    reserving = {name: int(set_to[name]) for name in asked if int(set_to[name]) >= 0}
+    if reserving and limit - sum(reserving.values()) < _UNRESERVED:
+        together = " and ".join(f"{name}={count}" for name, count in reserving.items())
         raise OperationError(
-            f"MaxConcurrency={reserved} cannot be reserved: Lambda runs {limit} instances at the same time in this "
+            f"{together} cannot be reserved: Lambda runs {limit} instances at the same time in this "
             f'account and keeps {_UNRESERVED} of them unreserved. Ask AWS for a higher limit, "Concurrent '
-            'executions" in Service Quotas, or leave MaxConcurrency at -1.'
+            f'executions" in Service Quotas, or leave {" and ".join(reserving)} at -1.'
+        )
+    if streams and set_to["AuthMode"] != "iam" and "StreamConcurrency" not in reserving:
+        states.tell(
+            "note: with Streaming, nothing but the account's limit bounds how many instances a flood of requests "
+            "starts; set StreamConcurrency"
         )
     if limit <= max(_NEW_ACCOUNT_CONCURRENCY, int(set_to["WorkerConcurrency"])):
         states.tell(

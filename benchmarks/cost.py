@@ -1,8 +1,9 @@
 """What an hour of audio costs on AWS: `python -m benchmarks.cost [--write]`.
 
 Computed, not billed: from the speed that was measured (benchmarks/long_recording.json for an hour at once,
-models/results.json for utterances), from the memory that template.yaml gives the functions, and from AWS's list
-prices. Lambda gives a function one vCPU for 1769 MB and less in proportion, and bills memory times time:
+models/results.json for utterances), from how often the page asks while somebody speaks (handler/static/pace.js and
+agreement.js), from the memory that template.yaml gives the functions, and from AWS's list prices. Lambda gives a
+function one vCPU for 1769 MB and less in proportion, and bills memory times time:
 
     seconds of work = hour x real-time factor / share of a vCPU        share = min(1, MB / 1769)
     price           = seconds of work x GB x price of a GB-second + what each request costs
@@ -80,6 +81,41 @@ class Speed:
         return cls(hour.real_time_factor, short_rtf, round(hour.peak_mb))
 
 
+@dataclass(frozen=True)
+class Passes:
+    """How often the page asks at most while somebody speaks without a pause.
+
+    Attributes:
+        requests: in a minute.
+        audio_s: of each.
+    """
+
+    requests: float
+    audio_s: float
+
+    @classmethod
+    def read(cls, root: Path = ROOT) -> "Passes":
+        """Reads it where the page has it.
+
+        Raises:
+            HarkError: it is not there.
+        """
+        found = []
+        for name, constant in (("pace.js", "EVERY_MS"), ("agreement.js", "LONGEST_S")):
+            text = (root / "handler" / "static" / name).read_text(encoding="utf-8")
+            value = re.search(rf"^const {constant} = ([\d.]+);$", text, re.MULTILINE)
+            if not value:
+                raise HarkError(f"handler/static/{name} has no {constant}, so nobody knows how often the page asks.")
+            found.append(float(value[1]))
+        every_ms, longest_s = found
+        return cls(60_000 / every_ms, longest_s)
+
+    @property
+    def audio_minutes(self) -> float:
+        """Minutes of audio that are sent in a minute."""
+        return self.requests * self.audio_s / 60
+
+
 def memory_mb(root: Path = ROOT) -> int:
     """Returns the memory that template.yaml gives the functions that transcribe.
 
@@ -111,11 +147,17 @@ def as_job(speed: Speed, mb: int) -> float:
     return work(speed.long_rtf, mb) + requests + objects + _JOB_MESSAGES * SQS_REQUEST
 
 
-def table(speed: Speed, mb: int) -> str:
+def as_live(speed: Speed, passes: Passes, mb: int) -> float:
+    """Returns the dollars for a minute of text that is read on the page while it is spoken."""
+    return passes.audio_minutes * work(speed.short_rtf, mb) / 60 + passes.requests * (API_REQUEST + LAMBDA_REQUEST)
+
+
+def table(speed: Speed, passes: Passes, mb: int) -> str:
     """Lays the table out as Markdown."""
     rows = [
         (f"Hark, {_HOUR_S // _PIECE_S} requests of {_PIECE_S} s", f"{as_requests(speed, mb):.5f}"),
         ("Hark, one job of an hour", f"{as_job(speed, mb):.5f}"),
+        ("[text while you speak](page.md#text-while-you-speak), besides", f"{60 * as_live(speed, passes, mb):.5f}"),
         ("keeping that hour as 16 kHz WAV in the bucket for 30 days", f"{_GB_OF_AN_HOUR * S3_GB_MONTH:.5f}"),
         ("Amazon Transcribe, standard batch, list price", f"{60 * TRANSCRIBE_MINUTE:.2f}"),
     ]
@@ -125,8 +167,9 @@ def table(speed: Speed, mb: int) -> str:
         f"A function of {mb} MB has {share:.3f} of a vCPU, so an hour as a job is {_HOUR_S} s x {speed.long_rtf} / "
         f"{share:.3f} = {seconds:.1f} s of work; times {mb / 1024:g} GB, times ${GB_SECOND:.10f} for a GB-second, that "
         f"is ${work(speed.long_rtf, mb):.5f}. Requests, objects and messages make up the rest. Utterances in requests "
-        f"of their own take {speed.short_rtf} s of a whole core per second. Computed from speeds measured on a cloud "
-        f"VM and list prices for US East, {PRICES_OF}, without free tiers; cold starts come on top."
+        f"of their own take {speed.short_rtf} s of a whole core per second. Text while somebody speaks is "
+        f"{passes.requests:.0f} requests of {passes.audio_s:g} s a minute at most. Computed from speeds "
+        f"measured on a cloud VM and list prices for US East, {PRICES_OF}, without free tiers; cold starts come on top."
     )
     head = ["| an hour of audio | US dollars |", "|---|---|"]
     return "\n".join([*head, *(f"| {name} | {price} |" for name, price in rows), "", *textwrap.wrap(formula, 118)])
@@ -138,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put the table into docs/operations.md")
     options = parser.parse_args(arguments)
-    block = table(Speed.read(), memory_mb())
+    block = table(Speed.read(), Passes.read(), memory_mb())
     if options.write:
         write_block(ROOT / "docs" / "operations.md", "benchmarks.cost", block)
     print(block)

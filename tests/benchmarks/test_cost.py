@@ -1,5 +1,6 @@
 """The table of costs is the formula, which is the one that is written down; docs/operations.md holds its outcome."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from tests.conftest import ROOT
 
 
 def test_the_guide_holds_what_is_computed_from_the_figures_as_they_are_now() -> None:
-    assert cost.table(cost.Speed.read(), cost.memory_mb()) in (ROOT / "docs" / "operations.md").read_text()
+    computed = cost.table(cost.Speed.read(), cost.Passes.read(), cost.memory_mb())
+    assert computed in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_work_by_hand() -> None:
@@ -25,6 +27,20 @@ def test_requests_and_jobs_by_hand() -> None:
     assert cost.as_requests(speed, 1769) == pytest.approx(7.2 * 1769 / 1024 * 0.0000166667 + 240 * 1.2e-6)
     job = 3.6 * 1769 / 1024 * 0.0000166667 + 12 * 1.2e-6 + 0.2e-6 + 4 * 5e-6 + 16 * 4e-7 + 3 * 4e-7
     assert cost.as_job(speed, 1769) == pytest.approx(job)
+
+
+def test_text_while_somebody_speaks_by_hand() -> None:
+    speed = cost.Speed(long_rtf=0.001, short_rtf=0.002, peak_mb=250)
+    # 360 s of audio in a minute, at 0.002 s of work each.
+    dollars = cost.as_live(speed, cost.Passes(requests=80, audio_s=4.5), 2048)
+    assert dollars == pytest.approx(0.72 * 2 * 0.0000166667 + 80 * 1.2e-6)
+
+
+def test_the_page_says_what_text_while_somebody_speaks_counts_to_a_key() -> None:
+    page = (ROOT / "handler" / "static" / "index.html").read_text()
+    said = re.search(r"a minute of text while you speak counts as up to (\d+) minutes of audio", page)
+    assert said
+    assert int(said[1]) == round(cost.Passes.read().audio_minutes)
 
 
 def test_the_measured_memory_fits_what_the_functions_have() -> None:

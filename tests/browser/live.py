@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from . import chromium
 
-# Notes every change of the text, in milliseconds of performance.now(), and when the recording began.
+# Notes every change of the text, in milliseconds of performance.now(), when the recording began, and what was sent.
 _WATCH = """
     () => {
         window.seen = [];
@@ -26,6 +26,12 @@ _WATCH = """
         MediaRecorder.prototype.start = function (...given) {
             window.began_ms = performance.now();
             return start.apply(this, given);
+        };
+        window.passes_bytes = [];
+        const ask = window.fetch;
+        window.fetch = (path, options) => {
+            if (options?.body) window.passes_bytes.push(options.body.size);
+            return ask(path, options);
         };
         const send = XMLHttpRequest.prototype.send;
         XMLHttpRequest.prototype.send = function (body) {
@@ -70,6 +76,12 @@ def seen(page: Page) -> list[Seen]:
     notes: list[dict[str, Any]]
     notes, began_ms = page.evaluate("[seen, began_ms]")
     return [Seen((note["at_ms"] - began_ms) / 1000, note["settled"], note["whole"]) for note in notes]
+
+
+def passes_bytes(page: Page) -> list[int]:
+    """Returns the size of each pass over the last seconds, which browsers do not tell those who watch their network."""
+    found: list[int] = page.evaluate("passes_bytes")
+    return found
 
 
 def sent(page: Page) -> bytes:

@@ -75,7 +75,7 @@ sanitize: $(VENV)/dev.done  ## what is in C under AddressSanitizer and UBSan (ne
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    $(BIN)/python -m pytest -p no:cacheprovider tests/hark/test_filterbank.py tests/hark/test_compiled.py \
-	        tests/hark/test_beam.py tests/hark/test_ctc.py -k "not pytorch"; \
+	        tests/hark/test_beam.py tests/hark/test_ctc.py tests/hark/test_other_languages.py -k "not pytorch"; \
 	    found=$$?; rm -f $(LIBRARY); exit $$found
 
 check: $(VENV)/dev.done $(VENV)/checkov.done  ## ruff, mypy; cfn-lint and checkov for template.yaml; the image's packages

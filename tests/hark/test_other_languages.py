@@ -250,3 +250,13 @@ def test_a_language_model_says_its_language_and_letters(models: Models) -> None:
     assert set(model.letters) == set("".join(TEXTS["he"])) - {" "}
     assert model.number("הרכבת") >= 0
     assert model.number("train") == -1
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_words_have_alternatives_in_every_alphabet(name: str, models: Models) -> None:
+    spec, text = spec_of(name), TEXTS[language_of(name)][0]
+    search = BeamSearch(spec.labels, spec.blank, Weights(), models(name))
+    tokens, _ = Beam(search, word_alternatives=3)(emission(name, text, 0.7, 3), spec)
+    assert len(tokens.instead) == len(ctc.words(tokens, spec.labels))
+    letters = set("".join(spec.labels))
+    assert all(set(each.text) <= letters for of_word in tokens.instead for each in of_word)

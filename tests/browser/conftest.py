@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, FilePayload, JSHandle, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, JSHandle, Page, Playwright, expect, sync_playwright
 
 from handler.bundle import modules
 from tests.conftest import EVENTS, ROOT
@@ -40,12 +40,18 @@ def ask(url: str, audio: bytes | None = None) -> tuple[int, dict[str, str], str]
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def driver() -> Iterator[Playwright]:
+    """What drives browsers; there can be one at a time."""
+    with sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser(driver: Playwright) -> Iterator[Browser]:
     """Chromium with a microphone that hears the sample; that none can run is an error, never a reason to skip."""
-    with sync_playwright() as playwright:
-        program = playwright.chromium.launch(executable_path=chromium.path(), args=chromium.flags(SAMPLE))
-        yield program
-        program.close()
+    program = driver.chromium.launch(executable_path=chromium.path(), args=chromium.flags(SAMPLE))
+    yield program
+    program.close()
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,8 @@ def reply() -> dict[str, Any]:
         "you",
     ]
     each_s = HOUR_S / WORDS
-    words, segments = [], []
+    words: list[dict[str, Any]] = []
+    segments: list[dict[str, Any]] = []
     for first in range(0, WORDS, WORDS_PER_SEGMENT):
         own = [vocabulary[i] for i in random.integers(len(vocabulary), size=WORDS_PER_SEGMENT)]
         for n, word in enumerate(own):

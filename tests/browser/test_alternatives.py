@@ -188,7 +188,7 @@ def test_choices_keep_capitals_marks_and_what_is_written_as_one(module: Page) ->
         word("I", 3),
         word("left", 4),
     ]
-    heard = [
+    heard: list[dict[str, Any]] = [
         {
             "word": "of",
             "alternatives": [{"text": "often", "words": 2, "score": -0.5}, {"text": "off", "words": 1, "score": -1}],

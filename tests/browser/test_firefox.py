@@ -17,7 +17,7 @@ from .conftest import SAMPLE, WAIT_MS, give, repeated, shown_words, until, until
 _PROGRAM = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
 pytestmark = pytest.mark.skipif(not _PROGRAM, reason="Firefox is not installed")
 # A microphone that hums, and is not asked about; nothing is asked of Firefox's makers.
-_PREFERENCES = {
+_PREFERENCES: dict[str, str | float | bool] = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,

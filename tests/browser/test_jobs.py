@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import FilePayload, Page, Request, Route, expect
 
 from tests.conftest import encode
 
@@ -177,7 +177,7 @@ def test_several_go_one_after_the_other(page: Page, speech: np.ndarray) -> None:
     page.set_input_files(
         "#file",
         files=[
-            {"name": f"{name}.wav", "mimeType": "audio/wav", "buffer": long(speech, seconds)}
+            FilePayload(name=f"{name}.wav", mimeType="audio/wav", buffer=long(speech, seconds))
             for name, seconds in {"short": AT_ONCE_S - 2, "long": 2 * AT_ONCE_S}.items()
         ],
     )

@@ -43,7 +43,8 @@ def variables() -> list[Variable]:
     return [
         Variable("HARK_MODEL", "the recogniser, an exported model", _file(default.model_path), settings, "Model"),
         Variable(
-            *("HARK_MODELS", "recognisers side by side, as `en=models/asr.onnx,it=models/it.onnx`; the first by default"),
+            "HARK_MODELS",
+            "recognisers side by side, as `en=models/asr.onnx,it=models/it.onnx`; the first by default",
             *("none: `HARK_MODEL` alone", settings, "Models"),
         ),
         Variable(

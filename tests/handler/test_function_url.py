@@ -26,7 +26,7 @@ from tests.hark.test_parts import RATE, talk
 from tests.patience import PATIENCE_S
 
 KEY, TABLE = "hark_" + "k" * 43, "usage"
-LIMITED = {
+LIMITED: dict[str, tuple[str, dict[str, Any]]] = {
     "guest": ("hark_" + "g" * 43, {"routes": ("/v1/models",)}),
     "late": ("hark_" + "l" * 43, {"expires": 1}),
     "small": ("hark_" + "s" * 43, {"minutes_per_day": 2.0}),

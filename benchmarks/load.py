@@ -35,7 +35,7 @@ from hark.command import command
 from hark.errors import HarkError
 from local import environment
 from local.event import LocalContext, http_event
-from tests.container import fleet
+from tests.container import emulator, fleet
 from tests.container.engine import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -187,18 +187,14 @@ def drive(
 
 
 def memory_of(docker: Engine, containers: list[str]) -> dict[str, float]:
-    """Returns the memory of containers in MB of a million bytes, as the engine tells it."""
-    listing = docker.docker("stats", "--no-stream", "--no-trunc", "--format", "{{json .}}", *containers).stdout
-    return {each["ID"]: megabytes(each["MemUsage"]) for each in map(json.loads, listing.splitlines())}
-
-
-def megabytes(told: str) -> float:
-    """Reads what `docker stats` says of memory, such as `212.4MiB / 1.727GiB`."""
-    used = told.split("/")[0].strip()
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1)):
-        if used.endswith(unit):
-            return float(used.removesuffix(unit)) * size / 1e6
-    raise HarkError(f"The engine tells memory as {told!r}, which is not understood.")
+    """Returns the memory of the handler's process in containers (RSS), in MB of a million bytes."""
+    found = {}
+    for container in containers:
+        lines = docker.docker("top", container, "-eo", "pid,rss,args", check=False).stdout.splitlines()
+        sizes = [int(line.split()[1]) for line in lines if "-m awslambdaric" in line and "aws-lambda-rie" not in line]
+        if sizes:
+            found[container] = sizes[0] * 1024 / 1e6
+    return found
 
 
 def load(
@@ -210,7 +206,13 @@ def load(
     waits_s: Sequence[float] = WAITS_S,
 ) -> Run:
     """Starts the instances, with environment variables, and drives them; the rest is as for `drive`."""
-    started = fleet.Fleet(lambda: built.start(variables, _MEMORY_MB), run.instances, spared=(run.instances + 1) // 2)
+
+    def start() -> emulator.Function:
+        function = built.start(variables, _MEMORY_MB)
+        function.invoke(http_event("GET", "/health", {}, b""))
+        return function
+
+    started = fleet.Fleet(start, run.instances, spared=(run.instances + 1) // 2)
     try:
         started.fill()
         return drive(started, lambda names: memory_of(built.docker, names), run, kill_every_s, seed, waits_s)

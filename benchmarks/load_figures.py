@@ -40,7 +40,7 @@ class Look:
         at_s: since the beginning.
         number: of the instance.
         answered: how many requests it had answered.
-        memory_mb: all that its container had, without the files that the system keeps for it.
+        memory_mb: of the handler's process, resident.
     """
 
     at_s: float
@@ -97,6 +97,8 @@ class Run:
             found.append(f"{self.crossed} transcripts were those of other recordings")
         if self.counts["faults"]:
             found.append(f"{self.counts['faults']} instances failed that nobody killed, such as {self.faults[:1]}")
+        if not self.looks:
+            found.append("the memory of no instance was seen")
         if self.growth_mb > MOST_GROWTH_MB:
             found.append(f"memory grew by {self.growth_mb:.1f} MB in 1000 requests")
         return found

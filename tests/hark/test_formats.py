@@ -45,7 +45,9 @@ def test_spoken_words_are_listed_one_by_one_in_both() -> None:
     assert [set(word) for word in formats.full(spoken, make_spec())["words"]] == [
         {"word", "start", "end", "confidence"}
     ] * len(WORDS)
-    assert [word["word"] for word in formats.verbose(spoken, make_spec(), BOTH)["words"]] == [word.word for word in WORDS]
+    assert [word["word"] for word in formats.verbose(spoken, make_spec(), BOTH)["words"]] == [
+        word.word for word in WORDS
+    ]
     assert formats.verbose(spoken, make_spec(), BOTH)["segments"][0]["text"] == "nine thirty a m i left"
 
 

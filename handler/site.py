@@ -20,7 +20,7 @@ _MEDIA_TYPE = "text/html; charset=utf-8"
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
-        # A blob is text of the page's own script, which hears the microphone in a thread for sound (handler/static/tap.js).
+        # A blob is text of the page's own script, which hears the microphone in a thread for sound (static/tap.js).
         "script-src {scripts} blob:",
         "style-src {styles}",
         "img-src data:",  # the icon, which stands in the page

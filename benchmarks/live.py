@@ -27,8 +27,6 @@ from hark import model_files
 from hark.command import command
 from hark.errors import HarkError
 from hark.recognizer import Recognizer
-from tests.browser import live, server
-from tests.browser.conftest import ask, until_ready
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "page.md"
@@ -74,9 +72,11 @@ def measure(audio: Path, meanwhile: str) -> LiveFigures:
     Raises:
         HarkError: nothing was read while it was spoken.
     """
+    # Playwright comes with the tests of the page alone.
     from playwright.sync_api import sync_playwright
 
-    from tests.browser import chromium
+    from tests.browser import chromium, live, server
+    from tests.browser.conftest import ask, until_ready
 
     seconds = sf.info(audio).duration
     with server.serving() as address, sync_playwright() as playwright:

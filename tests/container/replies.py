@@ -27,7 +27,8 @@ def comparable(reply: dict[str, Any]) -> dict[str, Any]:
 def comparable_body(body: str) -> Any:
     """Returns the JSON of a body with its confidences rounded, or the text that it is.
 
-    How long a recording may be is left out: the template sets less than what holds elsewhere.
+    How long a recording may be is left out: the template sets less than what holds elsewhere. So are the digests of
+    models: those in the image are fused (`export.fuse`), so the files are others.
     """
     try:
         content = json.loads(body)
@@ -35,6 +36,8 @@ def comparable_body(body: str) -> Any:
         return body
     if isinstance(content, dict) and isinstance(content.get("limits"), dict):
         content["limits"].pop("audio_s", None)
+        for model in (content["model"], *content["models"]):
+            model.pop("digest", None)
     for name in ("words", "segments"):
         for part in content.get(name, []) if isinstance(content, dict) else []:
             part["confidence"] = round(part["confidence"], _CONFIDENCE_DIGITS)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,8 +94,11 @@ class Sam:
         """Returns the runtime interface emulator, as a file that can be executed."""
         (source,) = self.venv.glob("lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64")
         target = self.state / "aws-lambda-rie"
-        shutil.copyfile(source, target)
-        target.chmod(0o755)
+        # A new file in its place: the old one may be running, in a container of another test.
+        with tempfile.TemporaryDirectory(dir=self.state) as folder:
+            copy = Path(shutil.copyfile(source, Path(folder) / target.name))
+            copy.chmod(0o755)
+            copy.replace(target)
         return target
 
     @contextmanager

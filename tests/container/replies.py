@@ -27,8 +27,8 @@ def comparable(reply: dict[str, Any]) -> dict[str, Any]:
 def comparable_body(body: str) -> Any:
     """Returns the JSON of a body with its confidences rounded, or the text that it is.
 
-    How long a recording may be is left out: the template sets less than what holds elsewhere. So are the digests of
-    models: those in the image are fused (`export.fuse`), so the files are others.
+    What the template sets is left out: how long a recording may be, and jobs. So are the digests of models: those in
+    the image are fused (`export.fuse`), so the files are others.
     """
     try:
         content = json.loads(body)
@@ -36,6 +36,7 @@ def comparable_body(body: str) -> Any:
         return body
     if isinstance(content, dict) and isinstance(content.get("limits"), dict):
         content["limits"].pop("audio_s", None)
+        content.pop("jobs")
         for model in (content["model"], *content["models"]):
             model.pop("digest", None)
     for name in ("words", "segments"):

@@ -188,6 +188,8 @@ def test_a_job_that_fails_is_told_in_its_words(page: Page, speech: np.ndarray) -
 
 
 def test_several_go_one_after_the_other(page: Page, speech: np.ndarray) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url.rsplit("/", 1)[1]) if request.method == "POST" else None)
     page.set_input_files(
         "#file",
         files=[
@@ -197,3 +199,4 @@ def test_several_go_one_after_the_other(page: Page, speech: np.ndarray) -> None:
     )
     for name in ("short", "long"):
         page.get_by_role("button", name=f"Open {name}.wav").wait_for()
+    assert [each.partition("?")[0] for each in sent] == ["transcribe", "jobs", "uploads"]

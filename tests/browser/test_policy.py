@@ -34,17 +34,15 @@ def test_the_policy_is_enforced_by_the_browser(browser: Browser, address: str) -
     assert expected <= set(blocked)
 
 
-def test_a_visit_is_two_requests_and_the_first_paints(page: Page) -> None:
+def test_a_visit_is_two_requests_one_after_the_other(page: Page) -> None:
     entries = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop())")
     assert entries == ["health"]
-    painted_ms, asked_ms, answered_ms = page.evaluate(
+    asked_ms, answered_ms = page.evaluate(
         """() => [
-            performance.getEntriesByName("first-contentful-paint")[0].startTime,
             performance.getEntriesByType("navigation")[0].responseEnd,
             performance.getEntriesByType("resource")[0].responseEnd,
         ]"""
     )
-    assert painted_ms - asked_ms < 1000
     assert answered_ms > asked_ms
 
 

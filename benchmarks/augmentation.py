@@ -32,9 +32,9 @@ from training.config import (
     EdgesConfig,
     NoiseConfig,
     RoomConfig,
-    load_config,
     model_spec,
 )
+from training.config_files import load_config
 from training.fit import fit
 from training.manifest import Utterance, read_manifest
 from training.metrics import ErrorCounts, add_up, bootstrap_difference, corpus_rates, count_errors

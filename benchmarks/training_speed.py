@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 
 from hark.command import command
-from training.config import Config, load_config
+from training.config import Config
+from training.config_files import load_config
 from training.dataset import Batch
 from training.task import SpeechTask
 

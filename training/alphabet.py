@@ -20,9 +20,9 @@ from pathlib import Path
 
 from hark.command import command
 from hark.languages import ENGLISH
-from training.config import alphabet_labels
 from training.counts import counted
 from training.errors import ManifestError
+from training.labels import alphabet_labels
 from training.language_rules import Rules, checked_tag, rules_of
 from training.manifest import Utterance, read_manifests
 from training.normaliser import Normaliser, figures_hint, is_english, is_letter, normaliser

@@ -6,7 +6,8 @@ import lightning as L
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-from training.config import Config, config_to_dict, model_spec
+from training.config import Config, model_spec
+from training.config_files import config_to_dict
 from training.optimiser import configure
 
 

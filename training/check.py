@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hark.command import command
 from training.audio_facts import audio_facts
-from training.config import Config, load_config
+from training.config_files import config_for
 from training.errors import ManifestError
 from training.findings import DURATION_TOLERANCE_S, Finding, Kind, Line, findings, manifest_lines
 from training.manifest import write_manifest
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.write_clean and len(options.manifests) > 1:
         parser.error("--write-clean takes the lines of one manifest; name one.")
-    config = load_config(options.labels) if options.labels else Config()
+    config = config_for(options.labels, options.language)
     lines = [line for manifest in options.manifests for line in manifest_lines(manifest, config)]
     against = [line for manifest in options.against for line in manifest_lines(manifest, config)]
     facts = audio_facts(line.utterance.audio_path for line in [*lines, *against])
@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--labels", metavar="CONFIG", type=Path, help="training config with the labels and frame rate (Hark's defaults)"
     )
+    parser.add_argument("--language", help="BCP 47 tag, such as it, in place of the config's")
     parser.add_argument(
         "--duration-tolerance",
         metavar="SECONDS",

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hark.errors import HarkError
 from hark.spec import ModelSpec
-from training.config import Config, config_from_dict, config_to_dict, model_spec
+from training.config import Config, model_spec
+from training.config_files import config_from_dict, config_to_dict
 from training.errors import CheckpointError
 from training.features import pad_batch
 from training.network import Network, build

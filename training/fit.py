@@ -57,7 +57,8 @@ from omegaconf import OmegaConf
 from hark.command import command
 from training.average import average
 from training.checkpoint import load_checkpoint
-from training.config import Config, TrainerConfig, load_config
+from training.config import Config, TrainerConfig
+from training.config_files import load_config
 from training.errors import CheckpointError, ConfigError
 from training.guards import FiniteOnly, room_for
 from training.keywords.data import KeywordData

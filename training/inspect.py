@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 
 from hark.command import command
 from hark.errors import RequestError
-from training.config import load_config, model_spec
+from training.config import model_spec
+from training.config_files import load_config
 from training.evaluate import load_runner
 from training.manifest import read_manifest
 from training.missing_data import leave_out_folders

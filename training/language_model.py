@@ -32,8 +32,7 @@ from hark.language_model import EDGE, LETTERS, MAX_LETTERS, MAX_WORDS, spelling_
 from hark.language_model import trie as trie_of
 from hark.languages import ENGLISH
 from training import mixed_lm, published_lm
-from training.config import labels_of_language, load_config
-from training.language_rules import checked_tag
+from training.config_files import config_for
 from training.lines import read_lines
 from training.ngrams import SPECIAL, START, UNKNOWN, estimate, prune
 from training.normaliser import normaliser
@@ -251,15 +250,6 @@ def _lines(path: Path) -> Iterator[str]:
         raise HarkError(f"{path} is not UTF-8: {error}; convert it first, with iconv for instance.") from error
 
 
-def _whose(options: argparse.Namespace) -> tuple[str, tuple[str, ...]]:
-    """Returns the language and the labels of the recogniser that the file is for."""
-    if options.config:
-        config = load_config(options.config)
-        return config.language, tuple(config.labels)
-    language = checked_tag(options.language or ENGLISH)
-    return language, tuple(labels_of_language(language))
-
-
 @command
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
@@ -270,9 +260,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--least-count", type=int, default=1, help="rarer words are left out of the vocabulary (default: %(default)s)"
     )
-    whose = parser.add_mutually_exclusive_group()
-    whose.add_argument("--config", type=Path, help="of the recogniser that it is for: its language and its letters")
-    whose.add_argument("--language", help="BCP 47 tag, such as it, where its table has the letters (default: en)")
+    parser.add_argument("--config", type=Path, help="of the recogniser that it is for: its language and its letters")
+    parser.add_argument("--language", help="BCP 47 tag, such as it, in place of the config's (default: en)")
     parser.add_argument("--published", type=Path, help="a language model to mix in, in ARPA format or CMU Sphinx's")
     parser.add_argument("--share", type=float, default=0.5, help="of it in the mixture (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -280,7 +269,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise HarkError("--megabytes must be a number.")
     if not 0 < options.share < 1:
         raise HarkError("--share must lie between 0 and 1.")
-    language, labels = _whose(options)
+    config = config_for(options.config, options.language)
+    language, labels = config.language, tuple(config.labels)
     letters = letters_of(labels)
     published = published_lm.read(options.published, letters) if options.published else None
     about = {"text": " ".join(each.name for each in options.text)}

@@ -10,7 +10,8 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from training.augment import NO_FOLDER
-from training.config import AugmentConfig, Config, DataConfig, dotlist
+from training.config import AugmentConfig, Config, DataConfig
+from training.config_files import dotlist
 from training.errors import ConfigError
 
 
@@ -19,7 +20,7 @@ def leave_out_missing(config: Config, overrides: Sequence[str] = ()) -> list[str
 
     Args:
         config: of one run.
-        overrides: fields given on the command line, as for `training.config.load_config`.
+        overrides: fields given on the command line, as for `training.config_files.load_config`.
 
     Returns:
         A sentence for each thing that was left out.

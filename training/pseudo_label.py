@@ -37,7 +37,8 @@ from tqdm import tqdm
 from hark.command import command
 from hark.errors import RequestError
 from hark.languages import ENGLISH
-from training.config import Config, load_config
+from training.config import Config
+from training.config_files import config_for
 from training.counts import counted
 from training.errors import LabellingError
 from training.labelling.judgement import Limits, label
@@ -149,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--model must be a Whisper model, which says how sure it is; give the .onnx as --second-model")
     clips = options.clips or options.output.with_name(f"{options.output.stem}-clips")
     try:
-        config = load_config(options.labels) if options.labels else Config()
+        config = config_for(options.labels, options.language)
         if config.task != "transcription":
             raise LabellingError(f"{options.labels} trains a keyword model, which learns from single words.")
         recordings = find_recordings(options.audio, clips)
@@ -227,6 +228,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="training config with language, labels and lengths (Hark's defaults: English)",
     )
+    parser.add_argument("--language", help="BCP 47 tag, such as it, in place of the config's")
     parser.add_argument(
         "--threads", metavar="N", type=int, default=os.cpu_count() or 1, help="of the processor (%(default)s)"
     )

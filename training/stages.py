@@ -14,7 +14,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from training.config import Config, dotlist
+from training.config import Config
+from training.config_files import dotlist
 from training.errors import ConfigError
 from training.fit import fit
 from training.missing_data import leave_out_missing
@@ -40,7 +41,7 @@ def run(
         resume: a checkpoint to go on from; runs with stages find theirs by themselves.
         progress: show a progress bar.
         callbacks: further Lightning callbacks.
-        overrides: fields given on the command line, as for `training.config.load_config`; they hold in every stage.
+        overrides: fields given on the command line, as for `load_config`; they hold in every stage.
 
     Raises:
         HarkError: as `training.fit.fit`, or a stage changes a field that does not exist, or data is missing that is not

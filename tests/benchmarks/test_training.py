@@ -7,7 +7,8 @@ import torch
 
 from benchmarks import fine_tuning
 from benchmarks.training_speed import random_batch, step_seconds
-from training.config import Config, ConformerConfig, WhisperConfig, load_config
+from training.config import Config, ConformerConfig, WhisperConfig
+from training.config_files import load_config
 from training.task import SpeechTask
 
 

@@ -27,7 +27,7 @@ from tests.documents.blocks import (
     prose,
 )
 from tests.documents.workplace import Workplace
-from training.config import load_config
+from training.config_files import load_config
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE))

@@ -16,7 +16,8 @@ from hark.recognizer import INPUT_NAMES, OUTPUT_NAMES, Recognizer
 from tests.conftest import DATA
 from tests.training.toy import TINY, TINY_CONFORMER, toy_config
 from training.checkpoint import load_checkpoint
-from training.config import Config, config_to_dict, model_spec
+from training.config import Config, model_spec
+from training.config_files import config_to_dict
 from training.evaluate import Evaluation
 from training.manifest import Utterance
 from training.metrics import count_errors

@@ -12,7 +12,8 @@ from hark.errors import ModelError
 from hark.features import compute, log_mel, mel_filters
 from hark.spec import NO_BLANK, ModelSpec
 from tests.conftest import make_spec
-from training.config import load_config, model_spec
+from training.config import model_spec
+from training.config_files import load_config
 from training.features import LogMel
 
 TOLERANCE = 1e-3  # in natural log

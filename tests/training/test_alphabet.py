@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from training import alphabet
-from training.config import ConfigError, alphabet_labels
+from training.errors import ConfigError
+from training.labels import alphabet_labels
 from training.language_rules import rules_of
 
 GEORGIAN = [

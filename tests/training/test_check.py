@@ -14,7 +14,8 @@ import torch
 from training import audio_facts as audio_facts_module
 from training.audio_facts import AudioFacts, audio_facts
 from training.check import main
-from training.config import Config, load_config, model_spec
+from training.config import Config, model_spec
+from training.config_files import load_config
 from training.features import LogMel
 from training.findings import frames_needed, output_frames
 from training.lengths import output_lengths

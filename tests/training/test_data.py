@@ -15,15 +15,8 @@ from tests.conftest import DATA, make_spec
 from tests.training.toy import SMALL, TINY, toy_config
 from training import audio_cache
 from training.audio_cache import AudioCache, cached_audio
-from training.config import (
-    AugmentConfig,
-    Config,
-    CorpusConfig,
-    config_from_dict,
-    config_to_dict,
-    load_config,
-    model_spec,
-)
+from training.config import AugmentConfig, Config, CorpusConfig, model_spec
+from training.config_files import config_from_dict, config_to_dict, load_config
 from training.dataset import BucketSampler, SpeechDataset, collate, training_utterances
 from training.errors import ConfigError, ManifestError
 from training.manifest import Utterance, read_manifest, write_manifest

@@ -27,7 +27,8 @@ from tests.patience import PATIENCE_S
 from tests.training.toy import SMALL
 from training import evaluate, inspect
 from training.augment import Samples
-from training.config import AugmentConfig, RoomConfig, load_config, model_spec
+from training.config import AugmentConfig, RoomConfig, model_spec
+from training.config_files import load_config
 from training.manifest import read_manifest
 from training.plots import augmentation, curves, emissions, error_rates, style
 

@@ -14,7 +14,8 @@ from tests.training.whisper_files import write_transformers
 from tests.training.words import LABELS, WORDS, make_words, spoken, word_config
 from training import evaluate, fit, inspect
 from training.checkpoint import load_checkpoint
-from training.config import Config, load_config, model_spec
+from training.config import Config, model_spec
+from training.config_files import load_config
 from training.dataset import joined
 from training.errors import ConfigError, ManifestError
 from training.keywords import split, text

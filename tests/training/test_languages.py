@@ -8,10 +8,12 @@ import soundfile as sf
 from omegaconf import OmegaConf
 
 from hark.language_model import LanguageModel
+from tests.conftest import ROOT
 from tests.training.toy import SMALL, TINY, toy_config
 from training import check, language_model, stages
 from training.checkpoint import load_checkpoint
-from training.config import CorpusConfig, config_from_dict, config_to_dict, load_config, model_spec
+from training.config import CorpusConfig, model_spec
+from training.config_files import config_from_dict, config_to_dict, load_config
 from training.dataset import SpeechDataset
 from training.errors import ConfigError, ManifestError
 from training.language_rules import rules_of
@@ -122,6 +124,9 @@ def test_check_goes_by_the_language_of_the_config(tmp_path: Path, capsys: pytest
     printed = capsys.readouterr().out
     assert "another language" in printed
     assert "no label for 京 東" in printed
+    manifest = utterances(tmp_path / "c", "El niño: 5", language="es")
+    for labels in (["--labels", str(config)], []):
+        assert check.main([str(manifest), *labels, "--language", "es"]) == 0
 
 
 def test_a_language_model_has_the_language_and_the_letters_of_a_recogniser(tmp_path: Path) -> None:
@@ -133,6 +138,10 @@ def test_a_language_model_has_the_language_and_the_letters_of_a_recogniser(tmp_p
     assert (model.language, set(model.letters)) == ("it", set(rules_of("it").letters))
     for word in ("l'acqua", "è", "cinque", "perché"):
         assert model.number(word) >= 0, word
+    of = ["--config", str(ROOT / "training/configs/language.yaml"), "--language", "es"]
+    assert language_model.main(["--text", str(text), "--output", str(output), *of]) == 0
+    model = LanguageModel(output)
+    assert (model.language, set(model.letters)) == ("es", set(rules_of("es").letters))
     config = tmp_path / "ka.yaml"
     OmegaConf.save(OmegaConf.create({"name": "x", "language": "ka", "alphabet": "აბგდ", "data": {"dev": "x"}}), config)
     text.write_text("აბა დაბა\nაბა გ\n", encoding="utf-8")

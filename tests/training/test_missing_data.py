@@ -6,7 +6,8 @@ import pytest
 
 from tests.conftest import DATA
 from training.augment import recordings
-from training.config import Config, CorpusConfig, load_config
+from training.config import Config, CorpusConfig
+from training.config_files import load_config
 from training.errors import ConfigError
 from training.missing_data import leave_out_missing
 

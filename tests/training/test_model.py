@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from training.config import ConformerConfig, ModelConfig, WhisperConfig, load_config
+from training.config import ConformerConfig, ModelConfig, WhisperConfig
+from training.config_files import load_config
 from training.conformer import ChannelDropout
 from training.errors import ConfigError
 from training.lengths import output_lengths

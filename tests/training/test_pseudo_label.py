@@ -61,7 +61,8 @@ def label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Label:
         first = Fake(hear, until=until)
 
         def opened(model: str, threads: int, language: str) -> Fake:
-            assert (threads, language) == (1, "en")
+            named = options[options.index("--language") + 1] if "--language" in options else "en"
+            assert (threads, language) == (1, named)
             return second if model == SECOND and second else first
 
         monkeypatch.setattr(pseudo_label, "open_transcriber", opened)
@@ -305,6 +306,12 @@ def test_a_manifest_keeps_to_its_settings(tmp_path: Path, label: Label, capsys: 
     assert label()[0] == 0
     assert label("--model", "large-v3", "--min-confidence", "0.7")[0] == 1
     assert "made with another --model and --min-confidence; give the same again" in capsys.readouterr().err
+
+
+def test_labels_are_in_the_language_that_is_named(tmp_path: Path, label: Label) -> None:
+    add(tmp_path, "a.wav", utterance(0))
+    assert label("--language", "it", "--model", "small")[0] == 0
+    assert kept(tmp_path)[0]["language"] == "it"
 
 
 def test_a_mistaken_setting_may_be_mended_as_long_as_nothing_is_labelled(tmp_path: Path, label: Label) -> None:

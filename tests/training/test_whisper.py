@@ -8,7 +8,8 @@ import torch
 
 from tests.conftest import DATA
 from tests.training.toy import TINY_WHISPER, toy_config
-from training.config import ConformerConfig, ModelConfig, WhisperConfig, load_config, model_spec
+from training.config import ConformerConfig, ModelConfig, WhisperConfig, model_spec
+from training.config_files import load_config
 from training.errors import ConfigError
 from training.manifest import read_manifest, write_manifest
 from training.network import build

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tests.conftest import DATA
 from training.batch_augment import BatchAugment
-from training.config import Config, CorpusConfig, load_config, model_spec
+from training.config import Config, CorpusConfig, model_spec
+from training.config_files import load_config
 from training.dataset import SpeechDataset, training_utterances
 from training.device_data import BatchMaker
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from training.config import Config, CorpusConfig, load_config
+from training.config import Config, CorpusConfig
+from training.config_files import load_config
 from training.manifest import Utterance, write_manifest
 
 KEYWORDS = Path("training/configs/keywords-small.yaml")

@@ -39,7 +39,8 @@ from training.attention.generate import generate
 from training.attention.learners import Reader, Together
 from training.attention.pretrained import load_decoder
 from training.checkpoint import load_checkpoint as load_recognizer
-from training.config import Config, load_config
+from training.config import Config
+from training.config_files import load_config
 from training.dataset import Batch
 from training.errors import CheckpointError
 from training.lines import read_lines

@@ -29,7 +29,7 @@ from hark.features import log_mel
 from hark.recognizer import Recognizer
 from hark.spec import SILENCE, UNKNOWN
 from hark.word_times import spans_s
-from training.config import load_config
+from training.config_files import load_config
 from training.errors import ManifestError
 from training.keywords.text import SAME_SOUND
 from training.manifest import Utterance, read_manifest, write_manifest

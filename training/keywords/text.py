@@ -25,7 +25,7 @@ from pathlib import Path
 
 from hark.command import command
 from hark.spec import SILENCE, UNKNOWN
-from training.config import load_config
+from training.config_files import load_config
 from training.errors import ManifestError
 from training.lines import read_lines
 from training.manifest import read_manifests

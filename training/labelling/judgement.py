@@ -75,7 +75,8 @@ def label(piece: Piece, first: Transcriber, second: Transcriber | None, limits: 
     recognised = first.transcribe(piece.samples)
     normalised = normaliser(limits.config.language, tuple(limits.config.labels))
     text = normalised(recognised.text)
-    extra: dict[str, Any] = {"confidence": round(recognised.confidence, 4), "labelled_by": first.name}
+    extra: dict[str, Any] = {"language": limits.config.language}
+    extra |= {"confidence": round(recognised.confidence, 4), "labelled_by": first.name}
     reason = fault(recognised, text, speech_s, limits) or check_fault(recognised.text, text, piece, limits.config)
     if not reason and second:
         other = normalised(second.transcribe(piece.samples).text)

@@ -5,7 +5,7 @@ From there they go
 
 - as tables between the marks of models/MODEL_CARD.md, in the order of the manifests: name first those that chose
   nothing, then those that chose a checkpoint or weights;
-- for manifests whose names begin with "test", beside each model (models/asr.json), where an endpoint finds its own
+- for sets whose names begin with "test", beside each model (models/asr.json), where an endpoint finds its own
   error rates for `GET /health` and the web page.
 
 Without manifests nothing is measured, and the figures of models/results.json are written again.
@@ -54,7 +54,7 @@ def measure(manifests: Sequence[Path], models: Sequence[Path]) -> dict[str, Any]
                 name: evaluate(recognizer, utterances, decoder=decoder_named(name, recognizer.spec, model))
                 for name in decoders
             }
-            sets[manifest.stem] = {
+            sets[name_of(manifest)] = {
                 name: {
                     **each.summary(),
                     "real_time_factor": round(each.real_time_factor, 5),
@@ -64,6 +64,11 @@ def measure(manifests: Sequence[Path], models: Sequence[Path]) -> dict[str, Any]
             }
         models_measured[model.stem] = {"model": model_name(recognizer), "bytes": model.stat().st_size, "sets": sets}
     return {"machine": machine(), "models": models_measured}
+
+
+def name_of(manifest: Path) -> str:
+    """Returns what a set is called: its file without suffix, or its folder, as `training.synthesize` makes them."""
+    return manifest.resolve().parent.name if manifest.stem == "manifest" else manifest.stem
 
 
 def write_beside(model: Path, figures: dict[str, Any]) -> None:
@@ -92,12 +97,12 @@ def tables(results: dict[str, Any]) -> str:
     models = results["models"]
     columns = [(model, decoder) for model in models for decoder in next(iter(models[model]["sets"].values()))]
     names = [f"{models[model]['model']}, {decoder}" for model, decoder in columns]
-    lines = [_row(["manifest", "words", *names]), _row(["---"] * (2 + len(names)))]
+    lines = [_row(["set", "words", *names]), _row(["---"] * (2 + len(names)))]
     sets = next(iter(models.values()))["sets"]
     for name, of_decoders in sets.items():
         cells = [models[model]["sets"][name][decoder] for model, decoder in columns]
         rates = [f"{cell['wer']:.3f} ({cell['cer']:.3f})" for cell in cells]
-        lines.append(_row([f"{name}.jsonl", next(iter(of_decoders.values()))["words"], *rates]))
+        lines.append(_row([name, next(iter(of_decoders.values()))["words"], *rates]))
     lines += ["", _row(["corpus", "words", *names]), _row(["---"] * (2 + len(names)))]
     for name, of_decoders in sets.items():
         for place, corpus in enumerate(next(iter(of_decoders.values()))["by_corpus"]):

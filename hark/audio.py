@@ -14,7 +14,7 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from hark import containers, downmix, frames
+from hark import completeness, containers, downmix, frames, unsaid_lengths
 from hark.errors import AudioTooLong, InvalidAudio, InvalidBody, InvalidParameter, RequestError
 from hark.mapped import Data, opened
 
@@ -162,8 +162,8 @@ def _decoded(
 ) -> Iterator[NDArray[np.float32]]:
     if not data:
         raise InvalidBody("The audio is empty; use the bytes of an audio file.")
-    containers.check_complete(data)
-    if not containers.says_where_it_ends(data):
+    completeness.check_complete(data)
+    if not completeness.says_where_it_ends(data):
         notes.append("The file has no mark of its end, as Ogg files have; something may be missing from it.")
     source = _source(data, max_duration_s, notes)
     yield from _usable(_resampled(source, sample_rate_hz, max_duration_s, notes, apart))
@@ -175,11 +175,11 @@ def stated_duration_s(data: Data) -> float | None:
     try:
         if kind in frames.KINDS:
             return sum(part.duration_s for part in frames.parts(data, kind, start))
-        if kind in _MEDIA or containers.says_no_length(data):
+        if kind in _MEDIA or unsaid_lengths.says_no_length(data):
             from hark import media  # large, and seldom needed
 
             return media.duration_s(data, kind, math.inf, start)
-        return float(sf.info(opened(data, start, head=containers.mended_head(data))).duration)
+        return float(sf.info(opened(data, start, head=unsaid_lengths.mended_head(data))).duration)
     except (RequestError, sf.LibsndfileError, TypeError):
         return None
 
@@ -223,9 +223,9 @@ def _source(data: Data, max_duration_s: float, notes: list[str]) -> _Source:
     kind, start = containers.found(data)
     if kind in frames.KINDS:
         return _of_frames(data, kind, start, max_duration_s)
-    if kind not in _MEDIA and not containers.says_no_length(data):
+    if kind not in _MEDIA and not unsaid_lengths.says_no_length(data):
         try:
-            file = sf.SoundFile(opened(data, start, head=containers.mended_head(data)))
+            file = sf.SoundFile(opened(data, start, head=unsaid_lengths.mended_head(data)))
         except (sf.LibsndfileError, TypeError) as error:
             # soundfile answers headerless formats with a TypeError that asks for their rate.
             if not kind:
@@ -252,7 +252,7 @@ def _of_frames(data: Data, kind: str, start: int, max_duration_s: float) -> _Sou
     missing = max(part.missing_bytes for part in parts)
     # A piece of a file that was split ends anywhere, as it begins anywhere.
     if missing > 0 and (kind == "mp3" or start in (0, frames.id3_bytes(data, 0))):
-        containers.raise_cut_short(missing)
+        completeness.raise_cut_short(missing)
     _check_duration(sum(part.duration_s for part in parts), max_duration_s)
     return _parts(data, kind, parts)
 

@@ -22,7 +22,7 @@ from av.container import InputContainer
 from av.stream import Discard
 from numpy.typing import NDArray
 
-from hark import containers, downmix, vad
+from hark import downmix, unsaid_lengths, vad
 from hark.errors import InvalidAudio
 from hark.mapped import Data, opened
 
@@ -273,7 +273,7 @@ def _opened(
 ) -> Iterator[tuple[InputContainer, list[AudioStream], _Patience]]:
     patience = _Patience((len(data) if end is None else end) - start)
     try:
-        head = containers.mended_head(data) if kind in _MENDED else b""
+        head = unsaid_lengths.mended_head(data) if kind in _MENDED else b""
         file = _WatchedFile(data, start, end, head, patience)
         with av.open(file, "r", format=kind, metadata_errors="ignore") as container:
             if not container.streams.audio:

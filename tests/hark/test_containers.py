@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from hark import containers
+from hark import completeness, containers
 from hark.audio import blocks, decode, stated_duration_s
 from hark.errors import InvalidAudio
 from tests.conftest import encode
@@ -149,7 +149,7 @@ def test_an_rf64_file_whose_size_nobody_knew_is_read() -> None:
         changed = bytearray(data)
         struct.pack_into("<QQQ", changed, at, size, size, size)
         assert containers.kind(bytes(changed)) == "wav"
-        containers.check_complete(bytes(changed))
+        completeness.check_complete(bytes(changed))
 
 
 def wav_of_mp3(samples: np.ndarray, fact: int) -> bytes:
@@ -238,7 +238,7 @@ def test_what_is_not_read_is_refused_by_its_name(data: bytes, name: str) -> None
 )
 def test_a_file_of_nothing_but_headers_is_refused(make: Callable[[int], bytes]) -> None:
     with pytest.raises(InvalidAudio, match="far too many parts"):
-        containers.check_complete(make(200_000))
+        completeness.check_complete(make(200_000))
 
 
 def test_the_kinds_of_wave_files_are_told() -> None:

@@ -159,6 +159,13 @@ def _fit(config: Config, resume: Path | None, progress: bool, callbacks: Sequenc
     )
     if progress and trainer.is_global_zero:
         print(_summary(task.model, config, trainer.world_size))
+        if config.optim.name == "muon" and trainer.strategy.root_device.type == "cpu" and not _has_bfloat16():
+            # PyTorch's Muon orthogonalises in it whatever the precision of the run.
+            print(
+                "note: Muon computes in bfloat16, for which this processor has no instructions: a step takes several "
+                "times as long as with optim.name=adamw.",
+                file=sys.stderr,
+            )
     trainer.fit(task, data, ckpt_path=str(resume) if resume else None, weights_only=True if resume else None)
     recent = sorted(folder.glob("recent-*.ckpt"))
     best_path = folder / Path(best.best_model_path).name if best.best_model_path else None
@@ -317,7 +324,12 @@ def _precision(settings: TrainerConfig) -> str:
     if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     on_cpu = settings.accelerator == "cpu" or not torch.accelerator.is_available()
-    return "bf16-mixed" if on_cpu and torch.cpu._is_avx512_bf16_supported() else "32-true"
+    return "bf16-mixed" if on_cpu and _has_bfloat16() else "32-true"
+
+
+def _has_bfloat16() -> bool:
+    """Says whether this processor has instructions for bfloat16; it emulates them otherwise."""
+    return torch.cpu._is_avx512_bf16_supported()
 
 
 def take_weights(model: Network, config: Config) -> None:

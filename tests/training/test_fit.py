@@ -287,6 +287,17 @@ def test_half_precision_is_taken_where_the_hardware_has_it(monkeypatch: pytest.M
         assert chosen() == "32-true"
 
 
+@pytest.mark.parametrize(("name", "supported"), [("muon", False), ("muon", True), ("adamw", False)])
+def test_muon_is_said_to_be_slow_where_bfloat16_is_emulated(
+    name: str, supported: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported)
+    config = toy_config(tmp_path, **TINY_CONFORMER, trainer__max_epochs="1", trainer__precision="32-true")
+    config.optim.name = name
+    fit.fit(config, progress=True)
+    assert ("optim.name=adamw" in capsys.readouterr().err) is (name == "muon" and not supported)
+
+
 @pytest.mark.xdist_group("overfit")
 @pytest.mark.parametrize(
     ("shape", "close"),

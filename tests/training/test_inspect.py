@@ -301,6 +301,13 @@ def test_curves_show_what_was_logged_of_each_run(tmp_path: Path) -> None:
     assert [line.get_color() for line in figure.legends[0].get_lines()] == colours
 
 
+def test_stages_are_named_with_their_run(tmp_path: Path) -> None:
+    for run in ("first", "second"):
+        write_logs(tmp_path / run / "stage-1", session(10, 50))
+    folders = (tmp_path / "first" / "stage-1", tmp_path / "second" / "stage-1" / "tensorboard")
+    assert [curves.read_run(folder).name for folder in folders] == ["first, stage-1", "second, stage-1"]
+
+
 def test_a_resumed_run_is_one_curve(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     write_logs(folder, session(10, 130))  # killed on the way from the checkpoint of step 100 to that of 150

@@ -104,7 +104,10 @@ def read_run(folder: Path) -> Run:
         steps, seconds, values = map(np.array, zip(*logged, strict=True)) if logged else ([np.zeros(0)] * 3)
         series[tag] = Series(steps.astype(np.int64), seconds / 3600, values.astype(np.float64))
     named = folder.resolve()
-    return Run(named.parent.name if named.name == "tensorboard" else named.name, series)
+    named = named.parent if named.name == "tensorboard" else named
+    # The stages of a run (`training.stages`) are called alike in every run.
+    name = f"{named.parent.name}, {named.name}" if named.name.startswith("stage-") else named.name
+    return Run(name, series)
 
 
 def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:

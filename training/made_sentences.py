@@ -6,7 +6,8 @@ words. What they make sense of is grammar, not the world. Read by `python -m tra
 which error rates can be measured; they say little about how a model does on what people really say.
 
 A grammar is a table of lists. <name> stands for any of the alternatives of that name, <1-99> for a number in words, and
-`sentence` is where it begins. Another language is another file in the folder.
+`sentence` is where it begins, and `joined` has what two words become that meet ("de el del"). Another language is
+another file in the folder.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from training.language_rules import checked_tag, rules_of
 from training.numbers import Numbers
 
 FOLDER = Path(__file__).with_name("grammars")
-_START = "sentence"
+_START, _JOINED = "sentence", "joined"
 _PART = re.compile(r"<([^<>]*)>")
 _NUMBER = re.compile(r"(\d+)-(\d+)")
 # Deeper than any sentence is; a rule that contains itself has no end.
@@ -54,6 +55,8 @@ def read_grammar(path: Path) -> Grammar:
     named = {name for alternatives in grammar.values() for each in alternatives for name in _PART.findall(each)}
     if missing := sorted(name for name in {*named, _START} if name not in grammar and not _NUMBER.fullmatch(name)):
         raise HarkError(f"The grammar {path} has no alternatives for {', '.join(missing)}.")
+    if odd := [each for each in grammar.get(_JOINED, []) if len(each.split()) != 3]:
+        raise HarkError(f"The grammar {path} has {odd[0]!r} in {_JOINED}: two words, and what they become.")
     return grammar
 
 
@@ -64,7 +67,7 @@ def sentences(grammar: Grammar, language: str, seed: int) -> Iterator[str]:
     made: set[str] = set()
     repeats = 0
     while repeats < _MOST_REPEATS:
-        text = _filled(f"<{_START}>", grammar, numbers, rng)
+        text = _joined(_filled(f"<{_START}>", grammar, numbers, rng), grammar)
         text = text[:1].upper() + text[1:] if text[:1].isalpha() else text[:1] + text[1:2].upper() + text[2:]
         if text in made:
             repeats += 1
@@ -85,6 +88,13 @@ def _filled(text: str, grammar: Grammar, numbers: Numbers, rng: random.Random, d
         return " ".join(numbers.words(str(rng.randint(int(low), int(high)))).split())
 
     return _PART.sub(part, text)
+
+
+def _joined(text: str, grammar: Grammar) -> str:
+    for first, second, both in map(str.split, grammar.get(_JOINED, [])):
+        end = "" if second.endswith("'") else r"(?!\w)"
+        text = re.sub(rf"(?<!\w){re.escape(first)} {re.escape(second)}{end}", both, text)
+    return text
 
 
 @command

@@ -44,6 +44,15 @@ def test_a_small_grammar_ends(tmp_path: Path) -> None:
     assert set(sentences(read_grammar(path), "it", 1)) == {"A uno", "A due", "B uno", "B due", "Stop"}
 
 
+def test_words_that_meet_are_joined_as_the_language_does(tmp_path: Path) -> None:
+    path = tmp_path / "xx.yaml"
+    path.write_text("sentence: ['di il re', 'di ilare', 'udi il', \"di l'oro\"]\njoined: [di il del, di l' dell']\n")
+    assert set(sentences(read_grammar(path), "it", 1)) == {"Del re", "Di ilare", "Udi il", "Dell'oro"}
+    for language, never in (("it", (" di il ", " di la ", " di l'", " di i ")), ("es", (" de el ", " a el "))):
+        for sentence in islice(sentences(read_grammar(FOLDER / f"{language}.yaml"), language, 1), 2400):
+            assert not any(each in f" {sentence}" for each in never), sentence
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -51,6 +60,7 @@ def test_a_small_grammar_ends(tmp_path: Path) -> None:
         ("who: [a]", "no alternatives for sentence"),
         ("sentence: a", "is no table of lists"),
         ("sentence: [", "cannot be read"),
+        ("sentence: [a]\njoined: [de el]", "'de el' in joined: two words, and what they become"),
     ],
 )
 def test_a_grammar_that_cannot_be_used_is_named(tmp_path: Path, content: str, said: str) -> None:

@@ -61,6 +61,7 @@ from training.config import Config, TrainerConfig
 from training.config_files import load_config
 from training.errors import CheckpointError, ConfigError
 from training.guards import FiniteOnly, room_for
+from training.half_precision import has_bfloat16
 from training.keywords.data import KeywordData
 from training.keywords.task import KeywordTask
 from training.keywords.whisper import WhisperClassifier
@@ -159,7 +160,7 @@ def _fit(config: Config, resume: Path | None, progress: bool, callbacks: Sequenc
     )
     if progress and trainer.is_global_zero:
         print(_summary(task.model, config, trainer.world_size))
-        if config.optim.name == "muon" and trainer.strategy.root_device.type == "cpu" and not _has_bfloat16():
+        if config.optim.name == "muon" and trainer.strategy.root_device.type == "cpu" and not has_bfloat16():
             # PyTorch's Muon orthogonalises in it whatever the precision of the run.
             print(
                 "note: Muon computes in bfloat16, for which this processor has no instructions: a step takes several "
@@ -324,12 +325,7 @@ def _precision(settings: TrainerConfig) -> str:
     if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     on_cpu = settings.accelerator == "cpu" or not torch.accelerator.is_available()
-    return "bf16-mixed" if on_cpu and _has_bfloat16() else "32-true"
-
-
-def _has_bfloat16() -> bool:
-    """Says whether this processor has instructions for bfloat16; it emulates them otherwise."""
-    return torch.cpu._is_avx512_bf16_supported()
+    return "bf16-mixed" if on_cpu and has_bfloat16() else "32-true"
 
 
 def take_weights(model: Network, config: Config) -> None:

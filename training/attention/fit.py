@@ -43,6 +43,7 @@ from training.config import Config
 from training.config_files import load_config
 from training.dataset import Batch
 from training.errors import CheckpointError
+from training.half_precision import autocast
 from training.lines import read_lines
 from training.metrics import error_rates
 from training.missing_data import leave_out_missing
@@ -109,7 +110,7 @@ def measure(learner: Reader, data: SpeechData) -> list[float]:
         heard, said = [], []
         for batch in loader:
             said += batch.texts
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            with torch.inference_mode(), autocast():
                 read = learner.heard(batch)
             most = learner.network.shape.positions - 8
             heard += generate(learner.network, read.log_mel.float(), read.lengths, learner.vocabulary, most)
@@ -155,7 +156,7 @@ def fit(config: Config, learner: Reader, data: SpeechData, schedule: Schedule, o
             raise CheckpointError(f"{last} is of a run with other settings; remove it, or name another --output.")
     since, total = time.monotonic(), 0.0
     for step, batch in zip(range(first, schedule.steps), _batches(data, rank, count, first), strict=False):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             loss = learner.loss(batch)
         if not torch.isfinite(loss):
             raise CheckpointError(f"The loss of step {step + 1} is {loss.item()}; lower the learning rate.")
@@ -223,7 +224,7 @@ def _data(config: Config, encoder: WhisperEncoder | None) -> SpeechData:
     if rank == 0:
         data.prepare_data()
     processes.wait()
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         data.setup("fit")
     return data
 

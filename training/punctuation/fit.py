@@ -36,6 +36,7 @@ from hark.command import command
 from hark.punctuation import LOWER, UNKNOWN_ROW, PunctuationSpec, packed
 from training import processes
 from training.errors import CheckpointError
+from training.half_precision import autocast
 from training.lines import read_lines
 from training.punctuation import errors as recogniser_errors
 from training.punctuation import pauses as speakers_pauses
@@ -159,7 +160,7 @@ def fit(
         since, total, count = time.monotonic(), 0.0, 0
         own = islice(batches(source, schedule.batch, spec, rng), rank, None, shares)
         for batch in islice(own, max(steps, 1)):
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 loss = loss_of(network, batch)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

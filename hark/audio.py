@@ -40,7 +40,9 @@ _QUIET_PEAK, _RAISED_PEAK = 0.003, 0.1
 _HARMLESS_CHANGES, _S_PER_CHANGE = 16, 1.0
 _FORMATS = "WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, AC-3, MPEG-TS, FLV, AVI, WMA or AMR"
 # Containers whose usual contents libsndfile does not know.
-_MEDIA = frozenset({"mov", "matroska", "asf", "amr", "avi", "mpegts", "mpeg", "flv", "gsm", "dv"})
+_MEDIA = frozenset({"mov", "matroska", "asf", "amr", "avi", "mpegts", "mpeg", "flv", "dv"})
+# What libsndfile must be told of files without a header: frames of GSM 06.10, as telephone exchanges keep them.
+_HEADERLESS = {"gsm": {"samplerate": 8000, "channels": 1, "format": "RAW", "subtype": "GSM610"}}
 # Formats whose header counts the frames; others estimate it from the file's size.
 _FRAME_COUNT_IS_EXACT = frozenset({"FLAC", "WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU"})
 # The lowest bit rate of these. A file that at this rate is within the limit needs no closer look.
@@ -179,7 +181,8 @@ def stated_duration_s(data: Data) -> float | None:
             from hark import media  # large, and seldom needed
 
             return media.duration_s(data, kind, math.inf, start)
-        return float(sf.info(opened(data, start, head=unsaid_lengths.mended_head(data))).duration)
+        with _sound_file(data, kind, start) as file:
+            return float(file.frames / file.samplerate)
     except (RequestError, sf.LibsndfileError, TypeError):
         return None
 
@@ -225,7 +228,7 @@ def _source(data: Data, max_duration_s: float, notes: list[str]) -> _Source:
         return _of_frames(data, kind, start, max_duration_s)
     if kind not in _MEDIA and not unsaid_lengths.says_no_length(data):
         try:
-            file = sf.SoundFile(opened(data, start, head=unsaid_lengths.mended_head(data)))
+            file = _sound_file(data, kind, start)
         except (sf.LibsndfileError, TypeError) as error:
             # soundfile answers headerless formats with a TypeError that asks for their rate.
             if not kind:
@@ -242,6 +245,11 @@ def _source(data: Data, max_duration_s: float, notes: list[str]) -> _Source:
     from hark import media  # large, and seldom needed
 
     return media.blocks(data, kind, start, None, notes)
+
+
+def _sound_file(data: Data, kind: str, start: int) -> sf.SoundFile:
+    """Opens a file with libsndfile; raises what that raises where it knows no such file."""
+    return sf.SoundFile(opened(data, start, head=unsaid_lengths.mended_head(data)), **_HEADERLESS.get(kind, {}))
 
 
 def _of_frames(data: Data, kind: str, start: int, max_duration_s: float) -> _Source:

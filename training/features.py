@@ -69,6 +69,8 @@ class LogMel(nn.Module):
     def _normalised(self, mel: Tensor) -> Tensor:
         log_mel = mel.clamp_min(self.spec.log_floor).log().transpose(-2, -1)
         if self.cosines is not None:
+            if self.spec.normalisation == "utterance":
+                log_mel = log_mel - log_mel.mean(-2, keepdim=True)  # as in hark.features
             log_mel = log_mel @ self.cosines
         if self.spec.normalisation == "utterance":
             centred = log_mel - log_mel.mean(-2, keepdim=True)

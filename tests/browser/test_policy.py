@@ -7,6 +7,8 @@ from playwright.sync_api import Browser, Page, expect
 from . import server
 from .conftest import SAMPLE, Open, ask, give, shown_words, until, until_ready
 
+PAINTED = "performance.getEntriesByName('first-contentful-paint').length"
+
 
 def test_the_policy_is_enforced_by_the_browser(browser: Browser, address: str) -> None:
     page = browser.new_page()  # one on which violations are no fault
@@ -34,15 +36,18 @@ def test_the_policy_is_enforced_by_the_browser(browser: Browser, address: str) -
     assert expected <= set(blocked)
 
 
-def test_a_visit_is_two_requests_one_after_the_other(page: Page) -> None:
+def test_a_visit_is_two_requests_and_the_first_paints(page: Page) -> None:
     entries = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop())")
     assert entries == ["health"]
-    asked_ms, answered_ms = page.evaluate(
+    until(page, PAINTED)  # a busy machine may have the answer before it shows a frame
+    painted_ms, asked_ms, answered_ms = page.evaluate(
         """() => [
+            performance.getEntriesByName("first-contentful-paint")[0].startTime,
             performance.getEntriesByType("navigation")[0].responseEnd,
             performance.getEntriesByType("resource")[0].responseEnd,
         ]"""
     )
+    assert painted_ms - asked_ms < 1000
     assert answered_ms > asked_ms
 
 
@@ -51,7 +56,7 @@ def test_the_first_paint_waits_for_no_second_request(address: str, browser: Brow
     page.route("**/health", lambda route: None)  # never answered
     page.goto(f"{address}/", wait_until="commit")
     expect(page.locator("#record")).to_be_visible()
-    until(page, "performance.getEntriesByName('first-contentful-paint').length")
+    until(page, PAINTED)
     page.close()
 
 

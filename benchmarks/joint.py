@@ -32,7 +32,8 @@ from hark.audio import decode
 from hark.beam import BeamSearch
 from hark.command import command
 from hark.decoding import Tuning
-from hark.joint import Joint, JointWeights, Scored
+from hark.joint import Joint
+from hark.joint_scores import JointWeights, Scored
 from hark.language_model import LanguageModel
 from hark.recognizer import Recognizer
 from hark.spec import ModelSpec
@@ -44,9 +45,9 @@ from training.text import normalise
 DOCUMENT = Path("docs/decoding.md")
 # What is tried, and how many texts are looked at meanwhile.
 _ATTENTION = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
-_LANGUAGE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_LANGUAGE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5)
 _WORD = (0.0, 0.5, 1.0, 1.5)
-_MANY = {"candidates": 6, "variants": 8}
+_MANY = {"candidates": 4, "variants": 12}
 
 Window = tuple[NDArray[np.float32], NDArray[np.float32]]
 Find = Callable[[NDArray[np.float32], NDArray[np.float32]], str]

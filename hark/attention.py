@@ -12,6 +12,7 @@ was heard and those of the tokens before. Whoever wants one gives the other the 
 import base64
 import dataclasses
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -173,6 +174,23 @@ class Opinion:
     log_probs: NDArray[np.float64] = field(compare=False)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A text that was read, so that others which begin like it can be read from where they differ.
+
+    Attributes:
+        opinion: of the text.
+        following: [subwords + 1, all ids] natural log-probability of each id in the place of each subword, and after
+            the last one.
+        keys, values: [layers, 1, heads, ids read, size / heads] of the ids that begin a text, and of the subwords.
+    """
+
+    opinion: Opinion
+    following: NDArray[np.float32]
+    keys: NDArray[np.float32] = field(repr=False)
+    values: NDArray[np.float32] = field(repr=False)
+
+
 class _Draft:
     """Guesses how a text goes on, by another text that is much like it.
 
@@ -267,26 +285,67 @@ class AttentionDecoder:
         opinions = iter(found)
         return [next(opinions) if fits else None for fits in fit]
 
-    def likely(self, heard: Heard, text: str, most: int) -> list[list[str]]:
-        """Says which subwords that begin a word are likely in the place of each word, after those before it.
+    def read(self, heard: Heard, text: str) -> Reading | None:
+        """Reads a text; None where it has characters that it cannot write, or is longer than it reads."""
+        spec, ids = self.spec, self.spec.subwords.ids(text)
+        if ids is None or len(ids) + spec.starts > spec.positions:
+            return None
+        none = self._past(1)
+        log_probs, keys, values = self._read(OUTPUT_NAMES[2:], heard, np.array([[*spec.start, *ids]]), none, none)
+        following = log_probs[0, spec.starts - 1 :]
+        said = following[np.arange(len(ids) + 1), [*ids, spec.end]].astype(np.float64)
+        return Reading(Opinion(tuple(ids), said), following, keys, values)
+
+    def instead(
+        self, heard: Heard, reading: Reading, place: int, others: Sequence[Sequence[int]]
+    ) -> list[NDArray[np.float64]]:
+        """Says how likely it is that a text goes on otherwise from one place on.
+
+        Args:
+            heard: what was heard.
+            reading: of the text.
+            place: how many of its subwords stay.
+            others: the ids that follow, at least one each; they need not go on to the text's end. There must be a
+                position for each (`AttentionSpec.positions`).
 
         Returns:
-            `most` at most for each word of the text, the likeliest first, without the space; none for a text that it
-            cannot read.
+            the log-probability of each of these ids.
         """
-        spec, words = self.spec, text.split()
-        ids = spec.subwords.ids(text)
-        if ids is None or len(ids) + spec.starts > spec.positions:
-            return [[] for _ in words]
-        none = self._past(1)
-        [log_probs] = self._read(OUTPUT_NAMES[2:3], heard, np.array([[*spec.start, *ids]]), none, none)
-        lengths = [len(spec.subwords.ids(word) or ()) for word in words]
-        places = spec.starts - 1 + np.cumsum([0, *lengths[:-1]])
-        found = []
-        for row in log_probs[0, places, : len(spec.kept)]:
-            tokens = (spec.subwords.tokens[each] for each in np.argsort(-row)[:most].tolist())
-            found.append([token.strip() for token in tokens if token.startswith(" ") and token.strip()])
-        return found
+        # The first ids need no reading: what may follow what stays is known.
+        found = [reading.following[place, row[:1]].astype(np.float64) for row in others]
+        longest = max(map(len, others), default=0) - 1
+        if longest < 1:
+            return found
+        tokens = np.full((len(others), longest), self.spec.end)
+        for padded, row in zip(tokens, others, strict=True):
+            padded[: len(row) - 1] = row[:-1]
+        stays = self.spec.starts + place
+        keys, values = (
+            np.repeat(each[:, :, :, :stays], len(others), axis=1) for each in (reading.keys, reading.values)
+        )
+        [log_probs] = self._read(OUTPUT_NAMES[2:3], heard, tokens, keys, values)
+        return [
+            np.append(first, scores[np.arange(len(row) - 1), row[1:]].astype(np.float64))
+            for first, scores, row in zip(found, log_probs, others, strict=True)
+        ]
+
+    def likely(self, reading: Reading, place: int, most: int, within: float = math.inf) -> list[str]:
+        """Returns which subwords that begin a word are likely after the first `place` ones of a text.
+
+        Args:
+            reading: of the text.
+            place: how many of its subwords stay.
+            most: how many to return at most.
+            within: how much less likely than what the text has there they may be, in natural logarithms.
+
+        Returns:
+            the likeliest first, without the space.
+        """
+        row, ids = reading.following[place, : len(self.spec.kept)], (*reading.opinion.ids, self.spec.end)
+        (enough,) = (row >= reading.following[place, ids[place]] - within).nonzero()
+        best = enough[np.argsort(-row[enough], kind="stable")[:most]]
+        tokens = (self.spec.subwords.tokens[each] for each in best.tolist())
+        return [token.strip() for token in tokens if token.startswith(" ") and token.strip()]
 
     def write(self, heard: Heard, seconds: float, draft: str = "") -> Opinion:
         """Writes a text of its own: the likeliest subword after those before it, until it ends.

@@ -373,15 +373,17 @@ class BeamSearch:
             log_probs: [frames, labels] natural log-probabilities of the window.
             language: factor of what language model and hot words add.
         """
-
-        def score(text: str) -> float:
-            labels = self._alphabet.spell(text)
-            if labels is None:
-                return -math.inf
-            return ctc.log_prob(log_probs, labels, self._blank) + language * self.text_score(labels)
-
-        own = score(" ".join(words))
-        scores = {change: score(change.of(words)) - own for change in changes}
+        base = self._alphabet.spell(" ".join(words))
+        if base is None:
+            return {}
+        spelt = {change: self._alphabet.spell(change.of(words)) for change in changes}
+        texts = {change: labels for change, labels in spelt.items() if labels is not None}
+        own, *frames = ctc.log_probs_near(log_probs, base, [base, *texts.values()], self._blank)
+        own += language * self.text_score(base)
+        scores = {
+            change: heard + language * self.text_score(labels) - own
+            for (change, labels), heard in zip(texts.items(), frames, strict=True)
+        }
         return {change: each for change, each in scores.items() if math.isfinite(each)}
 
     def text_score(self, labels: Sequence[int]) -> float:

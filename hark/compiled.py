@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 PATH = Path(__file__).with_name("native") / "libhark.so"
 # Of the functions and what they take; a library of another version is left alone.
-_VERSION = 5
+_VERSION = 6
 _INTEGER, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 
 
@@ -35,6 +35,11 @@ def library() -> ctypes.CDLL | None:
     loaded.hark_beam_free.restype = None
     loaded.hark_align.argtypes = [_ADDRESS, _INTEGER, _INTEGER, _ADDRESS, _INTEGER, _ADDRESS]
     loaded.hark_ctc_log_prob.argtypes = loaded.hark_align.argtypes
+    loaded.hark_ctc_log_probs_near.argtypes = [
+        *(_ADDRESS, _INTEGER, _INTEGER),
+        *(_ADDRESS, _INTEGER, _ADDRESS, _ADDRESS, _INTEGER),
+        *(_INTEGER, _ADDRESS),
+    ]
     return loaded
 
 

@@ -111,6 +111,43 @@ def log_prob(log_probs: NDArray[np.float32], labels: Sequence[int], blank: int) 
     return float(np.logaddexp(scores[-1], scores[-2] if len(states) > 1 else -np.inf))
 
 
+def log_probs_near(
+    log_probs: NDArray[np.float32], labels: Sequence[int], others: Sequence[Sequence[int]], blank: int
+) -> list[float]:
+    """Returns how likely texts are that are much like another one: `log_prob` of each, up to rounding.
+
+    Compiled, a text takes the time that its own tokens take, once it is known what the frames say of the other one:
+    all paths through the tokens before a difference, and all those through the tokens after it, are the same.
+
+    Args:
+        log_probs: [frames, labels] natural log-probabilities.
+        labels: [tokens] of the other text.
+        others: [tokens] of each text.
+        blank: index of the blank label.
+
+    Raises:
+        ValueError: a label is none of the model's.
+    """
+    base, tokens = np.array(labels, np.int64), np.array([each for text in others for each in text], np.int64)
+    for each in (base, tokens):
+        if len(each) and not 0 <= each.min() <= each.max() < log_probs.shape[1]:
+            raise ValueError(f"{each.tolist()} are not all among {log_probs.shape[1]} labels")
+    library = compiled.library()
+    if not library or not len(log_probs):
+        return [log_prob(log_probs, each, blank) for each in others]
+    emitted, scores = np.ascontiguousarray(log_probs, np.float32), np.empty(len(others))
+    bounds = np.cumsum([len(text) for text in others], dtype=np.int64)
+    if not library.hark_ctc_log_probs_near(
+        *(compiled.address(emitted), *emitted.shape),
+        *(compiled.address(base), len(base), compiled.address(tokens), compiled.address(bounds), len(others)),
+        *(blank, compiled.address(scores)),
+    ):
+        raise MemoryError("not enough memory to score texts")
+    if np.isnan(scores).any():  # the frames are too few for the other text
+        return [log_prob(log_probs, each, blank) for each in others]
+    return [float(each) for each in scores]
+
+
 def _states(labels: Sequence[int] | NDArray[np.intp], blank: int) -> NDArray[np.intp]:
     """Blanks before, between and after the tokens.
 

@@ -24,7 +24,8 @@ from hark.attention import AttentionDecoder
 from hark.beam import BeamSearch, Weights
 from hark.ctc import Tokens
 from hark.errors import ConflictingParameters, InvalidParameter, ModelError
-from hark.joint import Joint, JointWeights
+from hark.joint import Joint
+from hark.joint_scores import JointWeights
 from hark.language_model import LanguageModel
 from hark.spec import CONFIDENCE_FEATURES, ModelSpec
 from hark.transcript import Alternative

@@ -74,6 +74,38 @@ def changes(words: Sequence[str], texts: Iterable[str]) -> list[Change]:
     return list(found)
 
 
+def parts(change: Change) -> list[Change]:
+    """Returns smaller changes that a change of some words to more or fewer others may consist of.
+
+    Which word stands for which is not known: they are matched from the first on, and from the last on, and what is left
+    over then is added or left out.
+    """
+    start, end, instead = change
+    pairs = min(end - start, len(instead))
+    if not pairs or end - start == len(instead):
+        return []
+    first, last = range(pairs), range(-pairs, 0)
+    found = [Change(start + i, start + i + 1, (instead[i],)) for i in first]
+    found += [Change(end + i, end + i + 1, (instead[i],)) for i in last]
+    return [
+        *found,
+        Change(start, end - pairs, instead[:-pairs]),
+        Change(start + pairs, end, instead[pairs:]),
+    ]
+
+
+def together(words: Sequence[str], changes: Iterable[Change]) -> str:
+    """Returns the text of words with several changes; of those that overlap or touch, with the first."""
+    taken: list[Change] = []
+    for change in changes:
+        if all(change.end < other.start or other.end < change.start for other in taken):
+            taken.append(change)
+    changed = list(words)
+    for start, end, instead in sorted(taken, reverse=True):
+        changed[start:end] = instead
+    return " ".join(changed)
+
+
 def best(words: Sequence[str], scores: Mapping[Change, float], most: int) -> tuple[tuple[WordAlternative, ...], ...]:
     """Returns for each word the best that may stand in its place, the best first, with those that begin at it.
 

@@ -79,6 +79,48 @@ def test_other_texts_read_at_once_change_nothing(exact: AttentionDecoder, int8: 
             np.testing.assert_allclose(alone.log_probs, together.log_probs, atol=tolerance)
 
 
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_that_was_read_goes_on_otherwise_as_if_it_were_read_whole(
+    attention_files: AttentionFiles, exact: AttentionDecoder, text: str
+) -> None:
+    features, ids_of = features_of(30), exact.spec.subwords.ids
+    heard, reading = exact.hear(features), exact.read(exact.hear(features), text)
+    assert reading
+    np.testing.assert_allclose(reading.opinion.log_probs, by_network(attention_files, features, text), atol=1e-4)
+    ids = [*reading.opinion.ids]
+    for place in {0, len(ids) // 2, len(ids)}:
+        ways = [ids_of("other things") or [], ids_of("a") or [], [*(ids_of("it's") or []), exact.spec.end]]
+        for way, said in zip(ways, exact.instead(heard, reading, place, ways), strict=True):
+            ended = way[-1] == exact.spec.end
+            whole = exact.run(
+                ("log_probs",), features[None, :1], np.array([[*exact.spec.start, *ids[:place], *way]]),
+                exact._past(1), exact._past(1), heard.keys, heard.values, heard.frames,
+            )[0][0, exact.spec.starts + place - 1 :]  # fmt: skip
+            assert len(said) == len(way)
+            assert ended == (way is ways[-1])
+            np.testing.assert_allclose(said, whole[np.arange(len(way)), way], atol=1e-4)
+
+
+def test_the_likely_beginnings_of_a_word_are_those_of_the_network(exact: AttentionDecoder) -> None:
+    reading = exact.read(exact.hear(features_of(30)), "the train")
+    assert reading
+    for place in range(3):
+        found = exact.likely(reading, place, 3)
+        best = np.argsort(-reading.following[place, : len(exact.spec.kept)])[:3]
+        tokens = [exact.spec.subwords.tokens[each] for each in best]
+        assert found == [each.strip() for each in tokens if each.startswith(" ") and each.strip()]
+        there = reading.following[place, [*reading.opinion.ids, exact.spec.end][place]]
+        for each in exact.likely(reading, place, 20, 0.5):
+            assert reading.following[place, exact.spec.subwords.tokens.index(f" {each}")] >= there - 0.5
+
+
+def test_a_text_that_cannot_be_read_has_no_reading(exact: AttentionDecoder) -> None:
+    heard = exact.hear(features_of(30))
+    assert exact.read(heard, "naïve") is None
+    assert exact.read(heard, "x" * (POSITIONS - exact.spec.starts - 1)) is not None
+    assert exact.read(heard, "x" * (POSITIONS - exact.spec.starts)) is None
+
+
 def test_what_was_heard_matters(exact: AttentionDecoder) -> None:
     one, other = (exact.opinions(exact.hear(features_of(seed=seed)), TEXTS[:1])[0] for seed in (1, 2))
     assert one

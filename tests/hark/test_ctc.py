@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hark import compiled
-from hark.ctc import Tokens, greedy, log_prob, words
+from hark.ctc import Tokens, greedy, log_prob, log_probs_near, words
 
 BLANK, A, B = 0, 1, 2
 
@@ -157,6 +157,41 @@ def test_in_c_a_text_is_as_likely_as_in_numpy(seed: int, frames: int, doubt: flo
         patch.setattr(compiled, "library", lambda: None)
         in_numpy = log_prob(log_probs, labels, 0)
     assert in_c == pytest.approx(in_numpy, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.skipif(compiled.library() is None, reason="not compiled: `make hark/native/libhark.so`")
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    frames=st.integers(0, 24),
+    doubt=st.sampled_from([0.05, 0.5, 3.0]),
+    labels=st.lists(st.integers(1, 3), max_size=7),
+    others=st.lists(st.lists(st.integers(1, 3), max_size=8), min_size=1, max_size=4),
+    cut=st.tuples(st.integers(0, 7), st.integers(0, 7)),
+)
+@settings(max_examples=500, deadline=None)
+def test_texts_near_another_are_as_likely_as_alone(
+    seed: int, frames: int, doubt: float, labels: list[int], others: list[list[int]], cut: tuple[int, int]
+) -> None:
+    log_probs = np.log(np.random.default_rng(seed).dirichlet(np.full(4, doubt), frames) + 1e-9).astype(np.float32)
+    start, end = min(cut), max(cut)
+    near = [[*labels[:start], *other, *labels[end:]] for other in others]
+    texts = [labels, *others, *near, labels[:start] + labels[end:], []]
+    expected = [log_prob(log_probs, text, 0) for text in texts]
+    assert log_probs_near(log_probs, labels, texts, 0) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.usefixtures("implementation")
+def test_no_texts_near_another_have_no_likelihoods() -> None:
+    log_probs = np.log(np.full((5, 4), 0.25)).astype(np.float32)
+    assert log_probs_near(log_probs, [1, 2], [], 0) == []
+    assert log_probs_near(log_probs, [1, 2, 3, 1, 2, 3], [[1], [], [1, 1, 1]], 0) == pytest.approx(
+        [log_prob(log_probs, each, 0) for each in ([1], [], [1, 1, 1])]
+    )
+    for wrong in ([4], [-1]):
+        with pytest.raises(ValueError, match="not all among 4 labels"):
+            log_probs_near(log_probs, [1], [wrong], 0)
+        with pytest.raises(ValueError, match="not all among 4 labels"):
+            log_probs_near(log_probs, wrong, [[1]], 0)
 
 
 @pytest.mark.usefixtures("implementation")

@@ -17,7 +17,8 @@ from hark import confidence
 from hark.beam import BeamSearch, Weights
 from hark.decoding import GREEDY, Beam, Decoders, Decoding, Tuning
 from hark.errors import InvalidParameter, ModelError
-from hark.joint import Joint, JointWeights
+from hark.joint import Joint
+from hark.joint_scores import JointWeights
 from hark.language_model import LanguageModel
 from hark.pipeline import Timings, transcribe_samples
 from hark.recognizer import Recognizer

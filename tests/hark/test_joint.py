@@ -1,6 +1,6 @@
 """Of the texts that search and attention decoder find, the one that everything together speaks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -8,12 +8,14 @@ import pytest
 
 import hark
 from hark import ctc, model_files
-from hark.attention import AttentionDecoder, Heard, Opinion
+from hark.attention import AttentionDecoder, Heard, Opinion, Reading
 from hark.beam import BeamSearch, Hypothesis
 from hark.decoding import Decoders, Decoding
 from hark.errors import ConflictingParameters
-from hark.joint import Joint, JointWeights, Parts, _merged, _variants
+from hark.joint import Joint
+from hark.joint_scores import JointWeights, Parts, Scores
 from hark.subwords import Subwords
+from hark.word_alternatives import Change
 from tests.attention_files import AttentionFiles
 from tests.conftest import EVENTS, make_spec
 
@@ -37,14 +39,34 @@ class StandInSearch:
     def text_score(self, labels: Sequence[int]) -> float:
         return self._language.get("".join(SPEC.labels[label] for label in labels), 0.0)
 
+    def change_scores(
+        self, words: Sequence[str], changes: Iterable[Change], log_probs: np.ndarray, language: float
+    ) -> dict[Change, float]:
+        def score(text: str) -> float:
+            labels = labels_of(text)
+            return ctc.log_prob(log_probs, labels, SPEC.blank) + language * self.text_score(labels)
+
+        return {each: score(each.of(words)) - score(" ".join(words)) for each in changes}
+
+    def knows(self, word: str) -> bool:
+        return True
+
 
 class StandInAttention:
     """Says of words what it was told to; of others, that each character costs `COST`."""
 
-    def __init__(self, own: str, words: Mapping[str, float] | None = None, readable: int = 1000) -> None:
-        self._own, self._words, self._readable = own, words or {}, readable
-        self.read: list[list[str]] = []
-        self.spec = type("Spec", (), {"subwords": Subwords(VOCABULARY, VOCABULARY)})()
+    def __init__(
+        self,
+        own: str,
+        words: Mapping[str, float] | None = None,
+        readable: int = 1000,
+        likely: Mapping[str, Sequence[str]] | None = None,
+        characters: Sequence[str] = VOCABULARY,
+    ) -> None:
+        self._own, self._words, self._readable, self._likely = own, words or {}, readable, likely or {}
+        self.looked_at: list[list[str]] = []
+        numbers = {"starts": 1, "end": len(characters), "positions": 10_000}
+        self.spec = type("Spec", (), {"subwords": Subwords(characters, characters), **numbers})()
 
     def hear(self, features: np.ndarray) -> Heard:
         assert features.ndim == 2
@@ -57,19 +79,39 @@ class StandInAttention:
         return opinion
 
     def opinions(self, heard: Heard, texts: Sequence[str]) -> list[Opinion | None]:
-        self.read.append(list(texts))
+        self.looked_at.append(list(texts))
         found: list[Opinion | None] = []
         for text in texts:
             ids = self.spec.subwords.ids(text)
-            if ids is None or len(ids) > self._readable:
-                found.append(None)
-                continue
-            log_probs: list[float] = []
-            for word in text.split():
-                characters = len(word) + 1
-                log_probs += [self._words.get(word, -COST * characters) / characters] * characters
-            found.append(Opinion(tuple(ids), np.array([*log_probs, -END])))
+            readable = ids is not None and len(ids) <= self._readable
+            found.append(Opinion(tuple(ids or ()), np.array([*self._of_words(text), -END])) if readable else None)
         return found
+
+    def _of_words(self, text: str) -> list[float]:
+        log_probs: list[float] = []
+        for word in text.split():
+            characters = len(word) + 1
+            log_probs += [self._words.get(word, -COST * characters) / characters] * characters
+        return log_probs
+
+    def read(self, heard: Heard, text: str) -> Reading | None:
+        [opinion] = self.opinions(heard, [text])
+        nothing = np.zeros((1, 1, 1, 0, 1), np.float32)
+        if opinion is None:
+            return None
+        following = np.zeros((len(opinion.log_probs), self.spec.end + 1), np.float32)
+        return Reading(opinion, following, nothing, nothing)
+
+    def instead(self, heard: Heard, reading: Reading, place: int, others: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        found = []
+        for ids in others:
+            text = self.spec.subwords.text(each for each in ids if each != self.spec.end)
+            found.append(np.array(self._of_words(text) + [-END] * (ids[-1] == self.spec.end)))
+        return found
+
+    def likely(self, reading: Reading, place: int, most: int, within: float) -> list[str]:
+        text = self.spec.subwords.text(reading.opinion.ids[place:])
+        return list(self._likely.get(text.split()[0], ()))[:most]
 
 
 def labels_of(text: str) -> list[int]:
@@ -154,7 +196,7 @@ def test_what_both_find_is_the_result_without_another_look() -> None:
     found = joint(search, attention).candidates(heard, SPEC, features_for(heard), thorough=False)
     assert [each.text for each in found] == ["the cat"]
     assert found[0].said == pytest.approx((-4 * COST, -2.0))
-    assert attention.read == [["the cat"]]
+    assert attention.looked_at == [["the cat"]]
 
 
 def test_texts_with_one_difference_are_tried_and_put_together() -> None:
@@ -166,35 +208,74 @@ def test_texts_with_one_difference_are_tried_and_put_together() -> None:
     assert decoded(decoder, heard) == "the cat sat on the mat"
 
 
-def test_variants_differ_in_one_place_and_no_more_are_made_than_asked_for() -> None:
-    others = ["a cat sat on the mat", "the bat sat on mat", "the cat sat on the mat today"]
-    found = _variants("the cat sat on the mat", others, 10)
-    assert found == [
-        "a cat sat on the mat",
-        "the bat sat on the mat",
-        "the cat sat on mat",
-        "the cat sat on the mat today",
-    ]
-    assert _variants("the cat sat on the mat", others, 2) == found[:2]
-    assert _variants("the cat", ["the cat"], 5) == []
-    assert _variants("", ["a cat", "the cat"], 5) == ["a cat", "the cat"]
-    assert _variants("the cat", [""], 5) == [""]
-
-
 @pytest.mark.parametrize(
-    ("best", "variants", "expected"),
+    ("said", "found", "rest"),
     [
-        ("the cat sat", ["a cat sat", "the cat ran"], "a cat ran"),
-        ("the cat sat", ["a cat sat", "some cat sat"], "a cat sat"),  # of those that overlap, the first
-        ("the cat sat down", ["cat sat down", "the cat sat"], "cat sat"),
-        ("the cat sat", ["the fat cat sat", "the cat sat there"], "the fat cat sat there"),
-        ("", ["the cat"], "the cat"),
-        ("the cat", [""], ""),
-        ("the cat", [], "the cat"),
+        # The search's best text has it wrong, others that are not looked at as they are have it right.
+        ("a dog ran home", ["a dog ran hone", "a bog ran hone", "a dog ran home now"], {}),
+        # What is missing, and what is too much.
+        ("a dog ran home", ["a dog home", "a dog ran home it"], {}),
+        ("a dog ran home", ["a dog ran ran home", "a dog ran home home"], {}),
+        # No other text has it, but the attention decoder finds it likely.
+        ("a dog ran home", ["a bog ran home", "a bog ran hone"], {"bog": ["hog", "dog"]}),
+        ("a dog ran home", ["a bog ran hone", "a bog fan hone"], {"bog": ["dog"], "hone": ["bone", "home"]}),
     ],
 )
-def test_better_variants_become_one_text(best: str, variants: list[str], expected: str) -> None:
-    assert _merged(best, variants) == expected
+def test_the_best_text_is_put_together_from_what_is_likely_in_each_place(
+    said: str, found: list[str], rest: dict[str, list[str]]
+) -> None:
+    heard = emission(said, 0.5)
+    words = dict.fromkeys(["bog", "hone", "fan", "hog", "bone"], -20.0) | dict.fromkeys(said.split(), -1.0)
+    search = StandInSearch({text: -float(i) for i, text in enumerate(found)})
+    attention = StandInAttention(found[-1], words, likely=rest)
+    assert decoded(joint(search, attention, JointWeights(candidates=1)), heard) == said
+    # Where nothing is looked for in other texts, nor in the attention decoder, it stays as it was found.
+    few = JointWeights(candidates=1, searched=1, variants=1)
+    assert decoded(joint(search, StandInAttention(found[0], words), few), heard) == found[0]
+
+
+def test_no_more_variants_are_read_at_once_than_asked_for() -> None:
+    class Counting(StandInAttention):
+        most = 0
+
+        def instead(
+            self, heard: Heard, reading: Reading, place: int, others: Sequence[Sequence[int]]
+        ) -> list[np.ndarray]:
+            self.most = max(self.most, len(others))
+            return super().instead(heard, reading, place, others)
+
+    heard = emission("bat", 0.9)
+    texts = {f"{letter}at": -float(i) for i, letter in enumerate("bcfhmprs")}
+    for variants in (1, 3):
+        attention = Counting("vat")
+        joint(StandInSearch(texts), attention, JointWeights(candidates=1, variants=variants)).candidates(
+            heard, SPEC, features_for(heard)
+        )
+        assert attention.most == variants
+
+
+def test_changes_have_the_scores_of_the_texts_that_they_make() -> None:
+    heard = emission("the cat sat on the mat", 0.8)
+    attention = StandInAttention("", {"cat": -2.0, "ahab": -50.0, "mat": -0.5})
+    search = StandInSearch({}, {"the ahab sat on the mat": -2.0})
+    weights = JointWeights(attention=0.8, language=0.6, word=0.4)
+    scores = Scores(
+        cast("BeamSearch", search), cast("AttentionDecoder", attention), weights, frozenset(["ahab"]), heard, SPEC,
+        attention.hear(features_for(heard)),
+    )  # fmt: skip
+    words = ["the", "cat", "sat", "on", "the", "mat"]
+    changes = [
+        Change(1, 2, ("ahab",)), Change(0, 2, ()), Change(6, 6, ("too",)), Change(0, 0, ("all",)),
+        Change(5, 6, ()), Change(2, 5, ("is", "a")), Change(0, 6, ("cats",)),
+    ]  # fmt: skip
+    reading = attention.read(attention.hear(features_for(heard)), " ".join(words))
+    assert reading
+    found = scores.of_changes(words, reading, scores.known(words, changes))
+    [own] = scores.of_texts([" ".join(words)])
+    assert set(found) == set(changes)
+    for change in changes:
+        [changed] = scores.of_texts([change.of(words)])
+        assert found[change] == pytest.approx(changed.score - own.score, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -220,9 +301,7 @@ def test_a_text_that_the_recogniser_has_no_labels_for_is_no_candidate(own: str) 
         def write(self, heard: Heard, seconds: float, draft: str = "") -> Opinion:
             return Opinion(tuple(range(len(own))), np.zeros(len(own) + 1))
 
-    attention = Other("")
-    characters = tuple(dict.fromkeys([*own, *VOCABULARY]))
-    attention.spec = type("Spec", (), {"subwords": Subwords(characters, characters)})()
+    attention = Other("", characters=tuple(dict.fromkeys([*own, *VOCABULARY])))
     attention.spec.subwords.text = lambda ids: own
     heard = emission("the cat")
     assert decoded(joint(StandInSearch({"the cat": 0.0}), attention), heard) == "the cat"
@@ -259,7 +338,7 @@ def test_alternatives_are_ranked_and_distinct(wanted: int) -> None:
     search = StandInSearch({"the cat sat": 0.0, "the bat sat": -1.0, "a cat sat": -2.0, "cat sat": -3.0, "sat": -9.0})
     decoder = joint(search, StandInAttention("the cat sat"), JointWeights(candidates=2), alternatives=wanted)
     tokens, alternatives = decoder(heard, SPEC, features_for(heard))
-    assert search.asked == [max(wanted, 2)]
+    assert search.asked == [JointWeights.searched]
     assert len(alternatives) == wanted
     assert len({each.text for each in alternatives}) == wanted
     assert [each.score for each in alternatives] == sorted((each.score for each in alternatives), reverse=True)
@@ -315,7 +394,7 @@ def test_scores_that_are_no_numbers_leave_what_the_search_found() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"attention": float("nan")}, {"language": float("inf")}, {"candidates": 0}, {"variants": 0}, {"candidates": 1.5},
-     {"variants": True}, {"candidates": 10**9}, {"hotword_log_prob": float("-inf")}],
+     {"variants": True}, {"candidates": 10**9}, {"searched": 0}, {"likely": -1}, {"hotword_log_prob": float("-inf")}],
 )  # fmt: skip
 def test_weights_by_which_nothing_can_be_decoded_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="joint weights"):

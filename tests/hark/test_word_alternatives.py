@@ -43,6 +43,44 @@ def test_other_texts_are_taken_apart_into_changes(text: str, others: list[str], 
     assert all(change.of(text.split()) != text for change in found)
 
 
+@pytest.mark.parametrize(
+    ("text", "other", "expected"),
+    [
+        ("it was of ten", "it was often", ["it was often ten", "it was of often", "it was ten", "it was of"]),
+        ("it was often", "it was of ten", ["it was of", "it was ten", "it was of often", "it was often ten"]),
+        ("a home now", "a hone", ["a hone now", "a home hone", "a now", "a home"]),
+        ("one two", "one too", []),
+        ("one two", "one", []),
+        ("", "one", []),
+    ],
+)
+def test_a_change_of_some_words_to_more_or_fewer_has_smaller_ones(text: str, other: str, expected: list[str]) -> None:
+    words = text.split()
+    found = [
+        part.of(words)
+        for change in word_alternatives.differences(words, other.split())
+        for part in word_alternatives.parts(change)
+    ]
+    assert sorted(set(found) - {text}) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "expected"),
+    [
+        ("the cat sat", [Change(0, 1, ("a",)), Change(2, 3, ("ran",))], "a cat ran"),
+        # Of those that overlap, the first.
+        ("the cat sat", [Change(0, 1, ("a",)), Change(0, 1, ("some",))], "a cat sat"),
+        ("the cat sat down", [Change(0, 1, ()), Change(3, 4, ())], "cat sat"),
+        ("the cat sat", [Change(1, 1, ("fat",)), Change(3, 3, ("there",))], "the fat cat sat there"),
+        ("", [Change(0, 0, ("the", "cat"))], "the cat"),
+        ("the cat", [Change(0, 2, ())], ""),
+        ("the cat", [], "the cat"),
+    ],
+)
+def test_changes_become_one_text(text: str, changes: list[Change], expected: str) -> None:
+    assert word_alternatives.together(text.split(), changes) == expected
+
+
 def test_the_best_of_each_word_are_listed_with_the_best_first() -> None:
     scores = {
         Change(0, 1, ("oft",)): -3.0,

@@ -32,6 +32,9 @@ _LIKELY = 12
 # and none that is further behind than this, which the attention decoder hardly ever makes up for.
 _READ = 2
 _HOPELESS = 30.0
+# Where only the best text is wanted, none of those either that CTC, language model and the first subword together speak
+# against by more than this.
+_UNPROMISING = 8.0
 # A word that the attention decoder finds so much less likely than what is there, in natural logarithms of its first
 # subword, is none that it would propose.
 _UNLIKELY = 5.0
@@ -138,7 +141,7 @@ class Joint:
             scored[best.text] = best
             words = best.text.split()
             others = [each for each in [*scored, *found] if each != best.text]
-            changes = self._changes(words, others, reading, scores, tried)
+            changes = self._changes(words, others, reading, scores, tried, _HOPELESS if thorough else _UNPROMISING)
             by_score = scores.of_changes(words, reading, changes)
             variants = [each.of(words) for each in by_score]
             if thorough:
@@ -152,7 +155,13 @@ class Joint:
         return sorted(scored.values(), key=lambda each: -each.score)
 
     def _changes(
-        self, words: Sequence[str], others: Sequence[str], reading: Reading, scores: Scores, tried: set[str]
+        self,
+        words: Sequence[str],
+        others: Sequence[str],
+        reading: Reading,
+        scores: Scores,
+        tried: set[str],
+        behind: float,
     ) -> dict[Change, float]:
         """Returns the most promising changes of a text, and what is known of them but for the attention decoder.
 
@@ -162,6 +171,7 @@ class Joint:
             reading: of the text.
             scores: of the window.
             tried: texts that need not be tried again.
+            behind: how much less likely than the text they may be, as far as is known of them.
         """
         whole = dict.fromkeys(each for other in others for each in differences(words, other.split()))
         found = whole | dict.fromkeys(word_alternatives.changes(words, others))
@@ -172,7 +182,7 @@ class Joint:
         known = scores.known(words, untried)
         promise = {each: known[each] + self._weights.attention * seen[each] for each in known}
         best = sorted(known, key=lambda each: -promise[each])[: self._weights.variants]
-        return {each: known[each] for each in best if promise[each] > -_HOPELESS}
+        return {each: known[each] for each in best if promise[each] > -behind}
 
     def _likely(self, words: Sequence[str], reading: Reading, most: int, within: float = math.inf) -> list[Change]:
         """Returns the changes of one word to another that the attention decoder finds likely in its place."""

@@ -29,7 +29,7 @@ from training.text import normalise
 _YARDSTICK = "whisper_tiny_greedy"
 # Where the names of neighbours in the plot begin or end, and whether above, so that none lies on another.
 _NAME_AT = {
-    "whisper_tiny_greedy": ("right", True),
+    "hark_joint": ("right", False),
     "whisper_tiny": ("right", False),
     "whisper_base": ("left", False),
     "pocketsphinx": ("right", False),

@@ -87,6 +87,15 @@ def test_editing_needs_no_sideways_scrolling_and_no_small_fingers(open_page: Ope
             assert box["x"] + box["width"] <= width, button.get_attribute("id")
 
 
+@pytest.mark.parametrize("touch", [False, True])
+def test_the_tools_are_one_row_in_a_narrow_window(open_page: Open, touch: bool) -> None:
+    page = open_page(viewport={"width": 390, "height": 844}, has_touch=touch, is_mobile=touch)
+    bring_to(page, "result")
+    boxes = [each.bounding_box() for each in page.locator("#tools button:visible").all()]
+    assert len(boxes) >= 7
+    assert len({box and round(box["y"]) for box in boxes}) == 1
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_no_barrier(open_page: Open, scheme: Any, state: str) -> None:

@@ -1,9 +1,9 @@
 """Measures what hot words are worth: `python -m benchmarks.hotwords MANIFEST [--output FILE]`.
 
-Fifty rare names are spoken in two sentences each by hibari's voice, and decoded greedily, by the beam search, and by
-the beam search with all fifty as hot words at several weights of `hark.beam.Weights.hotword_letter`. The manifest,
-in which none of them is spoken, says what that costs where they do not help. Writes the table into docs/decoding.md,
-between its two marks, and prints it.
+Fifty rare names are spoken in two sentences each by hibari's voice, and decoded greedily, by the beam search, by the
+beam search with all fifty as hot words at several weights of `hark.beam.Weights.hotword_letter`, and jointly without
+and with them. The manifest, in which none of them is spoken, says what that costs where they do not help. Writes the
+table into docs/decoding.md, between its two marks, and prints it.
 """
 
 import argparse
@@ -12,20 +12,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.decoding import DOCUMENT, Listened, Measured, listen, measure
 from benchmarks.documents import write_block
+from benchmarks.joint import DOCUMENT, Find, Listened, listen, measure, ways, windows_of
 from export.spoken import speak
 from handler.settings import Settings
-from hark import ctc
-from hark.beam import BeamSearch
+from hark import model_files
+from hark.attention import AttentionDecoder
+from hark.beam import BeamSearch, Weights
 from hark.command import command
 from hark.decoding import Tuning
+from hark.joint import Joint
 from hark.language_model import LanguageModel
-from hark.pipeline import Runner, emissions
 from hark.recognizer import Recognizer
-from training.manifest import read_manifest
 from training.metrics import corpus_rates
-from training.text import decode as spelt
 
 NAMES = (
     "abernathy", "alderfer", "amberson", "ashgrove", "barrowclough", "bellweather", "birkett", "brannigan", "calloway",
@@ -39,26 +38,21 @@ _SENTENCES = ("we met {} at the harbour in the morning", "the letter that you se
 _LETTER_WEIGHTS = (0.0, 0.5, 1.0)
 
 
-def spoken(recognizer: Runner) -> list[Listened]:
+def spoken(recognizer: Recognizer) -> list[Listened]:
     """Speaks the names in sentences, and runs them through the network."""
     spec = recognizer.spec
     found = []
     for each in speak((frame.format(name) for name in NAMES for frame in _SENTENCES), spec.sample_rate_hz):
-        log_probs = emissions(each.samples, recognizer)
-        found.append(Listened(" ".join(each.words), "", len(each.samples) / spec.sample_rate_hz, log_probs))
+        windows = windows_of(recognizer, each.samples)
+        found.append(Listened(" ".join(each.words), len(each.samples) / spec.sample_rate_hz, windows))
     return found
 
 
-def names_right(listened: Sequence[Listened], recognizer: Runner, search: BeamSearch | None) -> float:
+def names_right(listened: Sequence[Listened], find: Find) -> float:
     """Returns the share of sentences in which the name is heard without a mistake."""
-    spec = recognizer.spec
     right = 0
     for each in listened:
-        decoded = [
-            search(window)[0].labels if search else ctc.greedy(window, spec.blank).labels.tolist()
-            for window in each.windows
-        ]
-        words = " ".join(spelt(labels, spec.labels) for labels in decoded).split()
+        words = " ".join(find(*window) for window in each.windows).split()
         right += any(name in words for name in NAMES if name in each.reference.split())
     return right / len(listened)
 
@@ -74,21 +68,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="a document with the two marks")
     options = parser.parse_args(arguments)
     recognizer = Recognizer(options.model)
-    spec = recognizer.spec
-    language_model, weights = LanguageModel(options.language_model), Tuning.beside(options.model).weights
-    named, others = spoken(recognizer), list(listen(recognizer, read_manifest(options.manifest)))
+    attention = AttentionDecoder(model_files.attention_beside(options.model))
+    spec, tuning = recognizer.spec, Tuning.beside(options.model)
+    language_model, weights = LanguageModel(options.language_model), tuning.weights
+    named, others = spoken(recognizer), listen(recognizer, options.manifest)
 
-    def row(name: str, search: BeamSearch | None) -> str:
-        def of(listened: Sequence[Listened]) -> Measured:
-            return measure(
-                listened,
-                lambda window: search(window)[0].labels if search else ctc.greedy(window, spec.blank).labels.tolist(),
-                spec,
-            )
+    def row(name: str, find: Find) -> str:
+        sentences, elsewhere = (corpus_rates(measure(each, find)[0]).wer for each in (named, others))
+        return f"| {name} | {names_right(named, find):.0%} | {sentences:.3f} | {elsewhere:.4f} |"
 
-        share = names_right(named, recognizer, search)
-        sentences, elsewhere = (corpus_rates(of(each).counts).wer for each in (named, others))
-        return f"| {name} | {share:.0%} | {sentences:.3f} | {elsewhere:.4f} |"
+    def found(weights: Weights, hot: Sequence[str] = ()) -> dict[str, Find]:
+        search = BeamSearch(spec.labels, spec.blank, weights, language_model, hot)
+        return ways(search, attention, Joint(search, attention, tuning.joint, hot), spec)
 
     known = sum(language_model.number(name) >= 0 for name in NAMES)
     wider = dataclasses.replace(weights, beam=weights.hotword_beam)
@@ -100,16 +91,20 @@ def main(arguments: list[str] | None = None) -> int:
         "",
         f"| decoder | names right | WER of their sentences | WER of {options.manifest.name} |",
         "|---|---|---|---|",
-        row("greedy", None),
-        row(f"beam {weights.beam}", BeamSearch(spec.labels, spec.blank, weights, language_model)),
-        row(f"beam {wider.beam}", BeamSearch(spec.labels, spec.blank, wider, language_model)),
+        row("greedy", found(weights)["greedy"]),
+        row(f"beam {weights.beam}", found(weights)["beam"]),
+        row(f"beam {wider.beam}", found(wider)["beam"]),
     ]
     for letter in options.letter_weights:
         changed = dataclasses.replace(weights, hotword_letter=letter)
-        search = BeamSearch(spec.labels, spec.blank, changed, language_model, NAMES)
         chosen = "**" if letter == weights.hotword_letter else ""
-        lines.append(row(f"{chosen}{len(NAMES)} hot words, {letter:g} a letter{chosen}", search))
+        name = f"{chosen}beam, {len(NAMES)} hot words, {letter:g} a letter{chosen}"
+        lines.append(row(name, found(changed, NAMES)["beam"]))
         print(lines[-1], flush=True)
+    lines.append(row("joint", found(weights)["joint"]))
+    lines.append(
+        row(f"**joint, {len(NAMES)} hot words, {weights.hotword_letter:g} a letter**", found(weights, NAMES)["joint"])
+    )
     write_block(options.output, "benchmarks.hotwords", "\n".join(lines))
     print("\n".join(lines))
     return 0

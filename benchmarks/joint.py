@@ -73,11 +73,17 @@ def listen(recognizer: Recognizer, manifest: Path) -> list[Listened]:
     spec, listened = recognizer.spec, []
     for utterance in tqdm(read_manifest(manifest), desc="listening", disable=None, leave=False):
         samples = decode(utterance.audio_path.read_bytes(), spec.sample_rate_hz, float("inf"))
-        cut = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
-        found = recognizer.run_with_features([features.log_mel(window.samples, spec) for window in cut])
-        windows = list(zip(*found, strict=True))
+        windows = windows_of(recognizer, samples)
         listened.append(Listened(normalise(utterance.text), len(samples) / spec.sample_rate_hz, windows))
     return listened
+
+
+def windows_of(recognizer: Recognizer, samples: NDArray[np.float32]) -> list[Window]:
+    """Runs a recording, [samples], through the network."""
+    spec = recognizer.spec
+    cut = segments.windows([samples], spec.sample_rate_hz, spec.max_window_s)
+    found = recognizer.run_with_features([features.log_mel(window.samples, spec) for window in cut])
+    return list(zip(*found, strict=True))
 
 
 def measure(listened: Sequence[Listened], find: Find) -> tuple[list[ErrorCounts], float]:

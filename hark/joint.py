@@ -32,9 +32,6 @@ _LIKELY = 12
 # and none that is further behind than this, which the attention decoder hardly ever makes up for.
 _READ = 2
 _HOPELESS = 30.0
-# Where only the best text is wanted, none of those either that CTC, language model and the first subword together speak
-# against by more than this.
-_UNPROMISING = 8.0
 # A word that the attention decoder finds so much less likely than what is there, in natural logarithms of its first
 # subword, is none that it would propose.
 _UNLIKELY = 5.0
@@ -141,7 +138,7 @@ class Joint:
             scored[best.text] = best
             words = best.text.split()
             others = [each for each in [*scored, *found] if each != best.text]
-            changes = self._changes(words, others, reading, scores, tried, _HOPELESS if thorough else _UNPROMISING)
+            changes = self._changes(words, others, reading, scores, tried)
             by_score = scores.of_changes(words, reading, changes)
             variants = [each.of(words) for each in by_score]
             if thorough:
@@ -161,7 +158,6 @@ class Joint:
         reading: Reading,
         scores: Scores,
         tried: set[str],
-        behind: float,
     ) -> dict[Change, float]:
         """Returns the most promising changes of a text, and what is known of them but for the attention decoder.
 
@@ -171,7 +167,6 @@ class Joint:
             reading: of the text.
             scores: of the window.
             tried: texts that need not be tried again.
-            behind: how much less likely than the text they may be, as far as is known of them.
         """
         whole = dict.fromkeys(each for other in others for each in differences(words, other.split()))
         found = whole | dict.fromkeys(word_alternatives.changes(words, others))
@@ -182,7 +177,7 @@ class Joint:
         known = scores.known(words, untried)
         promise = {each: known[each] + self._weights.attention * seen[each] for each in known}
         best = sorted(known, key=lambda each: -promise[each])[: self._weights.variants]
-        return {each: known[each] for each in best if promise[each] > -behind}
+        return {each: known[each] for each in best if promise[each] > -_HOPELESS}
 
     def _likely(self, words: Sequence[str], reading: Reading, most: int, within: float = math.inf) -> list[Change]:
         """Returns the changes of one word to another that the attention decoder finds likely in its place."""

@@ -119,6 +119,8 @@ def log_probs_near(
     Compiled, a text takes the time that its own tokens take, once it is known what the frames say of the other one:
     all paths through the tokens before a difference, and all those through the tokens after it, are the same.
 
+    Source: Graves et al. (2006), section 4.1, for the forward and backward variables.
+
     Args:
         log_probs: [frames, labels] natural log-probabilities.
         labels: [tokens] of the other text.

@@ -171,7 +171,7 @@ class Joint:
         whole = dict.fromkeys(each for other in others for each in differences(words, other.split()))
         found = whole | dict.fromkeys(word_alternatives.changes(words, others))
         found |= dict.fromkeys(part for each in whole for part in word_alternatives.parts(each))
-        likely = self._likely(words, reading, self._weights.likely, _UNLIKELY)
+        likely = self._likely(words, reading, scores, self._weights.likely, _UNLIKELY)
         seen = scores.at_first_sight(words, reading, dict.fromkeys([*found, *likely]))
         untried = [each for each in seen if each.of(words) not in tried]
         known = scores.known(words, untried)
@@ -179,13 +179,14 @@ class Joint:
         best = sorted(known, key=lambda each: -promise[each])[: self._weights.variants]
         return {each: known[each] for each in best if promise[each] > -_HOPELESS}
 
-    def _likely(self, words: Sequence[str], reading: Reading, most: int, within: float = math.inf) -> list[Change]:
+    def _likely(
+        self, words: Sequence[str], reading: Reading, scores: Scores, most: int, within: float = math.inf
+    ) -> list[Change]:
         """Returns the changes of one word to another that the attention decoder finds likely in its place."""
-        found, place = list[Change](), 0
-        for i, word in enumerate(words):
+        found = list[Change]()
+        for i, (word, place) in enumerate(zip(words, scores.places(words), strict=False)):
             likely = self._attention.likely(reading, place, most, within)
             found += [Change(i, i + 1, (each,)) for each in likely if each != word and self._search.knows(each)]
-            place += len(self._attention.spec.subwords.ids(word) or ())
         return found
 
     def _instead(
@@ -203,7 +204,7 @@ class Joint:
         reading = self._attention.read(heard, texts[0])
         if reading is None:
             return word_alternatives.best(words, scores.known(words, changes), most)
-        known = scores.known(words, dict.fromkeys([*changes, *self._likely(words, reading, _LIKELY)]))
+        known = scores.known(words, dict.fromkeys([*changes, *self._likely(words, reading, scores, _LIKELY)]))
         read = {
             change: known[change]
             for place in range(len(words))

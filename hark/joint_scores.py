@@ -159,8 +159,7 @@ class Scores:
             reading: of it.
             known: the changes, and what `known` says of them.
         """
-        spelt_words = [self._subwords.ids(word) or [] for word in words]
-        places = [0, *itertools.accumulate(map(len, spelt_words))]
+        places = self.places(words)
         of_words = self.of_words(words, reading.opinion.log_probs)
         spec, scores = self._attention.spec, dict[Change, float]()
         by_place: dict[int, list[tuple[Change, list[str], list[int]]]] = {}
@@ -189,8 +188,7 @@ class Scores:
 
         Changes with words that it cannot write are left out.
         """
-        spec, found = self._attention.spec, dict[Change, float]()
-        places = [0, *itertools.accumulate(len(self._subwords.ids(word) or []) for word in words)]
+        spec, places, found = self._attention.spec, self.places(words), dict[Change, float]()
         ids = [*reading.opinion.ids, spec.end]
         for change in changes:
             then = self._subwords.ids(" ".join([*change.instead, *words[change.end : change.end + 1]]))
@@ -201,8 +199,11 @@ class Scores:
 
     def of_words(self, words: Sequence[str], log_probs: NDArray[np.float64]) -> list[float]:
         """Returns the log-probability of each word, and of what follows them, from those of their subwords."""
-        ends = np.cumsum([len(self._subwords.ids(word) or ()) for word in words], dtype=np.int64)
-        return [float(part.sum()) for part in np.split(log_probs, ends)]
+        return [float(part.sum()) for part in np.split(log_probs, self.places(words)[1:])]
+
+    def places(self, words: Sequence[str]) -> list[int]:
+        """Returns how many subwords are before each word, and how many there are in all."""
+        return [0, *itertools.accumulate(len(self._subwords.ids(word) or ()) for word in words)]
 
     def _said(self, words: Sequence[str], of_words: Sequence[float]) -> float:
         """The attention decoder's log-probability of words, of which hot ones are not unlikely."""

@@ -1,5 +1,6 @@
 """The comparison with other recognisers: what it measures, says and draws. Here with Hark alone."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,19 @@ def test_hark_itself_is_measured_on_clips_in_a_fresh_process(
     assert "manifest.jsonl, 2 utterances" in document.read_text()
     assert "| Hark, greedy | " in capsys.readouterr().out
     assert imread(plot).shape[1] > 800
+
+
+def test_the_document_has_the_best_known_and_all_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "compare", lambda engine, *_: dataclasses.replace(ONE, name=ENGINES[engine][0]))
+    document = tmp_path / "document.md"
+    document.write_text("<!-- begin: python -m benchmarks.peers -->\n<!-- end -->\n")
+    assert peers.main(["--manifest", str(DATA / "manifest.jsonl"), "--first", "1", "--output", str(document)]) == 0
+    printed, written = capsys.readouterr().out, document.read_text()
+    for engine, (name, _) in ENGINES.items():
+        assert f"| {name} |" in printed
+        assert (f"| {name} |" in written) == (engine not in ("whisper_tiny", "pocketsphinx", "hama"))
 
 
 def test_speed_is_compared_with_whispers_where_that_was_measured() -> None:

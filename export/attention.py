@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from export.errors import ProofError
 from export.graph import write_graph, write_metadata
 from export.quantise import to_int8
-from hark.attention import INPUT_NAMES, METADATA_KEY, OUTPUT_NAMES, AttentionDecoder, AttentionSpec
+from hark.attention import INPUT_NAMES, OUTPUT_NAMES, AttentionDecoder
+from hark.attention_spec import METADATA_KEY, AttentionSpec
 from hark.command import command
 from hark.recognizer import Recognizer, open_session
 from training.attention import network as torch_network

@@ -17,8 +17,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from hark.attention import METADATA_KEY as ATTENTION
 from hark.attention import AttentionDecoder
+from hark.attention_spec import METADATA_KEY as ATTENTION
 from hark.command import command
 from hark.recognizer import Recognizer, metadata_of, open_session
 

@@ -8,7 +8,7 @@ import torch
 from export import attention as attention_export
 from export import graph
 from export.convolutions import unfold_convolutions
-from hark.attention import METADATA_KEY
+from hark.attention_spec import METADATA_KEY
 from hark.subwords import Subwords
 from tests.training.toy import TINY_WHISPER, toy_config
 from training.attention.checkpoint import Checkpoint, Vocabulary, digest_of

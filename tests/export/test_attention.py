@@ -12,7 +12,8 @@ from onnx import TensorProto
 from export import attention
 from export.__main__ import export as export_recognizer
 from export.errors import ProofError
-from hark.attention import METADATA_KEY, AttentionDecoder
+from hark.attention import AttentionDecoder
+from hark.attention_spec import METADATA_KEY
 from hark.errors import ModelError
 from hark.recognizer import FEATURES_NAME, Recognizer
 from tests.attention_files import KEPT, MARKS, SIZE, AttentionFiles, drawn_decoder

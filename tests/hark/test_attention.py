@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from export.graph import write_metadata
-from hark.attention import METADATA_KEY, AttentionDecoder, AttentionSpec, Heard
+from hark.attention import AttentionDecoder, Heard
+from hark.attention_spec import METADATA_KEY, AttentionSpec
 from hark.errors import ModelError
 from tests.attention_files import KEPT, POSITIONS, SIZE, AttentionFiles
 from tests.conftest import make_spec

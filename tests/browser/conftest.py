@@ -180,7 +180,16 @@ def wait_for(page: Page, section: str) -> None:
 def shown_words(page: Page) -> list[str]:
     """Returns the words of the transcript."""
     wait_for(page, "result")
-    return page.locator("#transcript .word").all_inner_texts()
+    return page.locator("#transcript .word").all_text_contents()
+
+
+def paragraphs(page: Page) -> list[str]:
+    """Returns the transcript's paragraphs, without times and speakers.
+
+    They are read as they are in the document. Chromium lays a new paragraph out (`content-visibility: auto`) only once
+    it has found it in sight, and until then its `innerText` is empty.
+    """
+    return [text.strip() for text in page.locator("#transcript p").all_text_contents()]
 
 
 def repeated(speech: np.ndarray, seconds: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from .conftest import KEY, SAMPLE, Open, alone, give, until_ready, wait_for
+from .conftest import KEY, SAMPLE, Open, alone, give, paragraphs, until_ready, wait_for
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def result(page: Page) -> Page:
 
 
 def text(page: Page) -> str:
-    return " ".join(page.locator("#transcript p").all_inner_texts())
+    return " ".join(paragraphs(page))
 
 
 def asked(page: Page) -> list[Request]:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 from tests.conftest import encode
 from training.manifest import read_manifest
 
-from .conftest import SAMPLE, Open, alone, give, until_ready, wait_for
+from .conftest import SAMPLE, Open, alone, give, paragraphs, until_ready, wait_for
 
 NAMES = ("correct", "find", "fromReply", "join", "name", "replaceAll", "split", "textOf", "toReply", "wordsOf")
 
@@ -37,7 +37,7 @@ def edits(browser: Browser) -> Iterator[Page]:
 
 
 def text(page: Page) -> str:
-    return " ".join(page.locator("#transcript p").all_inner_texts())
+    return " ".join(paragraphs(page))
 
 
 def words(page: Page) -> Any:
@@ -148,29 +148,29 @@ def test_what_is_corrected_is_certain(page: Page, reply: dict[str, Any]) -> None
 def test_paragraphs_are_split_joined_and_named_and_all_of_it_undone_and_redone(
     result: Page, reply: dict[str, Any]
 ) -> None:
-    paragraphs = result.locator("#transcript p")
+    elements = result.locator("#transcript p")
     correct(result, 1, "tram")
     words(result).nth(11).click()
     result.keyboard.press("s")
-    expect(paragraphs).to_have_count(2)
+    expect(elements).to_have_count(2)
     result.keyboard.press("n")
     result.keyboard.type("Anna")
     result.keyboard.press("Enter")
     expect(result.locator(".speaker")).to_have_text("Anna")
-    assert paragraphs.nth(1).inner_text().startswith("and the old man")
+    assert paragraphs(result)[1].startswith("and the old man")
     result.keyboard.press("m")
-    expect(paragraphs).to_have_count(1)
+    expect(elements).to_have_count(1)
     seen = []
     for _ in range(4):
         result.keyboard.press("Control+z")
-        seen.append((paragraphs.count(), result.locator(".speaker").count(), "tram" in text(result)))
+        seen.append((elements.count(), result.locator(".speaker").count(), "tram" in text(result)))
     assert seen == [(2, 1, True), (2, 0, True), (1, 0, True), (1, 0, False)]
     assert text(result) == reply["text"]
     assert as_json(result) == reply
     for _ in range(2):
         result.keyboard.press("Control+Shift+z")
     result.keyboard.press("Control+y")
-    assert (paragraphs.count(), result.locator(".speaker").count(), "tram" in text(result)) == (2, 1, True)
+    assert (elements.count(), result.locator(".speaker").count(), "tram" in text(result)) == (2, 1, True)
     expect(result.locator("#redo")).to_have_attribute("aria-disabled", "false")
 
 
@@ -184,16 +184,16 @@ def test_a_speaker_is_renamed_everywhere_or_here(result: Page) -> None:
         result.keyboard.type(name)
         result.keyboard.press("Enter")
     speakers = result.locator(".speaker")
-    assert speakers.all_inner_texts() == ["Anna", "Ben", "Anna"]
+    assert speakers.all_text_contents() == ["Anna", "Ben", "Anna"]
     speakers.first.click()
     result.keyboard.type("Hanna")
     result.keyboard.press("Enter")
-    assert speakers.all_inner_texts() == ["Hanna", "Ben", "Hanna"]
+    assert speakers.all_text_contents() == ["Hanna", "Ben", "Hanna"]
     speakers.last.click()
     result.keyboard.type("Carl")
     result.get_by_label("Wherever it says Hanna").uncheck()
     result.get_by_role("button", name="Name", exact=True).click()
-    assert speakers.all_inner_texts() == ["Hanna", "Ben", "Carl"]
+    assert speakers.all_text_contents() == ["Hanna", "Ben", "Carl"]
 
 
 def test_find_and_replace(result: Page, reply: dict[str, Any]) -> None:
@@ -203,7 +203,7 @@ def test_find_and_replace(result: Page, reply: dict[str, Any]) -> None:
     expect(result.locator("#found")).to_have_text("1 of 5")
     result.keyboard.press("Enter")
     expect(result.locator("#found")).to_have_text("2 of 5")
-    assert result.locator(".word.current").inner_text() == "the"
+    assert result.locator(".word.current").text_content() == "the"
     result.keyboard.press("Shift+Enter")
     result.keyboard.press("Shift+Enter")
     expect(result.locator("#found")).to_have_text("5 of 5")
@@ -253,7 +253,7 @@ def test_every_download_is_of_the_edit(result: Page) -> None:
     result.keyboard.press("n")
     result.keyboard.type("Anna <A>")
     result.keyboard.press("Enter")
-    first, second = result.locator("#transcript p").all_inner_texts()
+    first, second = paragraphs(result)
     taken = {each: downloaded(result, f'[data-download="{each}"]') for each in ("txt", "srt", "vtt", "json", "docx")}
     assert taken["txt"][1].decode() == f"{first}\n\nAnna <A>: {second}\n"
     srt, vtt = taken["srt"][1].decode(), taken["vtt"][1].decode()
@@ -279,10 +279,10 @@ def test_every_download_is_of_the_edit(result: Page) -> None:
 def test_text_is_copied_with_times(result: Page) -> None:
     words(result).nth(11).click()
     result.keyboard.press("s")
-    first, second = result.locator("#transcript p").all_inner_texts()
+    first, second = paragraphs(result)
     result.click("#copy-timed")
     expect(result.locator("#copy-timed")).to_have_text("Copied")
-    stamps = result.locator(".stamp").all_inner_texts()
+    stamps = result.locator(".stamp").all_text_contents()
     expected = f"[{stamps[0]}] {first}\n[{stamps[1]}] {second}"
     assert result.evaluate("navigator.clipboard.readText()") == expected
     result.click("#copy")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Error, Page, Playwright, expect
 from tests.conftest import encode
 
 from . import server
-from .conftest import SAMPLE, WAIT_MS, give, repeated, shown_words, until, until_ready, wait_for
+from .conftest import SAMPLE, WAIT_MS, give, paragraphs, repeated, shown_words, until, until_ready, wait_for
 
 _PROGRAM = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
 pytestmark = pytest.mark.skipif(not _PROGRAM, reason="Firefox is not installed")
@@ -71,7 +71,7 @@ def result(page: Page) -> Page:
 
 
 def text(page: Page) -> str:
-    return " ".join(page.locator("#transcript p").all_inner_texts())
+    return " ".join(paragraphs(page))
 
 
 def test_a_file_is_transcribed_heard_and_looked_at(result: Page) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Dialog, FilePayload, Page, Route, expect
 
 from tests.conftest import DATA
 
-from .conftest import KEY, SAMPLE, WAIT_MS, Open, give, until, until_ready, wait_for
+from .conftest import KEY, SAMPLE, WAIT_MS, Open, give, paragraphs, until, until_ready, wait_for
 from .test_access import RULES
 
 
@@ -43,7 +43,7 @@ def test_several_files_wait_for_their_turn_and_are_opened_when_done(page: Page, 
     page.get_by_role("button", name="Open a.wav").click()
     wait_for(page, "result")
     assert page.inner_text("#result-title") == "a.wav"
-    assert page.locator("#transcript p").all_inner_texts() == [reply["text"]]
+    assert paragraphs(page) == [reply["text"]]
 
 
 def test_what_waits_can_be_removed_and_states_are_shown(page: Page) -> None:
@@ -115,17 +115,17 @@ def test_results_and_corrections_outlive_a_reload_and_are_undone_after_it(page: 
     page.keyboard.type("tram")
     page.keyboard.press("Enter")
     text = reply["text"].replace("train", "tram")
-    assert page.inner_text("#transcript p") == text
+    assert paragraphs(page) == [text]
     page.reload()
     until_ready(page)
     expect(page.locator("#recordings li")).to_contain_text("corrected")
     page.get_by_role("button", name="Open sample.wav").click()
     wait_for(page, "result")
-    assert page.inner_text("#transcript p") == text
+    assert paragraphs(page) == [text]
     page.click("#play")
     until(page, "document.getElementById('audio').currentTime > 0.1")
     page.click("#undo")
-    assert page.inner_text("#transcript p") == reply["text"]
+    assert paragraphs(page) == [reply["text"]]
     page.click("#again")
     expect(page.locator("#recordings li")).not_to_contain_text("corrected")
 

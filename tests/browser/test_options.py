@@ -69,7 +69,7 @@ def test_channels_become_speakers_with_names(page: Page, speech: np.ndarray) -> 
     two = np.stack([np.concatenate([speech, silence]), np.concatenate([silence, speech])], axis=1)
     query = asked(page, encode(two, 16000))
     assert query == {"channels": ["separate"], "channel_names[]": ["Anna", "Ben"]}
-    assert page.locator(".speaker").all_inner_texts() == ["Anna", "Ben"]
+    assert page.locator(".speaker").all_text_contents() == ["Anna", "Ben"]
     with page.expect_download() as download:
         page.click('[data-download="vtt"]')
     assert "<v Ben>" in download.value.path().read_text()

@@ -12,7 +12,7 @@ from hark import cues, subtitles
 from hark.transcript import Segment, Transcript, Word
 from tests.conftest import DATA, encode
 
-from .conftest import SAMPLE, Open, alone, ask, give, until, wait_for
+from .conftest import SAMPLE, Open, alone, ask, give, paragraphs, until, wait_for
 
 
 @pytest.fixture
@@ -175,9 +175,9 @@ def test_segments_are_read_as_paragraphs_that_end_at_pauses(page: Page, reply: d
     page.route("**/transcribe", lambda route: route.fulfill(json=made))
     give(page, SAMPLE)
     wait_for(page, "result")
-    assert page.locator(".stamp").all_inner_texts() == ["0:00", "0:13", "0:38"]
+    assert page.locator(".stamp").all_text_contents() == ["0:00", "0:13", "0:38"]
     expected = [" ".join(words[:2]), " ".join(words[2:6]), " ".join(words[6:])]
-    assert [text.split("\n")[-1].strip() for text in page.locator(".paragraph").all_inner_texts()] == expected
+    assert paragraphs(page) == expected
 
 
 def shown(page: Page, made: dict[str, Any]) -> None:
@@ -185,10 +185,6 @@ def shown(page: Page, made: dict[str, Any]) -> None:
     page.route("**/transcribe", lambda route: route.fulfill(json=made))
     give(page, SAMPLE)
     wait_for(page, "result")
-
-
-def paragraphs(page: Page) -> list[str]:
-    return [text.split("\n")[-1].strip() for text in page.locator(".paragraph").all_inner_texts()]
 
 
 def replied(reply: dict[str, Any], segments: list[list[tuple[str, str, str, float, float]]]) -> dict[str, Any]:
@@ -211,7 +207,7 @@ def replied(reply: dict[str, Any], segments: list[list[tuple[str, str, str, floa
 
 
 def test_the_text_is_shown_as_it_is_read(result: Page, reply: dict[str, Any]) -> None:
-    assert result.locator("#transcript").inner_text().split() == reply["text"].split()
+    assert paragraphs(result) == [reply["text"]]
     assert (reply["text"][:4], reply["text"][-1]) == ("The ", ".")
 
 
@@ -230,7 +226,7 @@ def test_words_that_are_one_number_are_one_to_choose_with_the_times_of_all(page:
     made["words"][5]["confidence"] = 0.3  # the doubt about a part is one about the whole
     shown(page, made)
     words = page.locator("#transcript .word")
-    assert words.all_inner_texts() == ["We", "leave", "at", "9:30 a.m.,", "Ishmael."]
+    assert words.all_text_contents() == ["We", "leave", "at", "9:30 a.m.,", "Ishmael."]
     number = words.nth(3)
     assert number.get_attribute("title") == "0:01, 30 % sure, spoken “nine thirty a m”"
     assert words.nth(4).get_attribute("title") == "0:03, 100 % sure"  # but for a capital it was spoken so
@@ -247,8 +243,8 @@ def test_marks_are_not_underlined_with_doubtful_words(page: Page, reply: dict[st
     words = [{**word, "confidence": 0.01} for word in reply["words"]]
     shown(page, {**reply, "words": words})
     last = page.locator("#transcript .wrong").last
-    assert last.inner_text() == "station."
-    assert last.locator(".text").inner_text() == "station"
+    assert last.text_content() == "station."
+    assert last.locator(".text").text_content() == "station"
     assert last.evaluate("(word) => getComputedStyle(word).textDecorationLine") == "none"
 
 
@@ -262,7 +258,7 @@ def test_paragraphs_end_with_sentences(page: Page, reply: dict[str, Any]) -> Non
     shown(page, replied(reply, segments))
     # Not at the pause in the first sentence, nor in the one during which half a minute is over.
     assert paragraphs(page) == ["One two.", "Three a.m. four five?", "Six.", "Seven"]
-    assert page.locator(".stamp").all_inner_texts() == ["0:00", "0:14", "0:34", "0:37"]
+    assert page.locator(".stamp").all_text_contents() == ["0:00", "0:14", "0:34", "0:37"]
 
 
 def test_a_sentence_without_end_is_parted_all_the_same(page: Page, reply: dict[str, Any]) -> None:
@@ -277,7 +273,7 @@ def test_a_reply_without_readable_text_is_shown_as_it_was_spoken(page: Page, rep
     segments = [{"id": 0, "start": spoken[0]["start"], "end": spoken[-1]["end"], "text": text, "confidence": 0.9}]
     shown(page, {**reply, "text": text, "words": spoken, "segments": segments})
     words = page.locator("#transcript .word")
-    assert words.all_inner_texts() == [word["word"] for word in spoken]
+    assert words.all_text_contents() == [word["word"] for word in spoken]
     assert not any("spoken" in (word.get_attribute("title") or "") for word in words.all())
 
 

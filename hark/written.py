@@ -13,15 +13,15 @@ import re
 import string
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from hark import alphabet, cues, hotwords, itn, languages
+from hark import alphabet, cues, dictated, hotwords, itn, languages
 from hark.alphabet import ENGLISH_ALPHABET, Alphabet
 from hark.decoding import Decoding
+from hark.dictated import DIGITS, Read
 from hark.errors import ConflictingParameters, ModelError
 from hark.pauses import Pauses, PauseSpec, marks_of
 from hark.punctuation import (
@@ -43,12 +43,6 @@ from hark.transcript import Word
 _LONGEST_SENTENCE = 200
 # Written alike wherever they stand; in English, as what follows of words.
 _ALWAYS = {"i": "I", "i'm": "I'm", "i'll": "I'll", "i've": "I've", "i'd": "I'd"}
-# Said one by one, with pauses that no reader sees: 555-0134.
-_DIGITS = frozenset(
-    ("double", "triple", "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-)
-# Runs of so many digits are one number, however it is dictated; and runs of so many letters are spelt.
-_LEAST_DIGITS, _LEAST_LETTERS, _LONGEST_RUN = 4, 2, 40
 # Within a number people pause for longer than between phrases.
 _NUMBER_PAUSE_S, _UNIT_PAUSE_S = 1.5, 2.5
 # What an English network has learned to read. Other words it leaves as they are.
@@ -59,15 +53,6 @@ _NO_NAMES = frozenset(("O'clock", "O'er"))
 _MONTHS = frozenset(("may", "march"))
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _UNREAD = Labels(NOTHING, LOWER)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A word, the pause after it in seconds (None where it is not known), and what the network says of it."""
-
-    word: Word
-    gap_s: float | None
-    labels: Labels
 
 
 class Labeller(Protocol):
@@ -111,10 +96,12 @@ class Writer:
         return " ".join(word.text for word in self._sentences(words) if word.text)
 
     def _sentences(self, words: Iterable[tuple[Word, float | None]]) -> Iterator[Word]:
-        sentence: list[_Read] = []
+        sentence: list[Read] = []
         spelt: dict[int, tuple[str, int]] = {}  # {first word: (how it is written, how many words it is)}
         begins = True
-        for spelling, phrase in self._phrases(_runs(self._read(words)) if self._is_english else self._read(words)):
+        for spelling, phrase in self._phrases(
+            dictated.joined(self._read(words)) if self._is_english else self._read(words)
+        ):
             if spelling:
                 spelt[len(sentence)] = spelling, len(phrase)
             sentence += phrase
@@ -127,7 +114,7 @@ class Writer:
         if sentence:
             yield from self._write(sentence, spelt, begins)
 
-    def _phrases(self, reads: Iterable[_Read]) -> Iterator[tuple[str, list[_Read]]]:
+    def _phrases(self, reads: Iterable[Read]) -> Iterator[tuple[str, list[Read]]]:
         """Yields what the caller spells with all its words, between which there is no mark, and "" with any other."""
         coming = iter(reads)
         ahead = deque(islice(coming, max(self._longest, 1)))
@@ -139,7 +126,7 @@ class Writer:
             inner = (dataclasses.replace(read, labels=_UNREAD) for read in phrase[:-1])
             yield self._spellings.get(spoken[:count], ""), [*inner, phrase[-1]]
 
-    def _read(self, words: Iterable[tuple[Word, float | None]]) -> Iterator[_Read]:
+    def _read(self, words: Iterable[tuple[Word, float | None]]) -> Iterator[Read]:
         held: deque[tuple[Word, float | None]] = deque()
 
         def spoken() -> Iterator[tuple[str, float | None]]:
@@ -149,7 +136,7 @@ class Writer:
 
         for labels in self._punctuator.labels(spoken()):
             word, gap_s = held.popleft()
-            yield _Read(word, gap_s, labels if self._is_known(word.word) else _UNREAD)
+            yield Read(word, gap_s, labels if self._is_known(word.word) else _UNREAD)
 
     def _is_known(self, word: str) -> bool:
         """Says whether a word is none that the network has never seen the like of, such as one with digits."""
@@ -157,7 +144,7 @@ class Writer:
             return _KNOWN.fullmatch(word) is not None
         return not any(letter.isnumeric() for letter in word)
 
-    def _write(self, sentence: Sequence[_Read], spelt: Mapping[int, tuple[str, int]], begins: bool) -> Iterator[Word]:
+    def _write(self, sentence: Sequence[Read], spelt: Mapping[int, tuple[str, int]], begins: bool) -> Iterator[Word]:
         """Writes the words of one sentence, or of a part of one."""
         spoken = [read.word.word for read in sentence]
         own = {place for at, (_, count) in spelt.items() for place in range(at, at + count)}
@@ -217,7 +204,7 @@ def spellings_of(words: Iterable[str], letters: Alphabet = ENGLISH_ALPHABET) -> 
 
 
 def _tokens(
-    sentence: Sequence[_Read], spelt: Mapping[int, tuple[str, int]], with_numbers: bool = True
+    sentence: Sequence[Read], spelt: Mapping[int, tuple[str, int]], with_numbers: bool = True
 ) -> Iterator[itn.Token]:
     """Writes numbers in digits, but for those in what the caller spells himself; or leaves them as they were spoken."""
     words = [read.word.word for read in sentence]
@@ -239,55 +226,22 @@ def _tokens(
         start = at + count
 
 
-def _parts(read: _Read, following: str) -> bool:
+def _parts(read: Read, following: str) -> bool:
     """Says whether no number goes on from a word to the next."""
     word = read.word.word
-    if read.labels.mark == COMMA and not (word in _DIGITS and following in _DIGITS):
+    if read.labels.mark == COMMA and not (word in DIGITS and following in DIGITS):
         return True
     longest_s = cues.PAUSE_S
     if word in itn.NUMBER_WORDS:
-        goes_on = following in _DIGITS or following not in itn.NUMBER_WORDS
+        goes_on = following in DIGITS or following not in itn.NUMBER_WORDS
         longest_s = _UNIT_PAUSE_S if goes_on else _NUMBER_PAUSE_S
     return read.gap_s is not None and read.gap_s >= longest_s
-
-
-def _runs(reads: Iterable[_Read]) -> Iterator[_Read]:
-    """Takes marks and pauses out of runs of digits and of letters, which are dictated one by one."""
-    for kind, run in groupby(reads, key=lambda read: _run_kind(read.word.word)):
-        if not kind:
-            yield from run
-            continue
-        while part := list(islice(run, _LONGEST_RUN)):
-            yield from _joined(kind, part)
-
-
-def _joined(kind: str, run: list[_Read]) -> list[_Read]:
-    if kind == "digits":
-        return [*map(_without_mark, run[:-1]), run[-1]] if len(run) >= _LEAST_DIGITS else run
-    # "a" and "I" are words, too: "I have a D".
-    first = run[:1] if run[0].word.word in ("a", "i") and len(run) == _LEAST_LETTERS else []
-    spelt = run[len(first) :]
-    if len(run) < _LEAST_LETTERS or {read.word.word for read in spelt} <= {"a", "i"}:
-        return run
-    upper = [dataclasses.replace(read, labels=Labels(read.labels.mark, UPPER)) for read in spelt]
-    return [*first, *map(_without_mark, upper[:-1]), upper[-1]]
 
 
 def _is_date(earlier: Sequence[itn.Token], following: Sequence[itn.Token]) -> bool:
     """Says whether what stands between these is a month: "3rd of may", "may 3rd"."""
     behind_day = len(earlier) == 2 and earlier[1].text == "of" and _ORDINAL.fullmatch(earlier[0].text)
     return bool(behind_day or (following and _ORDINAL.fullmatch(following[0].text)))
-
-
-def _without_mark(read: _Read) -> _Read:
-    gap_s = None if read.gap_s is None else 0.0
-    return _Read(read.word, gap_s, Labels(NOTHING, read.labels.case))
-
-
-def _run_kind(word: str) -> str:
-    if word in _DIGITS:
-        return "digits"
-    return "letters" if len(word) == 1 and word in _SMALL else ""
 
 
 def _capitalised(text: str) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from hark.itn.pairs import settle
 from hark.itn.reader import read
-from hark.itn.vocabulary import NUMBER_WORDS
+from hark.itn.vocabulary import NUMBER_WORDS, ORDINAL_WORDS
 
-__all__ = ["NUMBER_WORDS", "Token", "tokens"]
+__all__ = ["NUMBER_WORDS", "ORDINAL_WORDS", "Token", "tokens"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
-from hark.itn import decimals, following, measures
-from hark.itn.cardinals import Number, cardinal, digits
+from hark.itn import dates, decimals, following, measures
+from hark.itn.cardinals import Number, below_hundred, cardinal, digits
 from hark.itn.draft import Draft
 from hark.itn.vocabulary import (
     AFTER_PRONOUN,
+    BEFORE_PRONOUN,
     CODES,
     COUNTED,
     DIALS,
     DIGITS,
     MULTIPLIERS,
+    NUMBER_WORDS,
     NUMBERED,
     OFTEN_NUMBERED,
     OH,
@@ -19,9 +21,14 @@ from hark.itn.vocabulary import (
     PLURAL_NUMBERED,
     POINTS,
     REPEATS,
+    SECRETS,
     TEENS,
     TENS,
+    UNITS,
 )
+
+# What is numbered has no number after these: "at this stage two of us were out".
+_BEFORE_UNNUMBERED = BEFORE_PRONOUN - {"the", "only", "another"} | {"these", "those", "first", "same"}
 
 
 def code(draft: Draft, at: int) -> int:
@@ -32,7 +39,10 @@ def code(draft: Draft, at: int) -> int:
         return 0
     found = digits(words, at, pairs=True)
     end, text, groups = found.end, found.text, len(found.spoken)
-    if groups >= 2 and found.head and following.measured(words, end):  # "version two four megabytes"
+    if cue == "letter" and words[at - 1] == "q" and groups > 1 and dates.is_year(words, at + 1):  # quarters of a year
+        return draft.write(str(UNITS[words[at]]), at, at + 1, "code") if UNITS.get(words[at]) else 0
+    counts = following.measured(words, end) or following.counted(words, end) or words[end] in ("of", "more")
+    if groups >= 2 and found.head and counts and words[found.head_end - 1] not in OH:  # "version two four megabytes"
         end, text, groups = found.head_end, found.head, 2
     elif groups < 2:
         number = cardinal(words, at)
@@ -63,8 +73,10 @@ def _cue(words: Sequence[str], at: int) -> str:
         return "often"
     if before in ("is", "was", "are") and (second in CODES or second in PHONES):
         return "code"
+    if before in ("is", "was") and not SECRETS.isdisjoint(words[at - 7 : at - 1]):
+        return "code"
     if len(before) == 1 and "a" <= before <= "z":
-        if before == "m" and second in ("a", "p"):
+        if (before == "m" and second in ("a", "p")) or (before == "c" and words[at] == "o"):  # "c o two"
             return ""
         if before in "aio" and not (len(second) == 1 and "a" <= second <= "z"):
             return ""
@@ -79,9 +91,9 @@ def _is_no_code(words: Sequence[str], at: int, end: int, text: str, cue: str) ->
         return True
     if len(text) > 1 or after in POINTS:
         return False
-    if after in MULTIPLIERS or words[at] in OH:
+    if after in MULTIPLIERS or words[at] in OH or words[at - 2] in _BEFORE_UNNUMBERED:
         return True
-    if after in COUNTED and after != "per":
+    if after != "per" and (after in COUNTED or following.counted(words, end)):
         return True  # "the page two people read"
     if words[at] == "one" and after in AFTER_PRONOUN:
         return True
@@ -107,6 +119,10 @@ def long_digits(draft: Draft, at: int) -> int:
         whole = digits(words, at, pairs=True)
         if len(whole.text) in (7, 10):
             end, text = whole.end, whole.text
+    if found.singles in (3, 6):
+        round_end, round_text = _round_end(words, found.end)
+        if round_end:
+            end, text = round_end, found.text + round_text
     if pointed:
         end, text = decimals.read(words, end, text)
         return draft.write(text, at, end, "code")
@@ -115,6 +131,18 @@ def long_digits(draft: Draft, at: int) -> int:
         if written:
             return written
     return draft.write(_telephone(words, at, text), at, end, "code")
+
+
+def _round_end(words: Sequence[str], at: int) -> tuple[int, str]:
+    """Reads four round digits that end a telephone number, "forty two hundred"; returns the index after them, or 0."""
+    number = below_hundred(words, at)
+    if number is None or number.ordinal or words[number.end + 1] in NUMBER_WORDS:
+        return 0, ""
+    if words[number.end] == "hundred" and number.value >= 10:
+        return number.end + 1, f"{number.value}00"
+    if words[number.end] == "thousand" and number.value in range(1, 10):
+        return number.end + 1, f"{number.value}000"
+    return 0, ""
 
 
 def _names_code(words: Sequence[str], at: int) -> bool:

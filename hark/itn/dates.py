@@ -47,7 +47,7 @@ def day(draft: Draft, at: int) -> int:
     end = number.end
     if words[end] in OH:
         return 0  # "october nineteen oh five"
-    if not _is_year(words, end) and not _is_thousand(words, end):
+    if not is_year(words, end) and not _is_thousand(words, end):
         if below_hundred(words, end) or words[end] in MULTIPLIERS:
             return 0  # "may twenty twenty six"
         if following.measured(words, end) or (number.value < 10 and not _is_small_day(words, at, end)):
@@ -84,12 +84,12 @@ def _is_date(words: Sequence[str], at: int, number: Number) -> bool:
         return False
     if before in _SURE_MONTHS or value > 3:
         return True
-    if _is_year(words, end) or _is_thousand(words, end):
+    if is_year(words, end) or _is_thousand(words, end):
         return True
     return (second in BEFORE_DATE or second == "") and words[end] not in VERB_AFTER
 
 
-def _is_year(words: Sequence[str], at: int) -> bool:
+def is_year(words: Sequence[str], at: int) -> bool:
     """Says whether a year of two groups stands here: "nineteen oh five"."""
     century = below_hundred(words, at)
     if century is None or century.ordinal or not 13 <= century.value <= 20:

@@ -10,6 +10,8 @@ from hark.itn.vocabulary import (
     BEFORE_PRONOUN,
     CURRENCIES,
     DIGITS,
+    NUMBER_WORDS,
+    OWNERS,
     POINTS,
     REPEATS,
     SCALES,
@@ -18,6 +20,11 @@ from hark.itn.vocabulary import (
     TENS,
 )
 
+_POINTS = frozenset({"tipping", "turning", "data", "boiling", "melting", "freezing", "breaking", "selling", "entry"})
+# After these, "point" is a noun: "at that point five percent had quit".
+_BEFORE_MOMENT = (
+    BEFORE_PRONOUN - {"the", "only", "another"} | OWNERS | {"a", "what", "starting", "good", "whose"} | _POINTS
+)
 _FRACTIONS = {("a", "half"): "5", ("a", "quarter"): "25", ("three", "quarters"): "75"}
 
 
@@ -65,10 +72,12 @@ def decimal(draft: Draft, at: int, number: Number) -> int:
     """Writes a number with its decimals, unless "one point" are words: "at one point two people left"."""
     words = draft.words
     end, text = read(words, number.end, f"{number.value:,}")
+    before = words[at - 1]
+    if number.value == 1 and before == "at" and words[number.end + 1] in TENS:
+        return 0  # "at one point fifty percent of us"
     written = measures.write(draft, at, end, text, None)
     if written:
         return written
-    before = words[at - 1]
     if number.value == 1 and (before == "at" or before in BEFORE_PRONOUN):
         return 0
     if number.value == 1 and before in ("is", "was", "make") and words[end] in AFTER_PRONOUN:
@@ -94,7 +103,8 @@ def mixed_number(draft: Draft, at: int, number: Number) -> int:
 def bare_decimal(draft: Draft, at: int) -> int:
     """Writes "point five percent", where a unit shows that it is a number."""
     words = draft.words
-    if not begin(words, at) or words[at - 1] in DIGITS or words[at - 1] in TENS:
+    before = words[at - 1]
+    if not begin(words, at) or before in NUMBER_WORDS or before in _BEFORE_MOMENT:
         return 0
     end, text = read(words, at, "0")
     if words[end] in ("percent", "per") or words[end] in SYMBOLS or words[end] in ("million", "billion"):

@@ -6,8 +6,10 @@ Words are a list that ends in empty strings, as for `cardinals`; `at` is the ind
 from collections.abc import Sequence
 
 from hark.itn.vocabulary import (
+    AFTER_COUNTED,
     COMPOUND_MEASURES,
     COUNTED,
+    COUNTS,
     CURRENCIES,
     DIGITS,
     DOLLARS_OF,
@@ -15,6 +17,8 @@ from hark.itn.vocabulary import (
     LONG_SYMBOLS,
     MEASURES,
     NO_PLURALS,
+    PERIODS,
+    PORTIONS,
     STREETS,
     SYMBOLS,
 )
@@ -64,6 +68,19 @@ def plural(words: Sequence[str], at: int) -> bool:
     if word in COUNTED:
         return True
     return len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word not in NO_PLURALS
+
+
+def counted(words: Sequence[str], at: int) -> bool:
+    """Says whether the next word is surely counted by the number before it: "minutes", "bugs were".
+
+    Other plurals may be verbs: "flight 247 leaves".
+    """
+    return words[at] in COUNTS or words[at] in COUNTED or (plural(words, at) and words[at + 1] in AFTER_COUNTED)
+
+
+def portion(words: Sequence[str], at: int) -> bool:
+    """Says whether the number is what something costs each: "a dozen", "an hour", "per head"."""
+    return words[at] in ("a", "an", "per") and (words[at + 1] in PERIODS or words[at + 1] in PORTIONS)
 
 
 def half_of_day(words: Sequence[str], at: int) -> int:

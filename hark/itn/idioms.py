@@ -3,7 +3,18 @@
 from hark.itn import following
 from hark.itn.cardinals import below_hundred
 from hark.itn.draft import Draft
-from hark.itn.vocabulary import BEFORE_TIME, CURRENCIES, IDIOMS, MEASURING, MULTIPLIERS, ROMAN, SCORES, TENS, UNITS
+from hark.itn.vocabulary import (
+    BEFORE_TIME,
+    CURRENCIES,
+    IDIOMS,
+    MEASURING,
+    MULTIPLIERS,
+    ROMAN,
+    SCORES,
+    TENS,
+    TIMED,
+    UNITS,
+)
 
 # After these, "nine eleven" and the like are times.
 _BEFORE_TIME = BEFORE_TIME - {"since", "after", "before", "about"}
@@ -15,6 +26,8 @@ def idiom(draft: Draft, at: int) -> int:
     words = draft.words
     if words[at] in ROMAN and words[at - 1] == "war" and words[at - 2] == "world":
         return draft.write(ROMAN[words[at]], at, at + 1, "idiom")
+    if words[at : at + 2] == ["twenty", "twenty"] and "hindsight" in words[at - 3 : at]:
+        return draft.write("20/20", at, at + 2, "idiom")
     for spoken, written in IDIOMS.get(words[at], ()):
         end = at + len(spoken)
         if tuple(words[at:end]) != spoken:
@@ -24,6 +37,8 @@ def idiom(draft: Draft, at: int) -> int:
         if len(spoken) == 2 and words[at - 1] in _BEFORE_TIME:
             continue
         if following.measured(words, end) or following.half_of_day(words, end):
+            continue
+        if len(spoken) == 2 and (following.street(words, end) or words[end] in TIMED):
             continue
         if spoken == ("ten", "four") and words[end] in MEASURING:
             continue

@@ -6,6 +6,7 @@ from hark.itn import following
 from hark.itn.cardinals import Number, below_hundred
 from hark.itn.draft import Draft
 from hark.itn.vocabulary import (
+    BEFORE_AMOUNT,
     BEFORE_TIME,
     BEFORE_YEAR,
     CENTS,
@@ -18,27 +19,35 @@ from hark.itn.vocabulary import (
     OH,
     OWNERS,
     PAID,
-    PERIODS,
     POINTS,
+    PORTIONS,
     PRICES,
     UNITS,
     WEIGHED,
 )
+
+# What shops like prices to end in.
+_PENNIES_LESS = frozenset({45, 49, 79, 89, 95, 98, 99})
 
 
 def price(draft: Draft, at: int) -> int:
     """Writes "it cost me three ninety nine" and "twelve fifty an hour": 3.99, 12.50, of what is not said."""
     words = draft.words
     before, second = words[at - 1], words[at - 2]
-    paid = before in COSTS or (before in ("me", "us", "you") and second in COSTS)
+    paid = before in COSTS or (before in ("me", "us", "you", *BEFORE_AMOUNT) and second in COSTS)
     paid = paid or (before in ("is", "was") and second in PRICES)
+    paid = (
+        paid or before in ("that'll", "comes") or (before == "be" and (second == "that'll" or words[at - 3] == "that"))
+    )
+    paid = paid or (before == "to" and second in ("comes", "came"))
     whole = below_hundred(words, at)
     rest = below_hundred(words, whole.end) if whole and not whole.ordinal and whole.value else None
     if whole is None or rest is None or rest.ordinal or rest.value < 10:
         return 0
     end = rest.end
-    if not paid and words[end] in ("an", "a", "per") and words[end + 1] in PERIODS:
-        paid = before not in BEFORE_YEAR and before not in BEFORE_TIME
+    if not paid and following.portion(words, end):
+        paid = words[end + 1] in PORTIONS or (before not in BEFORE_YEAR and before not in BEFORE_TIME)
+    paid = paid or (rest.value in _PENNIES_LESS and (words[end] == "each" or words[end : end + 2] == ["plus", "tax"]))
     if not paid or words[end] in NUMBER_WORDS or words[end] in MEASURING:
         return 0
     if following.measured(words, end) or following.plural(words, end):

@@ -63,6 +63,9 @@ def _pair(left: Item, join: str, right: Item, before: str, after: str) -> None:
     if _leaves_out(left, join, right):
         _scale(left, join, right)
         return
+    if _leaves_out_hundred(left, join, right):
+        left.value *= 100
+        left.text, left.kind = f"{left.value:,}", "number"
     if right.kind == "money" and right.symbol and left.kind in ("small", "number") and left.scale == 1:
         large = right.text.partition(" ")[2]
         left.text = f"{right.symbol}{left.value:,}" + (f" {large}" if large else "")
@@ -91,7 +94,16 @@ def _leaves_out(left: Item, join: str, right: Item) -> bool:
     """Says whether the left number lacks the hundred or thousand that the right one has: "two to three hundred"."""
     if join not in ("to", "or", "and") or right.scale not in (100, 1000) or right.kind not in ("number", "money"):
         return False
+    if right.scale == 1000 and left.kind == "number" and left.scale == 100:  # "seven hundred to eight hundred thousand"
+        return left.value < right.factor
     return left.kind in ("small", "number") and left.scale == 1 and 0 < left.value < right.factor
+
+
+def _leaves_out_hundred(left: Item, join: str, right: Item) -> bool:
+    """Says whether the left number lacks the hundred of the right one's: "two to three hundred million"."""
+    if join not in ("to", "or") or right.factor < 100 or right.factor % 100 or right.scale == 1:
+        return False
+    return left.kind == "small" and 0 < left.value < right.factor // 100
 
 
 def _scale(left: Item, join: str, right: Item) -> None:
@@ -99,5 +111,6 @@ def _scale(left: Item, join: str, right: Item) -> None:
         # "four or five hundred" is a guess, and "400 or 500" looks like none.
         right.text, right.kind = f"{_WORDS[right.factor]} {_SCALES[right.scale]}", "spoken"
         return
-    left.text = f"{right.symbol}{left.value * right.scale:,}"
+    hundreds = 100 if _leaves_out_hundred(left, join, right) else 1
+    left.text = f"{right.symbol}{left.value * hundreds * right.scale:,}"
     left.kind = right.kind

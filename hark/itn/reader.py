@@ -32,6 +32,7 @@ _Rule = Callable[[Draft, int], int]
 _NUMBER: tuple[_Rule, ...] = (
     codes.code,
     idioms.idiom,
+    integers.guess,
     times.told_minutes,
     idioms.old_number,
     money.price,

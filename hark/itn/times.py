@@ -7,6 +7,7 @@ from hark.itn.cardinals import Number, below_hundred
 from hark.itn.draft import Draft
 from hark.itn.items import Item
 from hark.itn.vocabulary import (
+    AMOUNTS,
     BEFORE_TIME,
     BEFORE_YEAR,
     COUNTED,
@@ -18,6 +19,7 @@ from hark.itn.vocabulary import (
     OH,
     PARTS_OF_DAY,
     POINTS,
+    REPEATS,
     SCALES,
     TEENS,
     TENS,
@@ -76,6 +78,9 @@ def military_time(draft: Draft, at: int) -> int:
     if (words[at] in OH or words[at] == "zero") and UNITS.get(words[at + 1]):
         hour = UNITS[words[at + 1]]
         if words[at + 2] == "hundred":
+            goes_on = words[at + 3] == "hours" or words[at + 3] in DIGITS or words[at + 3] in REPEATS
+            if not goes_on and words[at - 1] not in BEFORE_TIME:
+                return 0  # "oh five hundred is fine"
             return draft.write(f"0{hour}00", at, at + 3, "time")
         minutes = below_hundred(words, at + 2)
         if minutes is None or minutes.ordinal or not 10 <= minutes.value < 60:
@@ -158,9 +163,17 @@ def _is_minutes(draft: Draft, at: int, hour: Number, minutes: Number) -> bool:
         return False
     if hour.value > 12:
         return before == "at"
+    if following.half_of_day(words, end):
+        return True
+    if not AMOUNTS.isdisjoint(words[at - 6 : at]) or following.portion(words, end) or after == "over":
+        return False  # "she weighs about one fifty"
+    if before == "from" and after in ("to", "and") and words[end + 2] == "hundred":
+        return False
+    if words[hour.end] in OH and minutes.value % 5 and after == "bus":
+        return False  # a bus has a number, and comes at a round time
     if following.street(words, end):
         return False
-    if after in TIMED or following.half_of_day(words, end) or _part_of_day(words, end):
+    if after in TIMED or _part_of_day(words, end):
         return True
     if before in BEFORE_TIME or (before == "is" and second in ("it", "time", "now")):
         return True

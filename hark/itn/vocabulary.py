@@ -2,6 +2,7 @@
 
 UNITS = {
     "zero": 0,
+    "nought": 0,
     "one": 1,
     "two": 2,
     "three": 3,
@@ -70,10 +71,9 @@ ORDINAL_SCALES = {"thousandth": 10**3, "millionth": 10**6}
 # Each makes the number before it larger.
 MULTIPLIERS = frozenset({"hundred", *SCALES})
 
+ORDINAL_WORDS = frozenset({*ORDINAL_UNITS, *ORDINAL_TEENS, *ORDINAL_SCALES, "hundredth"})
 # Words without any of these have nothing to write.
-NUMBER_WORDS = frozenset(
-    {*UNITS, *TEENS, *TENS, *ORDINAL_UNITS, *ORDINAL_TEENS, *SCALES, *ORDINAL_SCALES, "hundred", "hundredth"}
-)
+NUMBER_WORDS = frozenset({*UNITS, *TEENS, *TENS, *SCALES, *ORDINAL_WORDS, "hundred"})
 
 # Zero as people say it between other digits.
 OH = frozenset({"oh", "o"})
@@ -115,7 +115,10 @@ BEFORE_DATE = frozenset(
 )
 # After "may first": what shows that a verb is meant.
 VERB_AFTER = frozenset(
-    {"have", "be", "want", "need", "seem", "appear", "look", "not", "ask", "try", "go", "see", "wish"}
+    {
+        *("have", "be", "want", "need", "seem", "appear", "look", "not", "ask", "try", "go", "see", "wish", "strike"),
+        *("sound", "come", "feel", "think", "get", "make", "take", "find", "hear", "notice", "start", "require"),
+    }
 )
 
 # Before a year, "in two thousand and eight"; the seasons and months too.
@@ -156,36 +159,11 @@ CENTS = frozenset({"cents", "cent", "pence", "p", "penny"})
 # Pounds are money after these, up to four words before, and beside these.
 PAID = frozenset(
     {
-        *(
-            "pay",
-            "pays",
-            "paid",
-            "cost",
-            "costs",
-            "costing",
-            "price",
-            "priced",
-            "worth",
-            "charge",
-            "charges",
-            "charged",
-        ),
+        *("pay", "pays", "paid", "cost", "costs", "costing", "price", "priced", "worth", "charge", "charges"),
+        "charged",
         *("spend", "spends", "spent", "fee", "fine", "fined", "salary", "wage", "wages", "rent", "bill", "owe", "owes"),
-        *(
-            "owed",
-            "earn",
-            "earns",
-            "earned",
-            "save",
-            "saved",
-            "sold",
-            "sell",
-            "sells",
-            "bought",
-            "buy",
-            "budget",
-            "loan",
-        ),
+        *("owed", "earn", "earns", "earned", "save", "saved", "sold", "sell", "sells", "bought", "buy", "budget"),
+        "loan",
         *("lend", "lent", "borrow", "borrowed", "donated", "raised", "won", "bet", "fare", "ticket", "tickets", "debt"),
         *("bank", "money", "cash", "profit", "loss", "losses", "tax", "income", "a year's", "cheque", "fortune", "sum"),
     }
@@ -202,6 +180,22 @@ WEIGHED = frozenset(
 NOTES = frozenset({"note", "notes", "coin", "coins", "fine", "prize", "ticket", "deposit"})
 # "twelve fifty an hour": money for each of these.
 PERIODS = frozenset({"hour", "week", "month", "night", "piece", "head", "person"})
+# Likewise, and no time of day stands before these: "at three fifty a kilo".
+PORTIONS = frozenset(
+    {
+        *("dozen", "pop", "bottle", "pint", "gallon", "litre", "liter", "kilo", "pound", "ounce", "bag", "slice"),
+        *("cup", "can", "pack", "packet", "pair", "yard", "copy", "ticket", "sheet", "loaf", "unit", "item"),
+    }
+)
+
+# Near "one fifty": what shows that it is an amount and no time of day.
+AMOUNTS = frozenset(
+    {
+        *("weigh", "weighs", "weighed", "weighing", "weight", "rate", "pulse", "stock", "shares", "price", "prices"),
+        *("priced", "bake", "baked", "roast", "oven", "preheat", "pressure", "batting", "bench", "cholesterol", "iq"),
+        *("score", "scored", "scores", "valued", "temperature", "speed", "expires", "expiry"),
+    }
+)
 
 # Units with a symbol of two letters or more, which nobody reads twice. The others are left as words: "20 grams".
 SYMBOLS = {
@@ -252,17 +246,8 @@ MEASURES = frozenset(
         *("meter", "meters", "metre", "metres", "liter", "liters", "litre", "litres", "watt", "watts", "volt", "volts"),
         *("amp", "amps", "foot", "yard", "hectare", "hectares", "byte", "bytes", "bits", "megabit", "megabits"),
         *("gigabit", "gigabits", "megapixel", "megapixels", "pixels", "calories", "newtons", "joules", "microns"),
-        *(
-            "nanometers",
-            "nanometres",
-            "micrograms",
-            "nanoseconds",
-            "microseconds",
-            "horsepower",
-            "volt",
-            "bar",
-            "knots",
-        ),
+        *("nanometers", "nanometres", "micrograms", "nanoseconds", "microseconds", "horsepower", "volt", "bar"),
+        "knots",
         *("kelvin", "square", "cubic", "light", "yuan", "pesos", "rubles", "baht", "zlotys", "bitcoins"),
     }
 )
@@ -283,27 +268,40 @@ AFTER_DEGREES = frozenset(
 )
 OWNERS = frozenset({"my", "your", "his", "her", "its", "our", "their", "own", "both"})
 
+# What people count most; a number before these is none of what stands before it: "chapter six two times".
+COUNTS = frozenset(
+    {
+        *("seconds", "minutes", "hours", "days", "nights", "weeks", "months", "years", "decades", "times", "people"),
+        *("persons", "men", "women", "children", "kids", "guys", "points", "marks", "votes", "bucks", "items"),
+        *("others", "passengers", "players", "students", "guests", "members", "customers", "workers", "employees"),
+        *("soldiers", "goals", "games", "things", "words", "bedrooms", "cars"),
+        *("dollars", "pounds", "euros", "cents", "percent", "miles", "feet", "inches", "meters", "metres", "degrees"),
+    }
+)
+# After a plural: what shows that a number before it counts. "two days ago", "three bugs were fixed".
+AFTER_COUNTED = frozenset({"ago", "were", "are"})
+# Before "minus five": what shows that nothing is taken from anything.
+BEFORE_NEGATIVE = frozenset(
+    {
+        *("", "is", "was", "are", "were", "be", "it's", "at", "to", "of", "from", "about", "than", "below", "by"),
+        *("for", "around", "between", "and", "or", "the", "a", "an", "nearly", "almost", "approximately", "with"),
+        "equals",
+        *("reached", "hit", "hits", "got", "gets", "get", "down", "up", "low", "as", "just", "only", "still", "into"),
+        *("reads", "read", "showed", "shows", "touched", "that's", "in", "say", "said", "exactly", "did", "not", "but"),
+    }
+)
+
 # Before one number or a string of digits, written in figures however small.
 NUMBERED = frozenset(
     {
         *("chapter", "page", "room", "flight", "section", "volume", "scene", "version", "step", "phase", "gate"),
         *("platform", "exhibit", "episode", "season", "terminal", "highway", "route", "interstate", "channel"),
         *("apartment", "suite", "bus", "psalm", "verse", "number", "pier", "category", "type", "stage", "tier"),
-        *(
-            "extension",
-            "paragraph",
-            "appendix",
-            "boeing",
-            "airbus",
-            "windows",
-            "python",
-            "iphone",
-            "apollo",
-            "motorway",
-        ),
+        *("extension", "paragraph", "appendix", "boeing", "airbus", "windows", "python", "iphone", "apollo"),
+        "motorway",
         *("sector", "locker", "runway", "ward", "cabin", "chapter's", "build", "release", "mach", "junction"),
         *("pages", "chapters", "rooms", "verses", "sections", "gates", "platforms", "episodes", "seasons", "volumes"),
-        *("pin", "code", "zip", "postcode", "id", "isbn", "act", "unit", "level"),
+        *("pin", "code", "zip", "postcode", "id", "isbn", "act", "unit", "level", "porsche"),
     }
 )
 # Likewise, unless a plural follows, which the number would count: "the table two chairs".
@@ -312,6 +310,7 @@ OFTEN_NUMBERED = frozenset(
         *("figure", "table", "line", "question", "lesson", "module", "item", "article", "option", "track", "lane"),
         *("exit", "zone", "district", "seat", "row", "aisle", "bay", "form", "rule", "model", "part", "book", "size"),
         *("questions", "lines", "exits", "lesson", "pier", "grade", "problem", "exercise", "camera", "studio", "slide"),
+        *("box", "port", "rfc"),
     }
 )
 PLURAL_NUMBERED = frozenset(
@@ -342,12 +341,31 @@ CODES = frozenset(
         *("address", "registration"),
     }
 )
+# After these, a string of digits may also come some words later: "the code to the door is".
+SECRETS = frozenset({"pin", "code", "passcode", "password", "combination", "account"})
 PHONES = frozenset({"number", "phone", "telephone", "cell", "mobile", "fax", "line", "hotline", "landline"})
 DIALS = frozenset({"dial", "call", "ring", "text", "phone", "press", "enter", "type", "fax"})
 STREETS = frozenset(
     {
         *("street", "avenue", "road", "lane", "drive", "boulevard", "court", "place", "way", "terrace", "parkway"),
         *("square", "crescent", "highway"),
+    }
+)
+# After "the thirty second": a time of thirty seconds.
+LAST_SECONDS = frozenset(
+    {
+        *("delay", "clip", "rule", "ad", "timer", "countdown", "pitch", "elevator", "spot", "commercial", "video"),
+        *("intro", "break", "pause", "mark", "window", "timeout", "sprint", "plank", "interval", "exposure", "limit"),
+        *("trailer", "teaser", "warning", "gap", "lead", "penalty", "rest", "burst", "loop", "cooldown", "silence"),
+        *("hold", "demo", "preview", "recording", "ads", "clips", "videos", "spots", "intervals", "increments"),
+    }
+)
+# After "a hundred and fifty percent": the article is this word's, and stays.
+AFTER_PERCENT = frozenset(
+    {
+        *("increase", "decrease", "rise", "drop", "chance", "discount", "raise", "markup", "gain", "loss", "return"),
+        *("tax", "tariff", "stake", "share", "improvement", "reduction", "jump", "surge", "fall", "rate", "refund"),
+        *("cut", "growth", "profit", "success", "margin", "premium", "bonus", "certainty", "effort"),
     }
 )
 # After "the thirty second": an ordinal. Otherwise, after "a", it is a time of thirty seconds.
@@ -363,32 +381,10 @@ AFTER_ORDINAL_SECOND = frozenset(
 NO_PLURALS = frozenset(
     {
         *("was", "is", "has", "this", "his", "its", "as", "us", "yes", "does", "it's", "that's", "there's", "thus"),
-        *(
-            "perhaps",
-            "always",
-            "across",
-            "less",
-            "unless",
-            "towards",
-            "besides",
-            "he's",
-            "she's",
-            "what's",
-            "afterwards",
-        ),
-        *(
-            "sometimes",
-            "james",
-            "charles",
-            "congress",
-            "indeed's",
-            "who's",
-            "here's",
-            "let's",
-            "plus",
-            "versus",
-            "minus",
-        ),
+        *("perhaps", "always", "across", "less", "unless", "towards", "besides", "he's", "she's", "what's"),
+        "afterwards",
+        *("sometimes", "james", "charles", "congress", "indeed's", "who's", "here's", "let's", "plus", "versus"),
+        "minus",
         *("christmas", "was", "paris", "brings", "marks", "sees", "seems"),
     }
 )
@@ -398,42 +394,10 @@ COUNTED = frozenset(
 # After "in two thousand": what shows that the number ended the phrase.
 AFTER_YEAR = frozenset(
     {
-        *(
-            "",
-            "the",
-            "we",
-            "he",
-            "i",
-            "she",
-            "they",
-            "and",
-            "when",
-            "it",
-            "there",
-            "but",
-            "was",
-            "a",
-            "an",
-            "my",
-            "you",
-        ),
-        *(
-            "our",
-            "his",
-            "her",
-            "their",
-            "after",
-            "before",
-            "because",
-            "with",
-            "for",
-            "as",
-            "to",
-            "at",
-            "by",
-            "on",
-            "or",
-        ),
+        *("", "the", "we", "he", "i", "she", "they", "and", "when", "it", "there", "but", "was", "a", "an", "my"),
+        "you",
+        *("our", "his", "her", "their", "after", "before", "because", "with", "for", "as", "to", "at", "by", "on"),
+        "or",
     }
 )
 # A singular that measures: "two twenty dollar bills" are not 220.

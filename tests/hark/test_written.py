@@ -262,6 +262,36 @@ def test_what_is_dictated_one_by_one_is_one() -> None:
     assert text_of(told("one, two, three.")) == "One, two, three."
 
 
+def test_a_telephone_number_is_one_however_its_end_is_said() -> None:
+    for said, written in (
+        ("four one five five five five, twenty six, seventy one", "415-555-2671"),
+        ("eight hundred five five five. ten ten", "800-555-1010"),
+        ("seven one eight five five five, ninety eight hundred", "718-555-9800"),
+    ):
+        assert text_of(told(f"call {said}. thanks")) == f"Call {written}. Thanks"
+    # What is no such number keeps its marks.
+    assert text_of(told("my pin is four seven one two. twenty people know it.")) == (
+        "My pin is 4712. 20 people know it."
+    )
+    assert text_of(told("there were two. twenty more came.")) == "There were two. 20 more came."
+
+
+def test_a_zero_said_as_oh_is_no_surprise() -> None:
+    assert text_of(told("meet me at three. oh six tomorrow.")) == "Meet me at 3:06 tomorrow."
+    assert text_of(told("at twelve, oh one, a m we left.")) == "At 12:01 a.m. we left."
+    assert text_of(told("she is in room eleven, Oh six.")) == "She is in room 1106."
+    # Nor is surprise a zero.
+    assert text_of(told("there were three. Oh one more thing.")) == "There were three. Oh one more thing."
+    assert text_of(told(f"there were three. {PAUSE} Oh six of them.")) == "There were three. Oh six of them."
+
+
+def test_no_mark_parts_a_war_from_its_number() -> None:
+    assert text_of(told("he fought in World War, two. then he came home.")) == (
+        "He fought in World War II. Then he came home."
+    )
+    assert text_of(told("it was a war, two of them.")) == "It was a war, two of them."
+
+
 def test_months_that_are_words_are_months_beside_a_day() -> None:
     assert text_of(told("on may third or the fourth of march we may march")) == (
         "On May 3rd or the 4th of March we may march"

@@ -47,13 +47,21 @@ def joined(reads: Iterable[Read]) -> Iterator[Read]:
             found = [read for read, _, _ in part]
             _, after, behind = part[-1]
             if kind == "numbers":
-                yield from _number(found, after, behind)
+                yield from _number(before, found, after, behind)
             elif kind == "letters":
                 yield from _letters(found)
             else:
-                is_war = (before, found[0].word.word) == ("world", "war") and after in _WARS
-                yield _without_mark(found[0]) if is_war else found[0]
+                yield _without_mark(found[0]) if _leads(before, found[0].word.word, after) else found[0]
             before = found[-1].word.word
+
+
+def _leads(before: str, word: str, after: str) -> bool:
+    """Says whether a word belongs to the number after it: "minus five", "point oh five", "World War Two"."""
+    if word == "minus":
+        return after in _NUMBERS
+    if word == "point":
+        return after in DIGITS and (after == "oh" or before in _NUMBERS)
+    return (before, word) == ("world", "war") and after in _WARS
 
 
 def _with_following(reads: Iterable[Read]) -> Iterator[tuple[Read, str, str]]:
@@ -80,7 +88,7 @@ def _letters(run: list[Read]) -> list[Read]:
     return [*first, *map(_without_mark, upper[:-1]), upper[-1]]
 
 
-def _number(run: Sequence[Read], after: str, behind: str) -> list[Read]:
+def _number(before: str, run: Sequence[Read], after: str, behind: str) -> list[Read]:
     """Takes marks out of a run of words of numbers, where it is one number."""
     words = [read.word.word for read in run]
     inner: set[int] = set()  # words without a mark after them
@@ -98,6 +106,8 @@ def _number(run: Sequence[Read], after: str, behind: str) -> list[Read]:
             gap_s = run[at - 1].gap_s
             if gap_s is None or gap_s < _OH_PAUSE_S:
                 inner.update((at - 1, at))
+    if before == "point" and words[0] == "oh" and len(run) > 1:
+        inner.add(0)
     if after in ("a", "p") and behind == "m":
         inner.add(len(run) - 1)
     return [_without_mark(read) if at in inner else read for at, read in enumerate(run)]

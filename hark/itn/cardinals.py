@@ -141,6 +141,10 @@ class Digits(NamedTuple):
     head_end: int
 
 
+def _is_digit(word: str) -> bool:
+    return word in DIGITS or word in REPEATS
+
+
 def digits(words: Sequence[str], at: int, pairs: bool, decimals: bool = False) -> Digits:
     """Reads "five five five", "double seven four".
 
@@ -166,7 +170,7 @@ def digits(words: Sequence[str], at: int, pairs: bool, decimals: bool = False) -
         elif word in DIGITS:
             value = DIGITS[word]
             if words[at + 1] == "hundred" and not decimals:
-                if not all(words[k] in DIGITS for k in range(at + 2, at + 5)):
+                if not all(map(_is_digit, words[at + 2 : at + 5])):
                     break
                 parts.append(f"{value}00")  # as in 1-800-555-1234
                 spoken += [value, 0, 0]
@@ -176,7 +180,7 @@ def digits(words: Sequence[str], at: int, pairs: bool, decimals: bool = False) -
                 continue
             if words[at + 1] in SCALES and not decimals:
                 break
-            if word in OH and words[at + 1] not in DIGITS and len(parts) < 2 and not decimals:
+            if word in OH and not _is_digit(words[at + 1]) and len(parts) < 2 and not decimals:
                 break
             parts.append(str(value))
             spoken.append(value)

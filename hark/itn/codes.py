@@ -51,6 +51,8 @@ def code(draft: Draft, at: int) -> int:
         end, text = number.end, str(number.value)
     if groups == 2 and found.spoken[1:] == [found.spoken[0] + 1] and words[end] in ("and", "or"):
         return 0  # "pages one two and three"
+    if words[end : end + 3] == ["and", "a", "half"]:
+        return 0  # "size nine and a half"
     if following.measured(words, end) or (groups < 2 and _is_no_code(words, at, end, text, cue)):
         return 0
     if decimals.begin(words, end):

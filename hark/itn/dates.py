@@ -32,6 +32,8 @@ from hark.itn.vocabulary import (
 _SURE_MONTHS = MONTHS - VERB_MONTHS
 # After "may six": six are persons or things.
 _AFTER_COUNT = AFTER_PRONOUN - {"or", "that", "who", "has"}
+# After "by nineteen hundred": what shows that a year was meant.
+_SUBJECTS = frozenset({"the", "there", "it", "he", "she", "they", "we"})
 # Before "fifteen hundred", where a year is likelier than an amount.
 _BEFORE_FULL_YEAR = BEFORE_YEAR - {"of", "by", "from", "to"}
 
@@ -160,6 +162,8 @@ def names_year(draft: Draft, at: int, number: Number) -> bool:
         return not counts or before in ("in", "since")
     if value == 2000:
         return before in ("in", "since", "by") and after in AFTER_YEAR
+    if before == "by" and after in _SUBJECTS:
+        return True
     return before in _BEFORE_FULL_YEAR and not counts and after in AFTER_YEAR
 
 

@@ -6,6 +6,7 @@ from hark.itn import following, measures
 from hark.itn.cardinals import Number, below_hundred, digits
 from hark.itn.draft import Draft
 from hark.itn.vocabulary import (
+    AFTER_PERCENT,
     AFTER_PRONOUN,
     BEFORE_PRONOUN,
     CURRENCIES,
@@ -22,9 +23,7 @@ from hark.itn.vocabulary import (
 
 _POINTS = frozenset({"tipping", "turning", "data", "boiling", "melting", "freezing", "breaking", "selling", "entry"})
 # After these, "point" is a noun: "at that point five percent had quit".
-_BEFORE_MOMENT = (
-    BEFORE_PRONOUN - {"the", "only", "another"} | OWNERS | {"a", "what", "starting", "good", "whose"} | _POINTS
-)
+_BEFORE_MOMENT = BEFORE_PRONOUN - {"the", "only", "another"} | OWNERS | {"what", "starting", "good", "whose"} | _POINTS
 _FRACTIONS = {("a", "half"): "5", ("a", "quarter"): "25", ("three", "quarters"): "75"}
 
 
@@ -107,6 +106,8 @@ def bare_decimal(draft: Draft, at: int) -> int:
     if not begin(words, at) or before in NUMBER_WORDS or before in _BEFORE_MOMENT:
         return 0
     end, text = read(words, at, "0")
+    if before == "a" and (words[end] != "percent" or words[end + 1] not in AFTER_PERCENT):
+        return 0  # "up to a point ten percent of us"
     if words[end] in ("percent", "per") or words[end] in SYMBOLS or words[end] in ("million", "billion"):
         return measures.write(draft, at, end, text, None)
     return 0

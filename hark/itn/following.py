@@ -96,7 +96,11 @@ def half_of_day(words: Sequence[str], at: int) -> int:
 
 def street(words: Sequence[str], at: int) -> bool:
     """Says whether the number is that of a house: "main street" follows."""
-    return words[at + 1] in STREETS or (words[at + 2] in STREETS and words[at] not in ("", "the", "on", "a"))
+    return (
+        words[at] == "broadway"
+        or words[at + 1] in STREETS
+        or (words[at + 2] in STREETS and words[at] not in ("", "the", "on", "a"))
+    )
 
 
 def letters(words: Sequence[str], at: int) -> bool:

@@ -18,6 +18,7 @@ from hark.itn.vocabulary import (
 
 # After these, "nine eleven" and the like are times.
 _BEFORE_TIME = BEFORE_TIME - {"since", "after", "before", "about"}
+_SIGHT = frozenset({"hindsight", "vision", "eyesight", "sight", "see", "sees"})
 _OLD_TENS = frozenset({*TENS, "twentieth", "thirtieth", "fortieth", "fiftieth"})
 
 
@@ -26,7 +27,7 @@ def idiom(draft: Draft, at: int) -> int:
     words = draft.words
     if words[at] in ROMAN and words[at - 1] == "war" and words[at - 2] == "world":
         return draft.write(ROMAN[words[at]], at, at + 1, "idiom")
-    if words[at : at + 2] == ["twenty", "twenty"] and "hindsight" in words[at - 3 : at]:
+    if words[at : at + 2] == ["twenty", "twenty"] and not _SIGHT.isdisjoint(words[at - 3 : at]):
         return draft.write("20/20", at, at + 2, "idiom")
     for spoken, written in IDIOMS.get(words[at], ()):
         end = at + len(spoken)

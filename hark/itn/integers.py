@@ -23,6 +23,7 @@ from hark.itn.vocabulary import (
     ORDINAL_UNITS,
     OWNERS,
     SCALES,
+    SIZES,
     SYMBOLS,
     TEENS,
     TENS,
@@ -81,6 +82,8 @@ def joined_hundreds(draft: Draft, at: int) -> int:
         return 0  # "i had one ten years ago"
     if words[rest.end] in CENTS and words[rest.end + 1] in NOTES:
         return 0  # "two ten pence coins"
+    if words[rest.end] in SIZES and following.plural(words, rest.end + 1):
+        return 0  # "four ten millimetre bolts"
     if head in _FEET and rest.value < 12 and _is_somebody(words, at):
         return draft.keep(at, rest.end)  # how tall somebody is
     value = head * 100 + rest.value

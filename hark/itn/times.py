@@ -78,8 +78,9 @@ def military_time(draft: Draft, at: int) -> int:
     if (words[at] in OH or words[at] == "zero") and UNITS.get(words[at + 1]):
         hour = UNITS[words[at + 1]]
         if words[at + 2] == "hundred":
-            goes_on = words[at + 3] == "hours" or words[at + 3] in DIGITS or words[at + 3] in REPEATS
-            if not goes_on and words[at - 1] not in BEFORE_TIME:
+            if words[at + 3] in DIGITS or words[at + 3] in REPEATS:
+                return 0  # a telephone number
+            if words[at + 3] != "hours" and words[at - 1] not in BEFORE_TIME:
                 return 0  # "oh five hundred is fine"
             return draft.write(f"0{hour}00", at, at + 3, "time")
         minutes = below_hundred(words, at + 2)

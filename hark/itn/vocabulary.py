@@ -365,7 +365,7 @@ AFTER_PERCENT = frozenset(
     {
         *("increase", "decrease", "rise", "drop", "chance", "discount", "raise", "markup", "gain", "loss", "return"),
         *("tax", "tariff", "stake", "share", "improvement", "reduction", "jump", "surge", "fall", "rate", "refund"),
-        *("cut", "growth", "profit", "success", "margin", "premium", "bonus", "certainty", "effort"),
+        *("cut", "growth", "profit", "success", "margin", "premium", "bonus", "certainty", "effort", "solution", "fee"),
     }
 )
 # After "the thirty second": an ordinal. Otherwise, after "a", it is a time of thirty seconds.
@@ -406,6 +406,13 @@ MEASURING = frozenset(
         *("dollar", "pound", "euro", "minute", "second", "hour", "day", "week", "month", "year", "mile", "foot"),
         *("inch", "meter", "metre", "page", "man", "watt", "gallon", "ounce", "liter", "litre", "piece", "cent"),
         *("something", "somethings", "story", "storey", "seat", "bedroom", "point"),
+    }
+)
+# Likewise, before a plural: "two twelve volt batteries".
+SIZES = frozenset(
+    {
+        *("millimeter", "millimetre", "centimeter", "centimetre", "kilogram", "kilo", "gram", "milligram"),
+        *("milliliter", "millilitre", "megabyte", "gigabyte", "terabyte", "volt", "amp", "ton", "tonne"),
     }
 )
 SCORES = frozenset({"score", "threescore", "fourscore"})

@@ -285,6 +285,12 @@ def test_a_zero_said_as_oh_is_no_surprise() -> None:
     assert text_of(told(f"there were three. {PAUSE} Oh six of them.")) == "There were three. Oh six of them."
 
 
+def test_a_number_keeps_what_leads_it() -> None:
+    assert text_of(told("plus or minus point, oh, five millimetres.")) == "Plus or minus 0.05 mm."
+    assert text_of(told("it was minus, twenty five degrees celsius.")) == "It was -25°C."
+    assert text_of(told("at that point, two people left.")) == "At that point, two people left."
+
+
 def test_no_mark_parts_a_war_from_its_number() -> None:
     assert text_of(told("he fought in World War, two. then he came home.")) == (
         "He fought in World War II. Then he came home."

@@ -23,6 +23,16 @@ OF      = $(if $(STACK),--stack "$(STACK)")
 LOCAL   = $(VENV)/local.done $(LIBRARY)
 DEV     = $(VENV)/dev.done $(LIBRARY)
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# As a path: what setuptools does by itself is hidden by any folder named hark, such as the clone seen from where it lies.
+EDITABLE = --config-settings editable_mode=compat --editable
+
+# An environment that an older Python made is made anew; one that is too old would fail in words that nobody understands.
+NEW_ENOUGH = -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+NEW_VENV = $(BIN)/python $(NEW_ENOUGH) 2> /dev/null || { \
+    $(PYTHON) $(NEW_ENOUGH) || { \
+        echo "error: Hark needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) --version 2>&1 | head -1`; name another: make ... PYTHON=python3.12"; \
+        exit 2; }; \
+    $(PYTHON) -m venv --clear $(VENV); }
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -36,6 +46,12 @@ help:  ## list the commands
 	    /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ##@ Run
+
+# "make run meeting.m4a" would transcribe the sample.
+FILES = $(foreach goal,$(filter-out run,$(MAKECMDGOALS)),$(if $(findstring .,$(goal)),$(goal)))
+ifneq ($(and $(filter run,$(MAKECMDGOALS)),$(strip $(FILES))),)
+$(error a recording is named with AUDIO=: make run AUDIO=$(firstword $(FILES)))
+endif
 
 run: $(LOCAL)  ## transcribe a recording here: make run [AUDIO=file] [ARGS="--hotwords Ahab"]
 	@$(BIN)/python -m local.run $(if $(AUDIO),"$(AUDIO)") $(ARGS)
@@ -188,15 +204,15 @@ cost: $(VENV)/local.done  ## what an hour of audio costs, into docs/operations.m
 	@$(BIN)/python -m benchmarks.cost --write
 
 $(VENV)/local.done: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(NEW_VENV)
 	@echo "setting up $(VENV) with the serving packages ..."
-	@$(PIP) --editable '.[local]'
+	@$(PIP) $(EDITABLE) '.[local]'
 	@touch $@
 
 $(VENV)/dev.done: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(NEW_VENV)
 	@echo "setting up $(VENV) with everything, torch included: this takes some minutes ..."
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) $(EDITABLE) '.[dev]'
 	@touch $@ $(VENV)/local.done
 
 # A system without a compiler may have one in $(VENV), with the packages for development; or does without.

@@ -55,7 +55,7 @@ def figures(results: dict[str, Any], sizes: Mapping[str, int]) -> str:
     greedy = model["bytes"] + sizes["punctuation"]
     beam = greedy + sizes["language model"]
     megabytes = [f"{size / 1e6:.1f}" for size in (beam + sizes["attention decoder"], beam, greedy)]
-    rows.append(_row("size with what punctuates, MB", *megabytes))
+    rows.append(_row("size, punctuation model included, MB", *megabytes))
     speed, memory_mb = cost.Speed.read(), cost.memory_mb()
     prices = sorted([cost.as_job(speed, memory_mb), cost.as_requests(speed, memory_mb)])
     return "\n".join([

@@ -2,9 +2,11 @@ r"""Exports a checkpoint: `python -m export CHECKPOINT [--dev MANIFEST ...] [--o
 
 Traces the network, proves the graph equal to it, reduces its precision, measures it beside fp32 on the dev manifests,
 as served, and fits word times, confidences and the threshold for noise (`export.calibrate`). Only then the file is
-written, with the spec and the measured figures in its metadata. int8 is the smallest and fastest. fp16 stores the
-weights in half precision and computes in fp32: for networks of convolutions, which int8 leaves in fp32. mixed is int8,
-with fp16 for the rest. For a keyword model nothing is fitted:
+written, with the spec and the measured figures in its metadata. A model with the released one's encoder, such as a
+fine-tuned one, gets the released attention decoder and the weights of its search beside it (`export.companions`).
+
+int8 is the smallest and fastest. fp16 stores the weights in half precision and computes in fp32: for networks of
+convolutions, which int8 leaves in fp32. mixed is int8, with fp16 for the rest. For a keyword model nothing is fitted:
 
     python -m export runs/hark-keywords/best.ckpt --dev data/keywords-dev.jsonl --output models/keywords.onnx \
         --precision mixed
@@ -18,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from export import companions
 from export.calibrate import calibrated
 from export.convolutions import unfold_convolutions
 from export.errors import ProofError
@@ -29,12 +32,10 @@ from export.proof import prove_dynamic, prove_equal
 from export.quantise import quantise
 from hark.command import command
 from hark.recognizer import Recognizer
-from training.attention.checkpoint import digest_of
 from training.checkpoint import load_checkpoint, save_weights
-from training.config import model_spec
 from training.evaluate import evaluate
 from training.manifest import Utterance, read_manifests
-from training.whisper import WhisperCtc
+from training.served import spec_of
 
 # Largest loss against fp32, in WER (or accuracy) on the dev manifests; a file that loses more is refused.
 MAX_WER_LOSS = 0.005
@@ -52,9 +53,7 @@ def export(
         HarkError: the checkpoint or the manifest cannot be used.
     """
     model, config = load_checkpoint(checkpoint)
-    spec = model_spec(config)
-    if isinstance(model, WhisperCtc) and model.encoder.join is None:  # else its frames are no pairs of Whisper's
-        spec = dataclasses.replace(spec, encoder=digest_of(model.encoder))
+    spec = spec_of(model, config)
     utterances = read_manifests(dev)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     print(f"{checkpoint}: {spec.name} {spec.version}, {parameters:,} parameters")
@@ -92,6 +91,7 @@ def export(
         Recognizer(chosen)  # as the handler reads the finished file
         chosen.replace(output)
     print(f"wrote {output}")
+    companions.add(output, spec)
 
 
 def measure_transcripts(

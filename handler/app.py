@@ -29,6 +29,7 @@ from hark import channels, formats
 from hark.channels import transcribe
 from hark.errors import (
     ConflictingParameters,
+    InvalidAudio,
     InvalidBody,
     InvalidParameter,
     KeywordsUnavailable,
@@ -79,6 +80,7 @@ _NOT_AUDIO = ("text/", "application/json", "application/xml", "multipart/", "ima
 _MAX_QUERY_FIELDS = 160
 # Lambda sends back 6 MB, in which the body is a string of JSON; headers and status need a little too.
 _MAX_REPLY_BYTES = 6_000_000
+_SURELY_LINE_ENDS = 4096
 
 
 @app.before
@@ -182,7 +184,7 @@ def post_or_list_jobs() -> Response:
     """Makes a job for a recording that is too large for a request, or lists the jobs of whoever asks."""
     caller = app.request.caller
     if app.request.method == "POST":
-        return _job_reply(_jobs().create(_body(), _content_type(), caller))
+        return _job_reply(_jobs().create(_body("a JSON object, such as {}"), _content_type(), caller))
     return _job_reply(_jobs().listed(_query(), caller))
 
 
@@ -266,7 +268,14 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         events = live.events(parts, recognizer.spec, asked.logprobs)
         logged = _logged(events, lambda: _log_work("transcribed", timings.read_s, timings, recognizer))
         return _common(live.reply(logged, app.failed))
-    transcript = transcribe(audio, recognizer, limit_s, timings, asked.decoding, before_block, decoder, writer)
+    try:
+        transcript = transcribe(audio, recognizer, limit_s, timings, asked.decoding, before_block, decoder, writer)
+    except InvalidAudio as error:
+        if not _lost_line_ends(audio):
+            raise
+        raise InvalidAudio(
+            f"{error} No byte of it is a line end: curl's -d drops them, --data-binary keeps them."
+        ) from error
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
     if in_full:
         body = render.json_body(formats.full(transcript, recognizer.spec))
@@ -276,6 +285,11 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
         body.text, "leave include or stream out, or split the recording.", "include" if asked.logprobs else None
     )
     return _reply(200, body, timings)
+
+
+def _lost_line_ends(audio: bytes) -> bool:
+    """Says whether a body is as curl's -d leaves a file: by chance no recording of this size is without them."""
+    return len(audio) >= _SURELY_LINE_ENDS and b"\n" not in audio and b"\r" not in audio
 
 
 def _logged(events: Iterator[dict[str, Any]], log: Callable[[], None]) -> Generator[dict[str, Any], None, None]:
@@ -377,8 +391,8 @@ def _content_type() -> str:
     return app.request.headers.get("content-type") or ""
 
 
-def _body() -> bytes:
-    """Returns the request's body.
+def _body(wanted: str = "the bytes of an audio file") -> bytes:
+    """Returns the request's body; [wanted] says what it should be.
 
     Raises:
         InvalidBody: it is empty, or is not the base64 the event says it is.
@@ -386,7 +400,7 @@ def _body() -> bytes:
     request = app.request
     body = request.body
     if not body:
-        raise InvalidBody("The request body is empty; send the bytes of an audio file.")
+        raise InvalidBody(f"The request body is empty; send {wanted}.")
     if not request.is_base64_encoded:
         return body.encode(errors="replace")  # JSON can hold halves of characters, which UTF-8 cannot
     try:

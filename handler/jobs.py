@@ -324,7 +324,9 @@ def _parse(body: bytes, content_type: str) -> dict[str, Any]:
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidBody("The body is not valid JSON.") from error
+        raise InvalidBody(
+            'The body is not valid JSON; describe the recording, such as {"content_type": "audio/mpeg"}.'
+        ) from error
     if not isinstance(asked, dict):
         raise InvalidBody('The body must be a JSON object, such as {"content_type": "audio/mpeg"}.')
     for name in sorted(set(asked) - _FIELDS):

@@ -49,6 +49,9 @@ _CANNOT = {
     "known_speaker_names": "Speakers are not told apart",
     "known_speaker_references": "Speakers are not told apart",
 }
+# What people send for a field whose name they remember otherwise; and how alike names are that are typed wrong.
+_MEANT = {"format": "response_format", "output_format": "response_format", "words": "hotwords", "lang": "language"}
+_CLOSE = 0.75
 # Other names of fields: the published API calls hot words keywords.
 _ALIASES = {"keywords": "hotwords"}
 # What programs that were written for other servers send with every request, and what they may say: that which is about
@@ -171,6 +174,18 @@ def parse(
     return options
 
 
+def _instead_of(name: str) -> str:
+    """Says what a caller who sent an unknown field may have meant, if anything."""
+    from difflib import get_close_matches  # seldom needed
+
+    near = [_MEANT[name]] if name in _MEANT else get_close_matches(name, [*_LISTS, *_SCALARS, *_ALIASES], 1, _CLOSE)
+    return f"send {near[0]} instead, or " if near else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _group(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for sent_name, value in fields:
@@ -186,13 +201,17 @@ def _group(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
             continue
         if name not in _LISTS and sent_name not in _SCALARS:
             shown = sent_name[:_SHOWN_CHARACTERS]
-            raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
+            raise InvalidParameter(
+                f"The field {shown!r} is not supported; {_instead_of(name)}leave it out.", param=shown
+            )
         values.setdefault(name, []).append(value)
         most = _LISTS.get(name, 1)
         if name == "channel_names":
             _number_name(values[name], sent_name)
         if len(values[name]) > most:
-            raise InvalidParameter(f"{name} is given too often; send {most} at most.", param=name)
+            raise InvalidParameter(
+                f"{name} is given more than {_times(most)}; send it {_times(most)} at most.", param=name
+            )
     # Browsers' forms send what nobody filled in as empty; of channels' names, an empty one keeps the place of one.
     filled = {
         name: [value for value in several if value or name == "channel_names"] for name, several in values.items()

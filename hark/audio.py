@@ -6,6 +6,7 @@ Audio is decoded, mixed down and resampled as it is asked for, so memory is boun
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,8 @@ _QUIET_PEAK, _RAISED_PEAK = 0.003, 0.1
 # Recordings in a row may each have another rate; a file that changes it more often than this is made to take long.
 _HARMLESS_CHANGES, _S_PER_CHANGE = 16, 1.0
 _FORMATS = "WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, CAF, AC-3, MPEG-TS, FLV, AVI, WMA or AMR"
+# What somebody sends who forgot curl's @; nothing so short is a recording.
+_FILE_NAME, _LONGEST_NAME = re.compile(rb"@?[\w./ -]{1,200}\.[a-z0-9]{2,5}"), 256
 # Containers whose usual contents libsndfile does not know.
 _MEDIA = frozenset({"mov", "matroska", "asf", "amr", "avi", "mpegts", "mpeg", "flv", "dv"})
 # What libsndfile must be told of files without a header: frames of GSM 06.10, as telephone exchanges keep them.
@@ -288,6 +291,12 @@ def _undecodable(data: Data) -> InvalidAudio:
     name = containers.foreign(data)
     if name:
         return InvalidAudio(f"The file is {name}, which is not read; use a whole {_FORMATS} file.")
+    if named := _FILE_NAME.fullmatch(bytes(data[:_LONGEST_NAME])):
+        shown = named[0].decode(errors="replace").lstrip("@")
+        return InvalidAudio(
+            f"This is the name of a file, {shown!r}, and not what is in it; send its bytes (with curl: --data-binary "
+            f"@{shown}, or -F file=@{shown})."
+        )
     return InvalidAudio(f"The audio cannot be decoded; use a whole {_FORMATS} file.")
 
 

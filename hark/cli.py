@@ -32,7 +32,6 @@ RECORDINGS = frozenset({
 })  # fmt: skip
 _STANDARD_INPUT = "-"
 _TABLE_HEAD = "    start      end  confidence  word"
-_BROKEN_PIPE = 141  # as a shell has it for a program that SIGPIPE ended: 128 and the number of the signal
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 1 where a recording could not be transcribed; 2 where the command line cannot be followed; 130 after Ctrl-C.
     """
-    try:
-        status = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read this has enough. Python would complain when it flushes what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
-    return status
+    return _run(arguments)
 
 
 def add_decoding(parser: argparse.ArgumentParser) -> None:
@@ -219,10 +211,12 @@ def _find(names: Iterable[str]) -> tuple[list[Recording], list[str]]:
         path = Path(name)
         if name == _STANDARD_INPUT:
             found.setdefault(None, Recording(None, "standard input", Path("stdin")))
+        elif name.startswith(("http://", "https://")):
+            faults.append(f"{name} is an address, and files are read; download it first: curl -LO {name}")
         elif path.is_dir():
             inside = _recordings_in(path)
             if not inside:
-                faults.append(f"{_printable(path)}: there are no recordings in this folder")
+                faults.append(f"{_printable(path)}: there are no recordings in this folder; name another, or the files")
             for each in inside:
                 stem = each.relative_to(path).with_suffix("")
                 found.setdefault(each.resolve(), Recording(each, _printable(each), stem))

@@ -4,6 +4,7 @@ Only the standard library is imported here, so that even a command whose package
 """
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import ParamSpec
 
 from hark.errors import HarkError
 
+BROKEN_PIPE = 141  # as a shell has it for a program that SIGPIPE ended: 128 and the number of the signal
 INTERRUPTED = 130  # as a shell has it for a program that Ctrl-C ended: 128 and the number of the signal
 
 _Arguments = ParamSpec("_Arguments")
@@ -35,14 +37,19 @@ def command(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
     """Decorates the function that is a command line, which returns its exit status.
 
     What the user can mend, a `HarkError` or an error of a file or the network, becomes one line on standard error and
-    the status 1; so does an optional package that is missing. Ctrl-C is the status 130. Any other exception is a fault
-    of ours and keeps its traceback.
+    the status 1; so does an optional package that is missing. Ctrl-C is the status 130, and nobody who reads on is 141.
+    Any other exception is a fault of ours and keeps its traceback.
     """
 
     @functools.wraps(main)
     def run(*arguments: _Arguments.args, **options: _Arguments.kwargs) -> int:
         try:
-            return main(*arguments, **options)
+            status = main(*arguments, **options)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read this has enough. Python would complain when it flushes what is left.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
         except (HarkError, OSError) as error:
             print(f"error: {told(error)}", file=sys.stderr)
             return 1
@@ -54,6 +61,7 @@ def command(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
         except KeyboardInterrupt:
             print(file=sys.stderr)  # the terminal has written ^C
             return INTERRUPTED
+        return status
 
     return run
 
@@ -73,7 +81,7 @@ def missing_package(error: ModuleNotFoundError) -> str:
     extra = f"[{EXTRAS[package]}]" if EXTRAS[package] else ""
     return (
         f"the package {package!r} is not installed. In a checkout of Hark, `make setup` installs all it needs "
-        f"into .venv; elsewhere: pip install 'hark-asr{extra}'"
+        f"into .venv; elsewhere: pip install 'path/to/hark{extra}'"
     )
 
 

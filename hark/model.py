@@ -211,7 +211,12 @@ def _asked(
     channel_names: Iterable[str] = (),
     word_alternatives: int = 0,
 ) -> Decoding:
-    hot = parted(hotwords) if isinstance(hotwords, str) else hotwords
+    hot = parted(hotwords) if isinstance(hotwords, str) else list(hotwords)
+    if not all(isinstance(word, str) for word in hot):
+        raise InvalidParameter("hotwords must be words: a list of strings, or one with commas.", param="hotwords")
+    for name, count in (("alternatives", alternatives), ("word_alternatives", word_alternatives)):
+        if not isinstance(count, int | np.integer):
+            raise InvalidParameter(f"{name} must be a whole number, not {count!r}.", param=name)
     names = channel_names.split(",") if isinstance(channel_names, str) else channel_names
     return asked_for(decoder, hot, alternatives, text_style, channels, names, word_alternatives, letters=letters)
 
@@ -255,6 +260,11 @@ def _blocks(
     if isinstance(audio, np.ndarray):
         if sample_rate is None:
             raise InvalidParameter("An array does not say its rate; give sample_rate, in Hz.", param="sample_rate")
+        if not isinstance(sample_rate, int | np.integer) or sample_rate <= 0:
+            raise InvalidParameter(
+                f"sample_rate must be a whole number of samples a second, such as 16000, not {sample_rate!r}.",
+                param="sample_rate",
+            )
         of_array = audio_files.of_channels if apart else audio_files.of_samples
         return of_array(audio, sample_rate, sample_rate_hz)
     if sample_rate is not None:

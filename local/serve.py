@@ -45,6 +45,7 @@ MAX_BODY_BYTES = MAX_EVENT_BYTES * 3 // 4
 # Of the local server's own: as much as waitress takes of a request, which it keeps in a file meanwhile.
 _MAX_LOCAL_BYTES = 1 << 30
 _THREADS = 8
+_LAST_PORT = 65535
 # Connections on which nothing comes take no thread, only a place among these.
 _MAX_CONNECTIONS = 1000
 _SHOWN_CHARACTERS = 200
@@ -182,7 +183,7 @@ def _refusal(error: Any) -> Response:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; runs until it is interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 answers other machines too")
     parser.add_argument("--requests-per-second", type=float, help="answer more than that with 429, as on AWS")
     parser.add_argument(
@@ -196,6 +197,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with _jobs(options) as jobs:
         return _serve(options, jobs)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}, not {text!r}")
+    return int(text)
 
 
 @contextmanager
@@ -253,11 +260,14 @@ def _serve(options: argparse.Namespace, jobs: LocalJobs | None) -> int:
             f"make serve PORT={options.port + 1}"
         ) from error
     print(f"Hark listens on http://{options.host}:{server.effective_port}  (Ctrl-C ends it)", flush=True)
+    key = " -H 'Authorization: Bearer KEY'" if os.environ.get("HARK_LOCAL_KEY") else ""
     print(
-        f"  curl --data-binary @events/sample.wav -H 'Content-Type: audio/wav' "
+        f"  curl --data-binary @events/sample.wav -H 'Content-Type: audio/wav'{key} "
         f"http://{options.host}:{server.effective_port}/transcribe",
         flush=True,
     )
+    if key:
+        print("  where KEY is what HARK_LOCAL_KEY is set to; the page asks for it, too", flush=True)
     server.run()
     return 0
 

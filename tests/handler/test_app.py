@@ -400,6 +400,17 @@ def test_bad_audio_is_refused_on_both_routes(post: Post, name: str) -> None:
     assert_error(body, code)
 
 
+def test_a_recording_that_has_lost_its_line_ends_names_the_option_that_keeps_them(post: Post) -> None:
+    recording = encode(noise(3), RATE, "FLAC")
+    assert b"\n" in recording
+    stripped = recording.replace(b"\n", b"").replace(b"\r", b"")
+    status, _, body = post("/transcribe", stripped, "application/x-www-form-urlencoded")
+    assert status == 400
+    assert body["error"]["message"].endswith("curl's -d drops them, --data-binary keeps them.")
+    _, _, body = post("/transcribe", recording[:9000])
+    assert "curl" not in body["error"]["message"]
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/json", "text/plain; charset=utf-8", "multipart/form-data; boundary=x", "image/png"]
 )

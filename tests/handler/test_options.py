@@ -327,3 +327,25 @@ def test_a_query_has_no_fields_that_a_form_has_not() -> None:
     with pytest.raises(InvalidParameter) as caught:
         options.parse([], [("colour", "red")])
     assert caught.value.param == "colour"
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("hotword", "hotwords"), ("format", "response_format"), ("response_fromat", "response_format"),
+        ("modle", "model"), ("timestamp_granularity[]", "timestamp_granularities"), ("lang", "language"),
+    ],
+)  # fmt: skip
+def test_an_unknown_field_names_the_one_that_may_be_meant(sent: str, meant: str) -> None:
+    with pytest.raises(InvalidParameter, match=f"is not supported; send {meant} instead, or leave it out"):
+        options.parse([(sent, "1")])
+
+
+def test_an_unknown_field_like_no_other_is_to_be_left_out() -> None:
+    with pytest.raises(InvalidParameter, match="The field 'colour' is not supported; leave it out"):
+        options.parse([("colour", "red")])
+
+
+def test_a_field_that_comes_twice_says_how_often_it_may() -> None:
+    with pytest.raises(InvalidParameter, match="alternatives is given more than once; send it once at most"):
+        options.parse([("alternatives", "2"), ("alternatives", "3")])

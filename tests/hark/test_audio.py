@@ -1,6 +1,7 @@
 """Bytes of an audio file become mono samples at the model's rate, or a clear refusal."""
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -209,3 +210,10 @@ def test_many_channels_of_a_high_rate_are_refused_before_they_are_decoded() -> N
     data = encode(np.zeros((192_000 * 40, 8), np.int16), 192_000, "FLAC")
     with pytest.raises(AudioTooLong, match="channels"):
         next(blocks(data, RATE, 60))
+
+
+@pytest.mark.parametrize("sent", [b"lecture.mp3", b"@my recordings/a-1.wav", b"/tmp/x.flac"])
+def test_the_name_of_a_file_in_place_of_its_bytes_is_told(sent: bytes) -> None:
+    shown = re.escape(sent.decode().lstrip("@"))
+    with pytest.raises(InvalidAudio, match=f"the name of a file, '{shown}', .* --data-binary @{shown}, or -F file=@"):
+        decode(sent, RATE, LIMITED_SECONDS)

@@ -162,7 +162,7 @@ def test_one_bad_file_does_not_stop_the_others(
     assert printed.out == f"== {SAMPLE}\n\n{readable}\n\n"
     assert sorted(printed.err.splitlines()) == sorted(
         [
-            f"error: {none}: there are no recordings in this folder",
+            f"error: {none}: there are no recordings in this folder; name another, or the files",
             f"error: {bad}: The audio cannot be decoded; use a whole WAV, FLAC, MP3, Ogg, M4A, MP4, AAC, WebM, AIFF, "
             "CAF, AC-3, MPEG-TS, FLV, AVI, WMA or AMR file.",
             f"error: {gone} cannot be read: No such file or directory.",

@@ -173,6 +173,14 @@ def test_arrays_and_values_that_cannot_be_are_refused(model: hark.Model, speech:
         model.transcribe(SAMPLE, alternatives=11)
     with pytest.raises(ConflictingParameters, match="hotwords need a search"):
         model.transcribe(SAMPLE, decoder="greedy", hotwords=["coast"])
+    for rate in (0, -8000, "16000", 16_000.0):
+        with pytest.raises(InvalidParameter, match="sample_rate must be a whole number"):
+            model.transcribe(np.zeros(16_000, np.float32), sample_rate=rate)  # type: ignore[arg-type]
+    with pytest.raises(InvalidParameter, match="hotwords must be words"):
+        model.transcribe(SAMPLE, hotwords=[5])  # type: ignore[list-item]
+    for name in ("alternatives", "word_alternatives"):
+        with pytest.raises(InvalidParameter, match=f"{name} must be a whole number, not '3'"):
+            model.transcribe(SAMPLE, **{name: "3"})  # type: ignore[arg-type]
     for call in (model.transcribe, model.stream):
         with pytest.raises(InvalidParameter, match="text_style must be written or spoken, not 'shouted'"):
             call(SAMPLE, text_style="shouted")
@@ -264,3 +272,11 @@ def test_setup_puts_every_model_that_is_looked_for_into_the_wheel() -> None:
     beside = (model_files.RECOGNISER.with_suffix(".json"), model_files.attention_beside(model_files.RECOGNISER))
     named = {path.name for path in (*paths, *beside)}
     assert set(ast.literal_eval(models[1])) == named
+
+
+def test_a_folder_of_the_same_name_does_not_hide_the_library(tmp_path: Path) -> None:
+    # As the clone does for whoever stands where it lies. Where this fails, run `make setup` in a new environment.
+    (tmp_path / "hark").mkdir()
+    program = "import hark; print(hark.load.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout == "load\n"

@@ -21,6 +21,7 @@ from hark.errors import HarkError
 from local import gateway, run
 from local.event import http_event
 from local.serve import MAX_BODY_BYTES, LocalServer
+from local.serve import main as serve_main
 from tests.conftest import EVENTS, ROOT, SPOKEN, encode
 from tests.patience import PATIENCE_S
 from tests.server import serve
@@ -105,6 +106,39 @@ def test_make_run_takes_options() -> None:
     command = ["make", "--dry-run", "run", "AUDIO=a b.wav", "ARGS=--hotwords Ahab"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     assert '-m local.run "a b.wav" --hotwords Ahab' in done.stdout
+
+
+def test_make_run_does_not_take_the_sample_for_a_file_that_was_named_otherwise() -> None:
+    done = subprocess.run(["make", "run", "meeting.m4a"], check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert "a recording is named with AUDIO=: make run AUDIO=meeting.m4a" in done.stderr
+
+
+def test_make_says_which_python_it_needs(tmp_path: Path) -> None:
+    old = tmp_path / "python3.10"
+    old.write_text('#!/bin/sh\ncase "$1" in --version) echo Python 3.10.13;; *) exit 1;; esac\n')
+    old.chmod(0o755)
+    command = ["make", "run", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert f"error: Hark needs Python 3.11 or newer, and {old} is Python 3.10.13; name another" in done.stdout
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "eighty", "8000.5", "٨"])
+def test_a_port_that_cannot_be_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        serve_main([f"--port={port}"])
+    assert "a port is a number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_ends_run_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "local.run"]
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        os.close(writing)
+        assert process.communicate(timeout=PATIENCE_S)[1] == b""
+    assert process.returncode == 141
 
 
 def test_run_says_what_is_wrong_with_a_file(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:

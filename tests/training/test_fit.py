@@ -356,6 +356,26 @@ def test_a_run_leaves_its_config_logs_and_checkpoints(tmp_path: Path) -> None:
     assert config == toy_config(tmp_path, trainer__max_epochs="2", **TINY)
 
 
+def test_a_new_run_of_the_same_name_moves_the_earlier_one_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = toy_config(tmp_path, trainer__max_epochs="1", **TINY)
+    fit.fit(config, progress=False)
+    folder = tmp_path / "toy"
+    before = (folder / "last.ckpt").read_bytes()
+    assert capsys.readouterr().err == ""
+    # It may even start from what is moved.
+    config.init_from = str(folder / "last.ckpt")
+    for number in (1, 2):
+        fit.fit(config, progress=False)
+        assert (
+            f"note: the checkpoints of an earlier run are in {folder / f'earlier-{number}'}" in capsys.readouterr().err
+        )
+    assert (folder / "earlier-1" / "last.ckpt").read_bytes() == before
+    assert (folder / "earlier-1" / "config.yaml").is_file()
+    assert (folder / "last.ckpt").is_file()
+
+
 def test_the_command_line_says_what_is_wrong_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train = f"data.train=[{{manifest: {DATA / 'manifest.jsonl'}}}]"
     assert fit.main([str(SMALL), train, "data.dev=nowhere.jsonl"]) == 1

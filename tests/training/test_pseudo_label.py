@@ -396,7 +396,9 @@ def test_without_faster_whisper_one_sentence_says_what_brings_it(
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     add(tmp_path, "a.wav", utterance(0))
     assert pseudo_label.main([str(tmp_path / "in"), "--output", str(tmp_path / "labels.jsonl")]) == 1
-    assert capsys.readouterr().err == "error: faster-whisper is not installed: pip install 'hark-asr[pseudo-label]'.\n"
+    assert (
+        capsys.readouterr().err == "error: faster-whisper is not installed: pip install 'path/to/hark[pseudo-label]'.\n"
+    )
 
 
 class FakeWhisperModel:

@@ -304,7 +304,7 @@ def test_every_missing_engine_is_named_with_what_to_install(
     assert run(tmp_path, "out", engines="kokoro,hibari,piper,flite,espeak,tone") == 1
     errors = capsys.readouterr().err
     for name in ("kokoro", "hibari", "piper"):
-        assert f"The engine {name} is not installed: pip install 'hark-asr[synthesize]'" in errors
+        assert f"The engine {name} is not installed: pip install 'path/to/hark[synthesize]'" in errors
     assert "The engine flite is not installed: apt-get install flite " in errors
     assert "The engine espeak is not installed: apt-get install espeak-ng " in errors
     assert not (tmp_path / "out").exists()

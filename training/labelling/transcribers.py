@@ -77,7 +77,9 @@ class Whisper:
         try:
             from faster_whisper import WhisperModel
         except ImportError as error:
-            raise LabellingError("faster-whisper is not installed: pip install 'hark-asr[pseudo-label]'.") from error
+            raise LabellingError(
+                "faster-whisper is not installed: pip install 'path/to/hark[pseudo-label]'."
+            ) from error
         self.name = f"whisper {Path(model).name}"
         try:
             self._model: Any = WhisperModel(model, compute_type="auto", cpu_threads=threads)

@@ -101,5 +101,6 @@ def require_modules(engine: str, *modules: str) -> None:
     """
     if any(find_spec(module) is None for module in modules):
         raise SynthesisError(
-            f"The engine {engine} is not installed: pip install 'hark-asr[synthesize]', or leave it out of --engines."
+            f"The engine {engine} is not installed: pip install 'path/to/hark[synthesize]', or leave it out of "
+            "--engines."
         )

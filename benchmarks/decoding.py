@@ -240,7 +240,7 @@ def _tuned(
         "cer": round(rates.cer, 5),
         "held_out_wer": round(held_out_wer(listened, results), 5),
     }
-    return Tuning(weights, fit_confidence(heard), measured)
+    return dataclasses.replace(tuning, weights=weights, word_confidence=fit_confidence(heard), measured=measured)
 
 
 def _heading(spec: ModelSpec, manifests: Sequence[Path], listened: Sequence[Listened], tuning: Tuning) -> str:

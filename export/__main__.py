@@ -91,7 +91,7 @@ def export(
         Recognizer(chosen)  # as the handler reads the finished file
         chosen.replace(output)
     print(f"wrote {output}")
-    companions.add(output, spec)
+    companions.add(output, spec, config)
 
 
 def measure_transcripts(

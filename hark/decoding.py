@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hark import ctc, hotwords, languages, model_files, word_alternatives
+from hark import alphabet, ctc, hotwords, languages, model_files, word_alternatives
 from hark.alphabet import ENGLISH_ALPHABET, Alphabet
 from hark.attention import AttentionDecoder
 from hark.beam import BeamSearch, Weights
@@ -37,6 +37,8 @@ DEFAULT_DECODER = "joint"
 _WEIGHTS_FORMAT = 1
 # No search is better for more hypotheses than this, and one that asks for a billion would never end.
 _WIDEST_BEAM = 10_000
+# Of words that a model has learnt, the most frequent: each is a word that may be found where another was said.
+MOST_LEARNT = 300
 MOST_ALTERNATIVES = 10
 MOST_WORD_ALTERNATIVES = word_alternatives.MOST
 # Readable text, with punctuation, capitals and figures; or the words as they were spoken.
@@ -277,6 +279,8 @@ class Tuning:
             weights; and `sets`, which `python -m benchmarks.error_rates` adds: each test set's figures by decoder.
         joint: weights of joint decoding.
         joint_confidence: as `word_confidence`, for words that joint decoding found.
+        words: what the acoustic model has learnt and the language model does not know, such as the names it was
+            fine-tuned on, as its labels spell them. Searches listen for them as for hot words.
     """
 
     weights: Weights = field(default_factory=Weights)
@@ -284,6 +288,7 @@ class Tuning:
     measured: Mapping[str, Any] = field(default_factory=dict)
     joint: JointWeights = field(default_factory=JointWeights)
     joint_confidence: Mapping[str, float] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError where no recording could be decoded by it."""
@@ -297,6 +302,10 @@ class Tuning:
                 isinstance(weight, float | int) and math.isfinite(weight) for weight in confidence.values()
             ):
                 raise ValueError("word_confidence has a finite number for each of its features")
+        if len(self.words) > MOST_LEARNT or not all(
+            isinstance(word, str) and 0 < len(word) <= hotwords.LONGEST for word in self.words
+        ):
+            raise ValueError(f"words are at most {MOST_LEARNT} of at most {hotwords.LONGEST} letters")
         figures_of_sets = self.measured.get("sets", {}).values()
         if not all(isinstance(figures, dict) for of_set in figures_of_sets for figures in of_set.values()):
             raise ValueError("measured has figures for each set and decoder")
@@ -318,6 +327,7 @@ class Tuning:
             content["weights"] = Weights(**content["weights"])
             if "joint" in content:
                 content["joint"] = JointWeights(**content["joint"])
+            content["words"] = tuple(content.get("words", ()))
             return cls(**content)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ModelError(
@@ -338,6 +348,8 @@ class Tuning:
         """Writes the file that `beside` reads, and returns where it is."""
         path = model.with_suffix(".json")
         content = {"format": _WEIGHTS_FORMAT, **dataclasses.asdict(self)}
+        if not self.words:  # as the format had it first
+            del content["words"]
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return path
 
@@ -453,7 +465,9 @@ class Decoders:
             if not self._searches(asked):
                 return GREEDY
             raise _nothing_to_search_with(asked) from error
-        hot = tuple(dict.fromkeys([*asked.hotwords, *asked.prompted]))
+        letters = alphabet.of(spec.labels, spec.language)
+        learnt = (word for word in tuning.words if letters.spell(word) is not None)
+        hot = tuple(dict.fromkeys([*asked.hotwords, *asked.prompted, *learnt]))
         wanted = (spec.labels, spec.blank, hot)
         made = self._made  # read once: another thread may put another one there
         if not made or made[0] != wanted:

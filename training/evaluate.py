@@ -42,7 +42,7 @@ from training.punctuation.evaluate import of_model, on_heard
 from training.punctuation.heard import heard_in
 from training.punctuation.scores import Score
 from training.report import Result, as_json, as_text, make_report
-from training.served import spec_of, twin
+from training.served import learnt_words, spec_of, twin
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,10 @@ def main(arguments: list[str] | None = None) -> int:
     decoders = Decoders(beside, options.language_model)
     if options.decoder is None:
         options.decoder = _default_decoder(options, decoders)
-    asked = Decoding(options.decoder, hotwords.checked(options.hotwords.split(",")))
+    hot = hotwords.checked(options.hotwords.split(","))
+    if from_checkpoint and beside != options.model and options.decoder != "greedy":
+        hot += learnt_words(load_checkpoint(options.model)[1], runner.spec, options.language_model)
+    asked = Decoding(options.decoder, hot)
     evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
     report = make_report(evaluation.results)
     print(as_text(report, options.worst))

@@ -1,14 +1,19 @@
-"""How a checkpoint is served: what its exported file says of it, and whose attention decoder it can use."""
+"""How a checkpoint is served: what its file says of it, whose attention decoder it can use, which words it brings."""
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
-from hark import languages, model_files
+from hark import hotwords, languages, model_files
 from hark.attention import AttentionDecoder
+from hark.decoding import MOST_LEARNT
+from hark.language_model import LanguageModel
 from hark.spec import ModelSpec
 from training.attention.checkpoint import digest_of
 from training.config import Config, model_spec
+from training.manifest import read_manifests
 from training.network import Network
+from training.normaliser import normaliser
 from training.whisper import WhisperCtc
 
 
@@ -37,3 +42,28 @@ def twin(spec: ModelSpec, released: Path = model_files.RECOGNISER) -> Path | Non
         return None
     reads = AttentionDecoder(attention).spec
     return released if reads.encoder == spec.encoder and languages.answers(reads.language, spec.language) else None
+
+
+def learnt_words(config: Config, spec: ModelSpec, language_model: Path) -> tuple[str, ...]:
+    """Returns the words of a model's training texts that a language model does not know, the most frequent first.
+
+    A search finds such words unlikely, and an attention decoder that has not learnt them, too, however well the network
+    hears them; so whoever searches has to listen for them (`Tuning.words`).
+
+    Args:
+        config: of the training run. What it names and is not here any more is passed over.
+        spec: of the model.
+        language_model: its file, which need not be there.
+
+    Raises:
+        ManifestError: a manifest cannot be read.
+        ModelError: the language model cannot be read.
+    """
+    manifests = [Path(corpus.manifest) for corpus in config.data.train if corpus.repeat > 0]
+    manifests = [manifest for manifest in manifests if manifest.is_file()]
+    if not manifests or not language_model.is_file():
+        return ()
+    normalised, known = normaliser(spec.language, spec.labels), LanguageModel(language_model)
+    counts = Counter(word for each in read_manifests(manifests) for word in normalised(each.text).split())
+    new = (word for word, _ in counts.most_common() if len(word) <= hotwords.LONGEST and known.number(word) < 0)
+    return tuple(word for word, _ in zip(new, range(MOST_LEARNT), strict=False))

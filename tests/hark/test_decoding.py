@@ -1,5 +1,6 @@
 """Which decoder answers whom, and what the endpoint makes of it."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -99,6 +100,10 @@ def test_the_weights_beside_an_acoustic_model_are_those_of_the_search(tmp_path: 
     tuning = Tuning(Weights(alpha=0.9, beam=7), {"bias": 1.0}, {"wer": 0.1}, JointWeights(0.7, word=0.5), {"bias": 2.0})
     assert tuning.write(model) == tmp_path / "asr.json"
     assert Tuning.beside(model) == tuning
+    assert "words" not in json.loads((tmp_path / "asr.json").read_text())
+    learnt = dataclasses.replace(tuning, words=("velora", "zanix"))
+    learnt.write(model)
+    assert Tuning.beside(model) == learnt
 
 
 @pytest.mark.parametrize(
@@ -125,6 +130,8 @@ def test_the_weights_beside_an_acoustic_model_are_those_of_the_search(tmp_path: 
                 '"measured": {"sets": {"test": []}}', '"measured": {"sets": {"test": {"beam": 0.1}}}', '"colour": 1',
                 '"joint": []', '"joint": {"gamma": 1}', '"joint": {"attention": NaN}', '"joint": {"candidates": 0}',
                 '"joint": {"variants": 1.5}', '"joint": {"candidates": 1000000000}', '"joint": {"language": "1"}',
+                '"words": 3', '"words": [3]', '"words": [""]', f'"words": ["{"a" * 51}"]',
+                f'"words": {json.dumps(["a"] * 301)}',
                 '"joint_confidence": {"warmth": 1}', '"joint_confidence": {"bias": NaN}',
             )
         ),

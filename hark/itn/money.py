@@ -33,26 +33,38 @@ _PENNIES_LESS = frozenset({45, 49, 79, 89, 95, 98, 99})
 def price(draft: Draft, at: int) -> int:
     """Writes "it cost me three ninety nine" and "twelve fifty an hour": 3.99, 12.50, of what is not said."""
     words = draft.words
-    before, second = words[at - 1], words[at - 2]
-    paid = before in COSTS or (before in ("me", "us", "you", *BEFORE_AMOUNT) and second in COSTS)
-    paid = paid or (before in ("is", "was") and second in PRICES)
-    paid = (
-        paid or before in ("that'll", "comes") or (before == "be" and (second == "that'll" or words[at - 3] == "that"))
-    )
-    paid = paid or (before == "to" and second in ("comes", "came"))
     whole = below_hundred(words, at)
     rest = below_hundred(words, whole.end) if whole and not whole.ordinal and whole.value else None
     if whole is None or rest is None or rest.ordinal or rest.value < 10:
         return 0
     end = rest.end
-    if not paid and following.portion(words, end):
-        paid = words[end + 1] in PORTIONS or (before not in BEFORE_YEAR and before not in BEFORE_TIME)
-    paid = paid or (rest.value in _PENNIES_LESS and (words[end] == "each" or words[end : end + 2] == ["plus", "tax"]))
-    if not paid or words[end] in NUMBER_WORDS or words[end] in MEASURING:
+    if words[end] in NUMBER_WORDS or words[end] in MEASURING:
         return 0
     if following.measured(words, end) or following.plural(words, end):
         return 0
+    if not _is_asked(words, at) and not _is_for_each(words, at, end, rest.value):
+        return 0
     return draft.write(f"{whole.value}.{rest.value:02}", at, end, "number")
+
+
+def _is_asked(words: Sequence[str], at: int) -> bool:
+    """Says whether what stands before two numbers asks a price: "it costs about", "the bill is", "that'll be"."""
+    third, second, before = words[at - 3 : at]
+    if before in COSTS or (before in ("me", "us", "you", *BEFORE_AMOUNT) and second in COSTS):
+        return True
+    if before in ("is", "was"):
+        return second in PRICES
+    if before == "be":
+        return second == "that'll" or (second == "will" and third == "that")
+    return before == "to" and second in ("comes", "came")
+
+
+def _is_for_each(words: Sequence[str], at: int, end: int, cents: int) -> bool:
+    """Says whether what stands behind two numbers says what they pay: "an hour", "a dozen", "each"."""
+    if following.portion(words, end):
+        before = words[at - 1]
+        return words[end + 1] in PORTIONS or (before not in BEFORE_YEAR and before not in BEFORE_TIME)
+    return cents in _PENNIES_LESS and (words[end] == "each" or words[end : end + 2] == ["plus", "tax"])
 
 
 def coin(draft: Draft, at: int) -> int:

@@ -11,7 +11,7 @@ from hark.language_model import LanguageModel
 from hark.spec import ModelSpec
 from training.attention.checkpoint import digest_of
 from training.config import Config, model_spec
-from training.manifest import read_manifests
+from training.manifest import read_manifest
 from training.network import Network
 from training.normaliser import normaliser
 from training.whisper import WhisperCtc
@@ -45,7 +45,10 @@ def twin(spec: ModelSpec, released: Path = model_files.RECOGNISER) -> Path | Non
 
 
 def learnt_words(config: Config, spec: ModelSpec, language_model: Path) -> tuple[str, ...]:
-    """Returns the words of a model's training texts that a language model does not know, the most frequent first.
+    """Returns the words of a model's training texts that a language model does not know, at most `MOST_LEARNT`.
+
+    Those come first that make up most of a manifest: names in a few sentences of one's own before those in hours of
+    other speech, which is there so that nothing is forgotten.
 
     A search finds such words unlikely, and an attention decoder that has not learnt them, too, however well the network
     hears them; so whoever searches has to listen for them (`Tuning.words`).
@@ -64,6 +67,10 @@ def learnt_words(config: Config, spec: ModelSpec, language_model: Path) -> tuple
     if not manifests or not language_model.is_file():
         return ()
     normalised, known = normaliser(spec.language, spec.labels), LanguageModel(language_model)
-    counts = Counter(word for each in read_manifests(manifests) for word in normalised(each.text).split())
-    new = (word for word, _ in counts.most_common() if len(word) <= hotwords.LONGEST and known.number(word) < 0)
-    return tuple(word for word, _ in zip(new, range(MOST_LEARNT), strict=False))
+    shares: dict[str, float] = {}
+    for manifest in manifests:
+        counts = Counter(word for each in read_manifest(manifest) for word in normalised(each.text).split())
+        for word, count in counts.items():
+            if len(word) <= hotwords.LONGEST and known.number(word) < 0:
+                shares[word] = max(shares.get(word, 0.0), count / counts.total())
+    return tuple(sorted(shares, key=lambda word: -shares[word])[:MOST_LEARNT])

@@ -13,6 +13,7 @@ from hark.decoding import Decoders, Decoding, Tuning
 from hark.joint import Joint
 from hark.recognizer import Recognizer
 from hark.spec import ModelSpec
+from training import served
 from training.config import Config, CorpusConfig
 from training.manifest import Utterance, write_manifest
 from training.served import learnt_words
@@ -82,6 +83,18 @@ def test_words_that_the_language_model_lacks_are_listened_for(mine: Path, spec: 
     fitted.write(mine)
     companions.add(mine, spec, taught)
     assert Tuning.beside(mine) == dataclasses.replace(fitted, words=("velora", "zanix"))
+
+
+def test_words_of_ones_own_come_before_those_of_other_speech(
+    spec: ModelSpec, taught: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.jsonl"
+    texts = ["gregson said nothing of it to the others that day"] * 9 + ["and floda went away again"] * 2
+    write_manifest(other, [Utterance(other, 1.0, text) for text in texts])
+    taught.data.train.insert(0, CorpusConfig(str(other)))
+    assert learnt_words(taught, spec, model_files.LANGUAGE_MODEL) == ("velora", "gregson", "zanix", "floda")
+    monkeypatch.setattr(served, "MOST_LEARNT", 2)
+    assert learnt_words(taught, spec, model_files.LANGUAGE_MODEL) == ("velora", "gregson")
 
 
 def test_without_a_language_model_no_words_are_new(spec: ModelSpec, taught: Config, tmp_path: Path) -> None:

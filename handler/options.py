@@ -44,6 +44,7 @@ _SCALARS = frozenset({
     *("model", "language", "prompt", "response_format", "temperature", "stream", "chunking_strategy"),
     *("decoder", "alternatives", "word_alternatives", "text_style", "channels", "max_line_length", "max_lines"),
 })  # fmt: skip
+_KNOWN = frozenset({*_LISTS, *_SCALARS, "keywords"})
 # Fields of the published API that ask for what the model cannot do.
 _CANNOT = {
     "known_speaker_names": "Speakers are not told apart",
@@ -174,11 +175,13 @@ def parse(
     return options
 
 
-def _instead_of(name: str) -> str:
-    """Says what a caller who sent an unknown field may have meant, if anything."""
+def instead_of(name: str, known: Iterable[str]) -> str:
+    """Says which known field a caller who sent an unknown one may have meant, as part of a sentence, if any."""
     from difflib import get_close_matches  # seldom needed
 
-    near = [_MEANT[name]] if name in _MEANT else get_close_matches(name, [*_LISTS, *_SCALARS, *_ALIASES], 1, _CLOSE)
+    known = sorted(known)
+    meant = _MEANT.get(name)
+    near = [meant] if meant in known else get_close_matches(name, known, 1, _CLOSE)
     return f"send {near[0]} instead, or " if near else ""
 
 
@@ -202,7 +205,7 @@ def _group(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
         if name not in _LISTS and sent_name not in _SCALARS:
             shown = sent_name[:_SHOWN_CHARACTERS]
             raise InvalidParameter(
-                f"The field {shown!r} is not supported; {_instead_of(name)}leave it out.", param=shown
+                f"The field {shown!r} is not supported; {instead_of(name, _KNOWN)}leave it out.", param=shown
             )
         values.setdefault(name, []).append(value)
         most = _LISTS.get(name, 1)

@@ -77,11 +77,18 @@ def save_weights(checkpoint: str | Path, path: str | Path) -> None:
 
 
 class TorchRecognizer:
-    """A network behind the interface of `hark.recognizer.Recognizer`, to evaluate checkpoints as they are served."""
+    """A network behind the interface of `hark.recognizer.Recognizer`, to evaluate checkpoints as they are served.
 
-    def __init__(self, model: Network, spec: ModelSpec) -> None:
+    Args:
+        model: the network.
+        spec: of it.
+        config: of its training, for who wants to know what it was trained on.
+    """
+
+    def __init__(self, model: Network, spec: ModelSpec, config: Config | None = None) -> None:
         self.model = model.eval()
         self.spec = spec
+        self.config = config
 
     @torch.inference_mode()
     def run(self, log_mels: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

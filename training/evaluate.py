@@ -153,7 +153,7 @@ def load_runner(path: Path) -> Runner:
     if path.suffix == ".onnx":
         return Recognizer(path)
     model, config = load_checkpoint(path)
-    return TorchRecognizer(model, spec_of(model, config))
+    return TorchRecognizer(model, spec_of(model, config), config)
 
 
 @command
@@ -185,14 +185,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.language_model is None:
         options.language_model, _ = model_files.beside(options.model, runner.spec.language)
     # Beside a checkpoint there is nothing yet: `export` puts the same there.
-    from_checkpoint = options.model.suffix != ".onnx"
-    beside = (twin(runner.spec) if from_checkpoint else None) or options.model
+    released = twin(runner.spec) if isinstance(runner, TorchRecognizer) else None
+    beside = released or options.model
     decoders = Decoders(beside, options.language_model)
     if options.decoder is None:
         options.decoder = _default_decoder(options, decoders)
     hot = hotwords.checked(options.hotwords.split(","))
-    if from_checkpoint and beside != options.model and options.decoder != "greedy":
-        hot += learnt_words(load_checkpoint(options.model)[1], runner.spec, options.language_model)
+    if isinstance(runner, TorchRecognizer) and runner.config and released and options.decoder != "greedy":
+        hot += learnt_words(runner.config, runner.spec, options.language_model)
     asked = Decoding(options.decoder, hot)
     evaluation = evaluate(runner, utterances, decoder=decoders.decoder(asked, runner.spec))
     report = make_report(evaluation.results)

@@ -4,9 +4,10 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
-from hark import hotwords, languages, model_files
+from hark import hotwords, model_files
 from hark.attention import AttentionDecoder
 from hark.decoding import MOST_LEARNT
+from hark.errors import ModelError
 from hark.language_model import LanguageModel
 from hark.spec import ModelSpec
 from training.attention.checkpoint import digest_of
@@ -38,10 +39,14 @@ def twin(spec: ModelSpec, released: Path = model_files.RECOGNISER) -> Path | Non
         ModelError: the attention decoder that comes with Hark cannot be read.
     """
     attention = model_files.attention_beside(released)
-    if not spec.encoder or not attention.is_file():
+    if not attention.is_file():
         return None
-    reads = AttentionDecoder(attention).spec
-    return released if reads.encoder == spec.encoder and languages.answers(reads.language, spec.language) else None
+    decoder = AttentionDecoder(attention).spec
+    try:
+        decoder.check(spec, str(released))
+    except ModelError:
+        return None
+    return released
 
 
 def learnt_words(config: Config, spec: ModelSpec, language_model: Path) -> tuple[str, ...]:

@@ -115,7 +115,8 @@ def test_a_decoder_that_does_not_fit_any_more_is_told(
     capsys.readouterr()
     companions.add(mine, dataclasses.replace(spec, encoder=OTHER), CONFIG)
     printed = capsys.readouterr().out
-    assert printed.startswith(f"note: {mine.with_suffix('.attention.onnx')} reads the features of another encoder")
+    assert printed.startswith(f"note: {mine.with_suffix('.attention.onnx')} is left as it is. The attention decoder ")
+    assert f"reads the features of another encoder than {mine} has; train one" in printed
 
 
 def test_the_released_model_gets_no_copy_of_itself(spec: ModelSpec, capsys: pytest.CaptureFixture[str]) -> None:

@@ -305,6 +305,16 @@ def test_a_request_that_asks_for_what_cannot_be_names_the_field(content: dict[st
     assert (status, body["error"]["param"]) == (400, param)
 
 
+def test_a_field_with_another_name_is_told_as_in_a_form() -> None:
+    _, _, body = ask("POST", "/v1/jobs", {"hotword": ["Ahab"]})
+    assert body["error"]["message"] == "The field 'hotword' is not supported; send hotwords instead, or leave it out."
+
+
+def test_an_empty_body_is_told_what_describes_a_recording() -> None:
+    _, _, reply = invoke(http_event("POST", "/v1/jobs", {"content-type": "application/json"}, b""))
+    assert reply["error"]["message"] == "The request body is empty; send a JSON object, such as {}."
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'"a"', b"\xff", b"[" * 100_0, b"1" * 5000])
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
     status, _, reply = invoke(http_event("POST", "/v1/jobs", {"content-type": "application/json"}, body))

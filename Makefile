@@ -135,7 +135,7 @@ clean:  ## remove what the commands above made, but for trained models and .cach
 train: $(VENV)/dev.done  ## train a model: make train [CONFIG=training/configs/base.yaml] [ARGS="field=value ..."]
 	$(BIN)/python -m training.fit $(CONFIG) $(ARGS)
 
-evaluate: named-manifest $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=beam]
+evaluate: named-manifest $(DEV)  ## WER and CER (keywords: accuracy): make evaluate MANIFEST=file [MODEL=models/asr.onnx] [DECODER=joint]
 	@$(BIN)/python -m training.evaluate "$(MANIFEST)" --model "$(MODEL)" $(if $(DECODER),--decoder "$(DECODER)") $(ARGS)
 
 export: named-checkpoint $(DEV)  ## checkpoint to proven ONNX: make export CHECKPOINT=file [MANIFEST=data/dev.jsonl] [MODEL=models/asr.onnx]
